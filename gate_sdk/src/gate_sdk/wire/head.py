@@ -1,0 +1,91 @@
+"""The signed head: what a community's roster is at one version, and until when a gate may go by it."""
+
+from uuid import UUID
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+__all__ = ["BadSignature", "Head", "Policy", "ServerKey", "SignedHead", "sign_head", "verify_head"]
+
+# Signed bytes begin with their purpose, so that no other message signed by the same key can pass for a head.
+_DOMAIN = b"doorward/head/v1\0"
+
+
+class BadSignature(Exception):  # noqa: N818 - named after what was found, as in the protocol's documents
+    """The head was not signed by any key that this gate trusts for its community."""
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """How a community wants its gates to decide.
+
+    ``fpir`` is the false positive identification rate per approach that the threshold is chosen for, in (0, 1).
+    ``threshold`` is the cosine fitted to this community's own impostor scores; ``None`` while there are too few, then
+    the gate takes the pack's calibration. The leases are seconds from ``issued_at`` on.
+    """
+
+    fpir: float = 0.001
+    threshold: float | None = None
+    standing_lease_s: int = 72 * 3600
+    visiting_lease_s: int = 3600
+    wipe_after_s: int = 7 * 24 * 3600
+
+
+class Head(msgspec.Struct, frozen=True):
+    """A community's roster at one version.
+
+    ``version`` counts the roster's changes within ``epoch`` without gaps and in the order of their commits; a restored
+    database starts a new epoch. ``digest`` is :func:`gate_sdk.wire.roster.roster_digest` over the ``count`` entries.
+    ``issued_at_us`` is microseconds since the Unix epoch, by the server's clock.
+    """
+
+    community: UUID
+    epoch: int
+    version: int
+    count: int
+    digest: bytes
+    issued_at_us: int
+    policy: Policy
+
+    def lease_until_us(self, *, visiting: bool) -> int:
+        """When grants of that class stop opening by face unless a later head arrives, in microseconds."""
+        seconds = self.policy.visiting_lease_s if visiting else self.policy.standing_lease_s
+        return self.issued_at_us + seconds * 1_000_000
+
+
+class SignedHead(msgspec.Struct, frozen=True):
+    """A head as bytes (MessagePack of :class:`Head`), the signing key's id, and an Ed25519 signature of 64 bytes."""
+
+    head: bytes
+    kid: str
+    signature: bytes
+
+
+class ServerKey(msgspec.Struct, frozen=True):
+    """A public key that signs heads for one community: its id and its raw 32 bytes."""
+
+    kid: str
+    public_key: bytes
+
+
+def sign_head(head: Head, *, key: Ed25519PrivateKey, kid: str) -> SignedHead:
+    """Sign ``head`` with a community's server key."""
+    encoded = msgspec.msgpack.encode(head)
+    return SignedHead(head=encoded, kid=kid, signature=key.sign(_DOMAIN + encoded))
+
+
+def verify_head(signed: SignedHead, keys: dict[str, bytes]) -> Head:
+    """Check the signature against the trusted keys (id to raw public key) and decode the head.
+
+    Raises:
+        BadSignature: unknown key id, or the signature does not fit.
+        msgspec.ValidationError: rightly signed, but not a head this SDK can read.
+    """
+    public = keys.get(signed.kid)
+    if public is None:
+        raise BadSignature(f"no trusted key has the id {signed.kid!r}")
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signed.signature, _DOMAIN + signed.head)
+    except InvalidSignature:
+        raise BadSignature("the head's signature does not fit its bytes") from None
+    return msgspec.msgpack.decode(signed.head, type=Head)
