@@ -55,7 +55,10 @@ class Guarded:
     @property
     def exit_code(self) -> int | None:
         """None while the child runs; 128 + n after signal n."""
-        return self._guard.poll()
+        code = self._guard.poll()
+        if code is not None:
+            self.ask_to_stop()  # gives the pipe back
+        return code
 
     def wait(self, timeout: float | None = None) -> int:
         """Exit code, once the child has ended by itself.
@@ -63,7 +66,9 @@ class Guarded:
         Raises:
             subprocess.TimeoutExpired: it still runs after `timeout` seconds.
         """
-        return self._guard.wait(timeout)
+        code = self._guard.wait(timeout)
+        self.ask_to_stop()
+        return code
 
     def ask_to_stop(self) -> None:
         """Begin the child's clean shutdown without waiting for it."""
