@@ -1,0 +1,42 @@
+"""The command `doorward-gate`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from gate_sdk.commands import evaluate, models
+
+#: The subcommands, in the order of the help text.
+COMMANDS = (models, evaluate)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    top = argparse.ArgumentParser(prog="doorward-gate", description="Doorward at the gate: models, measurements.")
+    subparsers = top.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_arguments(subparsers)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: without the program's name; the process's own without it.
+
+    Returns:
+        The exit code: 0 done, 1 refused, 2 wrong usage, 130 interrupted.
+    """
+    options = parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""The matcher: a matrix product over the gallery's templates, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from gate_sdk.face.arrays import Vector
+from gate_sdk.face.errors import TemplateMalformed
+
+SubjectT = TypeVar("SubjectT")
+
+
+class Match(msgspec.Struct, frozen=True):
+    """The best candidate for a probe.
+
+    Attributes:
+        subject: index into `Gallery.subjects`.
+        score: cosine of the probe and the subject's nearest template, -1 to 1.
+        margin: score minus that of the best other subject; 2.0 (the largest there is) without another.
+    """
+
+    subject: int
+    score: float
+    margin: float
+
+
+class Gallery(Generic[SubjectT]):
+    """Templates of the people who may pass, ready to be searched.
+
+    Immutable, so any number of threads may search while another builds the next one. 10,000 templates of 128 floats
+    take 5 MB and about 0.1 ms a search, 133,000 take 68 MB; no index would be faster with full recall.
+    """
+
+    def __init__(self, subjects: Sequence[SubjectT], templates: NDArray[np.floating]) -> None:
+        """Take over the templates.
+
+        Args:
+            subjects: whose template each row is; a subject may have several rows.
+            templates: (n, dims), unit length; copied unless float32 and C-contiguous.
+
+        Raises:
+            TemplateMalformed: the counts differ, or a template is not finite.
+        """
+        matrix = np.ascontiguousarray(templates, dtype=np.float32)
+        if matrix.ndim != 2 or matrix.shape[0] != len(subjects) or not bool(np.isfinite(matrix).all()):  # noqa: PLR2004  rows and columns
+            raise TemplateMalformed
+        numbers: dict[SubjectT, int] = {}
+        rows = np.fromiter(
+            (numbers.setdefault(subject, len(numbers)) for subject in subjects), dtype=np.intp, count=len(subjects)
+        )
+        self.subjects: tuple[SubjectT, ...] = tuple(numbers)
+        self._matrix = matrix
+        # Several templates of one person must not be each other's runner-up.
+        self._rows: NDArray[np.intp] | None = None if len(numbers) == len(subjects) else rows
+
+    def __len__(self) -> int:
+        """Count the subjects, not the templates: FPIR grows with the people."""
+        return len(self.subjects)
+
+    @property
+    def dims(self) -> int:
+        """Length of a template."""
+        return int(self._matrix.shape[1])
+
+    def search(self, probe: Vector) -> Match | None:
+        """Find the subject most like the probe.
+
+        Args:
+            probe: float32 (dims,), unit length.
+
+        Returns:
+            The best candidate, whatever its score: the threshold is the caller's. None for an empty gallery.
+
+        Raises:
+            TemplateMalformed: the probe has other dimensions or is not finite.
+        """
+        if probe.shape != (self.dims,):
+            raise TemplateMalformed
+        if not self.subjects:
+            return None
+        scores = self._matrix @ probe
+        row = int(scores.argmax())
+        score = float(scores[row])
+        if not np.isfinite(score):
+            raise TemplateMalformed
+        if len(self.subjects) == 1:
+            return Match(subject=0, score=score, margin=2.0)
+        if self._rows is None:
+            subject = row
+            scores[row] = -np.inf
+        else:
+            subject = int(self._rows[row])
+            scores[self._rows == subject] = -np.inf
+        return Match(subject=subject, score=score, margin=score - float(scores.max()))
