@@ -1,0 +1,1 @@
+"""Doorward's backend: the API, the worker and the single box."""

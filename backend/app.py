@@ -1,0 +1,157 @@
+"""The API, wired. Nothing connects, reads the environment or logs before the application starts."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar, Request, Router, get
+from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+
+from backend.communities.routes import staff_router as communities_staff
+from backend.keys.service import Keys
+from backend.kit import logging
+from backend.kit.auth import AuthMiddleware, Surface, Tokens
+from backend.kit.clock import Clock, utc_now
+from backend.kit.db import Database
+from backend.kit.problems import exception_handlers
+from backend.kit.storage import ObjectStore
+from backend.resources import Resources, open_resources
+from backend.settings import Settings, load_settings
+
+__all__ = ["create_app", "create_app_from_environment", "openapi_document"]
+
+# Every noun's routers, by the surface that shows them.
+SURFACES: Mapping[Surface, Sequence[Router]] = {
+    Surface.RESIDENT: (),
+    Surface.VISITOR: (),
+    Surface.PARTNER: (),
+    Surface.GATE: (),
+    Surface.STAFF: (communities_staff,),
+}
+
+_TITLES = {
+    Surface.RESIDENT: "Doorward for residents",
+    Surface.VISITOR: "Doorward for guests and couriers",
+    Surface.PARTNER: "Doorward for courier companies",
+    Surface.GATE: "Doorward for gates",
+    Surface.STAFF: "Doorward for communities' staff",
+}
+
+
+def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
+    """The application: five surfaces, each under its own path, and the public keys.
+
+    Args:
+        settings: what the deployment decides.
+        clock: the time; tests move it.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with open_resources(settings, process="api") as resources:
+            app.state.resources = resources
+            app.state.tokens = resources.tokens
+            app.state.clock = clock
+            yield
+
+    return Litestar(
+        route_handlers=[jwks, live, *(_surface(surface) for surface in Surface)],
+        lifespan=[lifespan],
+        dependencies={name: Provide(provider, sync_to_thread=False) for name, provider in _PROVIDERS.items()},
+        exception_handlers=exception_handlers,  # type: ignore[arg-type]  # Litestar's map is invariant in the exception
+        middleware=[DefineMiddleware(AuthMiddleware, exclude_from_auth_key="public")],
+        openapi_config=None,
+        on_startup=[lambda: logging.configure(settings.log_level)],
+    )
+
+
+def create_app_from_environment() -> Litestar:
+    """What the server is pointed at: the application, set up by the environment."""
+    return create_app(load_settings())
+
+
+def openapi_document(surface: Surface) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of one surface."""
+    app = Litestar(
+        route_handlers=[_surface(surface)],
+        dependencies={name: Provide(provider, sync_to_thread=False) for name, provider in _PROVIDERS.items()},
+        openapi_config=OpenAPIConfig(
+            title=_TITLES[surface],
+            version="1",
+            security=[{"bearer": []}],
+            components=Components(
+                security_schemes={
+                    "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT"),
+                }
+            ),
+        ),
+    )
+    return app.openapi_schema.to_schema()
+
+
+@get("/.well-known/jwks.json", opt={"public": True}, summary="Public keys of access tokens")
+async def jwks(tokens: Tokens) -> dict[str, list[dict[str, str]]]:
+    """The keys that access tokens are signed with, as a JSON Web Key Set."""
+    return tokens.jwks()
+
+
+@get("/health/live", opt={"public": True}, summary="Whether the process answers")
+async def live() -> dict[str, str]:
+    """Answers as long as the process runs."""
+    return {"status": "ok"}
+
+
+def _surface(surface: Surface) -> Router:
+    return Router(path=f"/{surface}/v1", route_handlers=list(SURFACES[surface]))
+
+
+def _resources(request: Request[Any, Any, Any]) -> Resources:
+    resources: Resources = request.app.state.resources
+    return resources
+
+
+def _db(request: Request[Any, Any, Any]) -> Database:
+    return _resources(request).db
+
+
+def _keys(request: Request[Any, Any, Any]) -> Keys:
+    return _resources(request).keys
+
+
+def _objects(request: Request[Any, Any, Any]) -> ObjectStore:
+    return _resources(request).objects
+
+
+def _tokens(request: Request[Any, Any, Any]) -> Tokens:
+    return _resources(request).tokens
+
+
+def _pepper(request: Request[Any, Any, Any]) -> bytes:
+    return _resources(request).pepper
+
+
+def _clock(request: Request[Any, Any, Any]) -> Clock:
+    clock: Clock = request.app.state.clock
+    return clock
+
+
+def _principal(request: Request[Any, Any, Any]) -> Any:
+    return request.user
+
+
+# What a route may ask for by name. The principal's type follows from the surface: its token's audience was checked.
+_PROVIDERS: Mapping[str, Callable[..., Any]] = {
+    "db": _db,
+    "keys": _keys,
+    "objects": _objects,
+    "tokens": _tokens,
+    "pepper": _pepper,
+    "clock": _clock,
+    "resident": _principal,
+    "visitor": _principal,
+    "partner": _principal,
+    "gate": _principal,
+}

@@ -1,0 +1,1 @@
+"""Authorities and their communities: the hierarchy under which everything else lives."""

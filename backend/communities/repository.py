@@ -1,0 +1,113 @@
+"""SQL of authorities and communities."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+
+__all__ = [
+    "CapturePolicy",
+    "CommunityRow",
+    "get_community",
+    "insert_authority",
+    "insert_community",
+    "list_communities",
+    "update_community",
+]
+
+CapturePolicy = Literal["guided", "photos"]
+
+
+class CommunityRow(msgspec.Struct, frozen=True):
+    """A community and what its gates are told to decide by. Leases in seconds."""
+
+    community_id: UUID
+    authority_id: UUID
+    name: str
+    time_zone: str
+    capture_policy: CapturePolicy
+    fpir: float
+    standing_lease_s: int
+    visiting_lease_s: int
+    wipe_after_s: int
+    created_at: datetime
+
+
+class _Id(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+async def insert_authority(conn: Connection, *, name: str) -> UUID:
+    """A new authority. Needs the platform scope."""
+    row = await require_one(conn, _Id, "INSERT INTO authority (name) VALUES ($1) RETURNING authority_id AS id", name)
+    return row.id
+
+
+async def insert_community(
+    conn: Connection, *, community_id: UUID, authority_id: UUID, name: str, time_zone: str, capture_policy: str
+) -> CommunityRow:
+    """A new community with an empty roster at epoch 1, version 0. Needs the scope of ``community_id``."""
+    row = await require_one(
+        conn,
+        CommunityRow,
+        """
+        INSERT INTO community (community_id, authority_id, name, time_zone, capture_policy)
+        VALUES ($1, $2, $3, $4, $5)
+        RETURNING *
+        """,
+        community_id, authority_id, name, time_zone, capture_policy,
+    )  # fmt: skip
+    await conn.execute("INSERT INTO roster_head (community_id) VALUES ($1)", community_id)
+    return row
+
+
+async def get_community(conn: Connection, *, community_id: UUID) -> CommunityRow | None:
+    """One community."""
+    return await fetch_one(conn, CommunityRow, "SELECT * FROM community WHERE community_id = $1", community_id)
+
+
+async def list_communities(conn: Connection, *, authority_id: UUID, ids: tuple[UUID, ...] | None) -> list[CommunityRow]:
+    """An authority's communities by name; only those in ``ids`` where that is given."""
+    return await fetch_all(
+        conn,
+        CommunityRow,
+        """
+        SELECT * FROM community
+        WHERE authority_id = $1 AND ($2::uuid[] IS NULL OR community_id = ANY ($2))
+        ORDER BY name, community_id
+        """,
+        authority_id, ids,
+    )  # fmt: skip
+
+
+async def update_community(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    name: str | None,
+    time_zone: str | None,
+    capture_policy: str | None,
+    fpir: float | None,
+    standing_lease_s: int | None,
+    visiting_lease_s: int | None,
+) -> CommunityRow | None:
+    """Change what is not ``None``."""
+    return await fetch_one(
+        conn,
+        CommunityRow,
+        """
+        UPDATE community SET
+            name = coalesce($2, name),
+            time_zone = coalesce($3, time_zone),
+            capture_policy = coalesce($4, capture_policy),
+            fpir = coalesce($5, fpir),
+            standing_lease_s = coalesce($6, standing_lease_s),
+            visiting_lease_s = coalesce($7, visiting_lease_s)
+        WHERE community_id = $1
+        RETURNING *
+        """,
+        community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s,
+    )  # fmt: skip

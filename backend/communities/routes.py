@@ -1,0 +1,59 @@
+"""Staff: communities."""
+
+from uuid import UUID, uuid4
+
+from litestar import Router, get, patch, post
+
+from backend.communities import repository, service
+from backend.communities.errors import CommunityNotFound, TimeZoneUnknown
+from backend.communities.schemas import Community, CommunityChange, CommunityList, NewCommunity
+from backend.kit.auth import Permission, StaffMember
+from backend.kit.db import Database, Scope
+from backend.kit.problems import Forbidden, Unauthorised, problems
+
+__all__ = ["staff_router"]
+
+
+@post("/", responses=problems(Unauthorised, Forbidden, TimeZoneUnknown), summary="Create a community")
+async def create_community(data: NewCommunity, staff: StaffMember, db: Database) -> Community:
+    """A new community of the caller's authority."""
+    staff.require(Permission.COMMUNITY_CREATE)
+    community_id = uuid4()
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        row = await service.create(conn, community_id=community_id, authority_id=staff.authority_id, new=data)
+    return Community.of(row)
+
+
+@get("/", responses=problems(Unauthorised), summary="List communities")
+async def list_communities(staff: StaffMember, db: Database) -> CommunityList:
+    """The communities in which the caller has a role."""
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        rows = await repository.list_communities(conn, authority_id=staff.authority_id, ids=staff.communities)
+    return CommunityList(tuple(Community.of(row) for row in rows))
+
+
+@get("/{community_id:uuid}", responses=problems(Unauthorised, CommunityNotFound), summary="Read a community")
+async def read_community(community_id: UUID, staff: StaffMember, db: Database) -> Community:
+    """One community."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        return Community.of(await service.get(conn, community_id=community_id))
+
+
+@patch(
+    "/{community_id:uuid}",
+    responses=problems(Unauthorised, Forbidden, CommunityNotFound, TimeZoneUnknown),
+    summary="Change a community",
+)
+async def change_community(community_id: UUID, data: CommunityChange, staff: StaffMember, db: Database) -> Community:
+    """Change a community's name, rules or leases."""
+    staff.require(Permission.COMMUNITY_CHANGE)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        return Community.of(await service.change(conn, community_id=community_id, change=data))
+
+
+staff_router = Router(
+    path="/communities",
+    route_handlers=[create_community, list_communities, read_community, change_community],
+    tags=["communities"],
+)

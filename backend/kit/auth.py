@@ -1,0 +1,258 @@
+"""Access tokens and who somebody is: one principal per surface.
+
+A token is a JWT signed with EdDSA, valid ten minutes for one surface (its audience). The middleware turns it into a
+principal; a route that needs nobody says ``opt={"public": True}``, every other one is refused without.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeAlias
+from uuid import UUID, uuid4
+
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from litestar.connection import ASGIConnection
+from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
+
+from backend.kit.clock import Clock
+from backend.kit.problems import Forbidden, Unauthorised
+
+__all__ = [
+    "ACCESS_TTL",
+    "AuthMiddleware",
+    "Claims",
+    "GatePrincipal",
+    "PartnerPrincipal",
+    "Permission",
+    "Principal",
+    "ResidentPrincipal",
+    "StaffMember",
+    "StaffPrincipal",
+    "StaffRole",
+    "Surface",
+    "Tokens",
+    "VisitorPrincipal",
+]
+
+ACCESS_TTL = timedelta(minutes=10)
+ISSUER = "doorward"
+
+
+class Surface(StrEnum):
+    """The five interfaces; also the audience of their tokens and the first segment of their paths."""
+
+    RESIDENT = "resident"
+    VISITOR = "visitor"
+    PARTNER = "partner"
+    GATE = "gate"
+    STAFF = "staff"
+
+
+class ResidentPrincipal(msgspec.Struct, frozen=True):
+    """Somebody logged in by his own phone."""
+
+    account_id: UUID
+    person_id: UUID
+    session_id: UUID
+
+
+class StaffPrincipal(msgspec.Struct, frozen=True):
+    """A member of an authority's staff; what he may do is asked of the database at each request."""
+
+    staff_id: UUID
+    authority_id: UUID
+    session_id: UUID
+
+
+class VisitorPrincipal(msgspec.Struct, frozen=True):
+    """Somebody who opened a link meant for him: a guest or a courier, for the one thing he was invited to.
+
+    ``invitation_id`` is the pass (guests) or the courier record (couriers) behind the link; ``community_id`` is the
+    inviting community and None for couriers.
+    """
+
+    person_id: UUID
+    invitation_id: UUID
+    kind: str
+    community_id: UUID | None = None
+
+
+class PartnerPrincipal(msgspec.Struct, frozen=True):
+    """A courier company's client."""
+
+    partner_id: UUID
+    client_id: str
+    scopes: tuple[str, ...] = ()
+
+
+class GatePrincipal(msgspec.Struct, frozen=True):
+    """A provisioned gate."""
+
+    gate_id: UUID
+    community_id: UUID
+
+
+Principal: TypeAlias = ResidentPrincipal | StaffPrincipal | VisitorPrincipal | PartnerPrincipal | GatePrincipal
+
+_PRINCIPALS: dict[Surface, type[Principal]] = {
+    Surface.RESIDENT: ResidentPrincipal,
+    Surface.STAFF: StaffPrincipal,
+    Surface.VISITOR: VisitorPrincipal,
+    Surface.PARTNER: PartnerPrincipal,
+    Surface.GATE: GatePrincipal,
+}
+
+
+class Claims(msgspec.Struct, frozen=True):
+    """What an access token says: registered claims (RFC 7519) and the principal."""
+
+    iss: str
+    aud: Surface
+    exp: int
+    iat: int
+    jti: str
+    principal: dict[str, object]
+
+
+class Tokens:
+    """Issues and verifies access tokens. Holds the signing key and every public key still accepted."""
+
+    def __init__(self, *, kid: str, key: Ed25519PrivateKey, accepted: Mapping[str, Ed25519PublicKey]) -> None:
+        """Make a set of keys.
+
+        Args:
+            kid: the signing key's id.
+            key: the signing key.
+            accepted: public keys by id; the signing key's own is added.
+        """
+        self._kid = kid
+        self._key = key
+        self._accepted = {**accepted, kid: key.public_key()}
+
+    def issue(self, principal: Principal, *, now: datetime) -> str:
+        """A token for the surface that the principal belongs to, valid for :data:`ACCESS_TTL`."""
+        surface = next(s for s, kind in _PRINCIPALS.items() if type(principal) is kind)
+        claims = Claims(
+            iss=ISSUER,
+            aud=surface,
+            iat=int(now.timestamp()),
+            exp=int((now + ACCESS_TTL).timestamp()),
+            jti=str(uuid4()),
+            principal=msgspec.to_builtins(principal),
+        )
+        return jwt.encode(msgspec.to_builtins(claims), self._key, algorithm="EdDSA", headers={"kid": self._kid})
+
+    def verify(self, token: str, *, surface: Surface, now: datetime) -> Principal:
+        """The principal of a token that is genuine, in time, and meant for this surface.
+
+        Raises:
+            Unauthorised: it is not.
+        """
+        try:
+            key = self._accepted[str(jwt.get_unverified_header(token)["kid"])]
+            payload = jwt.decode(
+                token,
+                key,
+                algorithms=["EdDSA"],
+                audience=surface.value,
+                issuer=ISSUER,
+                # The time is ours to check: PyJWT reads the system's clock, and rules take theirs from the caller.
+                options={"require": ["exp", "iat", "aud", "iss"], "verify_exp": False, "verify_iat": False},
+            )
+            claims = msgspec.convert(payload, Claims)
+            principal = msgspec.convert(claims.principal, _PRINCIPALS[surface])
+        except (jwt.PyJWTError, KeyError, msgspec.ValidationError):
+            raise Unauthorised from None
+        if claims.exp <= now.timestamp():
+            raise Unauthorised("The access token has expired.")
+        return principal
+
+    def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """The accepted public keys as a JSON Web Key Set (RFC 7517, RFC 8037)."""
+        keys = []
+        for kid, key in self._accepted.items():
+            jwk = jwt.algorithms.OKPAlgorithm.to_jwk(key, as_dict=True)
+            keys.append({**jwk, "kid": kid, "use": "sig", "alg": "EdDSA"})
+        return {"keys": keys}
+
+
+class AuthMiddleware(AbstractAuthenticationMiddleware):
+    """Turns ``Authorization: Bearer`` into ``request.user``, or refuses.
+
+    ``app.state.tokens`` and ``app.state.clock`` are set when the application starts.
+    """
+
+    async def authenticate_request(
+        self,
+        connection: ASGIConnection,  # type: ignore[type-arg]  # the base class leaves it bare
+    ) -> AuthenticationResult:
+        """See Litestar's base class.
+
+        Raises:
+            Unauthorised: no token, or one that is not valid here.
+        """
+        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthorised
+        segment = connection.scope["path"].split("/", 2)[1]
+        if segment not in Surface.__members__.values():
+            raise Unauthorised
+        tokens: Tokens = connection.app.state.tokens
+        clock: Clock = connection.app.state.clock
+        return AuthenticationResult(user=tokens.verify(token.strip(), surface=Surface(segment), now=clock()), auth=None)
+
+
+class Permission(StrEnum):
+    """What a member of staff may be allowed to do."""
+
+    COMMUNITY_CREATE = "community.create"
+    COMMUNITY_CHANGE = "community.change"
+    REGISTER_READ = "register.read"
+    REGISTER_WRITE = "register.write"
+    ENROLMENT_REVIEW = "enrolment.review"
+    GATES = "gates"
+    PARTNERS = "partners"
+    ENTRIES_READ = "entries.read"
+    ERASURE = "erasure"
+    AUDIT_READ = "audit.read"
+
+
+class StaffRole(StrEnum):
+    """The roles, and with :data:`_ALLOWED` what each is for. The front desk never handles biometric data."""
+
+    AUTHORITY_ADMINISTRATOR = "authority_administrator"
+    COMMUNITY_MANAGER = "community_manager"
+    FRONT_DESK = "front_desk"
+    AUDITOR = "auditor"
+
+
+_ALLOWED: dict[StaffRole, frozenset[Permission]] = {
+    StaffRole.AUTHORITY_ADMINISTRATOR: frozenset(Permission),
+    StaffRole.COMMUNITY_MANAGER: frozenset(Permission) - {Permission.COMMUNITY_CREATE, Permission.PARTNERS},
+    StaffRole.FRONT_DESK: frozenset({Permission.REGISTER_READ, Permission.ENTRIES_READ}),
+    StaffRole.AUDITOR: frozenset({Permission.AUDIT_READ}),
+}
+
+
+class StaffMember(msgspec.Struct, frozen=True):
+    """A member of staff as the database knows him at this request, within the community that the path names.
+
+    ``roles`` are those that reach this community; where the path names none, those that reach the whole authority.
+    ``communities`` are the ones his roles name, or ``None`` where a role reaches all of the authority's.
+    """
+
+    staff_id: UUID
+    authority_id: UUID
+    roles: tuple[StaffRole, ...]
+    communities: tuple[UUID, ...] | None = None
+
+    def require(self, permission: Permission) -> None:
+        """Go on only if one of the roles allows it.
+
+        Raises:
+            Forbidden: none does.
+        """
+        if not any(permission in _ALLOWED[role] for role in self.roles):
+            raise Forbidden(permission=permission.value)

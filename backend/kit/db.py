@@ -1,0 +1,191 @@
+"""Connections, transactions and whose rows they see.
+
+A transaction begins with a scope: the community, the person or the platform for which it works. The database's row
+level security shows it those rows and no others, so a forgotten WHERE leaks nothing. Only the request boundary (a
+route, a job) opens a transaction; services and repositories are handed its connection.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal, TypeAlias, TypeVar
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from backend.kit.problems import Unavailable
+
+__all__ = [
+    "Connection",
+    "Database",
+    "DatabaseUnavailable",
+    "Scope",
+    "enter_community",
+    "fetch_all",
+    "fetch_one",
+    "require_one",
+    "savepoint",
+]
+
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+Isolation = Literal["READ COMMITTED", "REPEATABLE READ"]
+Row = TypeVar("Row", bound=msgspec.Struct)
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database cannot be reached at the moment."""
+
+    code = "database-unavailable"
+    remedy = "Try again in a few seconds; nothing of this request was kept."
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """Whose rows a transaction may see. What is not named is not seen.
+
+    ``platform`` is for log-in, claim codes and link tokens, where nobody's community or person is known yet, and for
+    the worker's search for what is due.
+    """
+
+    community_id: UUID | None = None
+    person_id: UUID | None = None
+    platform: bool = False
+
+    def settings(self) -> str:
+        """SQL that sets the scope for the transaction. Built from UUIDs and a boolean only, never from text."""
+        parts = []
+        if self.community_id is not None:
+            parts.append(f"SET LOCAL doorward.community = '{UUID(int=self.community_id.int)}'")
+        if self.person_id is not None:
+            parts.append(f"SET LOCAL doorward.person = '{UUID(int=self.person_id.int)}'")
+        if self.platform:
+            parts.append("SET LOCAL doorward.platform = 'on'")
+        return "; ".join(parts)
+
+
+class Database:
+    """A pool of connections under one database role."""
+
+    def __init__(self, url: str, *, role: str | None = None, max_size: int = 10) -> None:
+        """Connect nothing yet.
+
+        Args:
+            url: ``postgresql://`` address.
+            role: a role to take on at connecting, where the login is not the role itself.
+            max_size: connections at most.
+        """
+        self._url = url
+        self._role = role
+        self._max_size = max_size
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            OSError: nobody listens there.
+            asyncpg.PostgresError: the server refuses the login or the database.
+        """
+        options = {"application_name": "doorward", "timezone": "UTC"}
+        if self._role is not None:
+            options["role"] = self._role
+        self._pool = await asyncpg.create_pool(
+            self._url,
+            min_size=1,
+            max_size=self._max_size,
+            command_timeout=30,
+            server_settings=options,
+            # Settings are LOCAL and every transaction ends before its connection goes back, so there is nothing to
+            # reset; the round trip saved is one of four in a small read.
+            reset=_no_reset,
+        )
+
+    async def close(self) -> None:
+        """Let running statements end, then disconnect."""
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    @asynccontextmanager
+    async def transaction(
+        self, scope: Scope, *, isolation: Isolation = "READ COMMITTED", read_only: bool = False
+    ) -> AsyncIterator[Connection]:
+        """A transaction under ``scope``: committed where the block ends, rolled back where it raises.
+
+        Raises:
+            DatabaseUnavailable: no connection could be had.
+        """
+        if self._pool is None:
+            raise DatabaseUnavailable
+        mode = f"ISOLATION LEVEL {isolation}{' READ ONLY' if read_only else ''}"
+        try:
+            conn = await self._pool.acquire(timeout=10)
+        except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
+            raise DatabaseUnavailable from error
+        try:
+            # One round trip for BEGIN and the scope together.
+            await conn.execute(f"BEGIN {mode}; {scope.settings()}")
+            try:
+                yield conn
+            except BaseException:
+                if not conn.is_closed():
+                    await conn.execute("ROLLBACK")
+                raise
+            await conn.execute("COMMIT")
+        finally:
+            await self._pool.release(conn)
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        """A connection of its own, outside the pool, for LISTEN."""
+        options = {"application_name": "doorward-listen"}
+        if self._role is not None:
+            options["role"] = self._role
+        conn = await asyncpg.connect(self._url, server_settings=options)
+        try:
+            yield conn
+        finally:
+            await conn.close()
+
+
+async def _no_reset(_: object) -> None:
+    """Nothing to do; see Database.open."""
+
+
+async def enter_community(conn: Connection, community_id: UUID) -> None:
+    """Add a community to the transaction's scope, after the caller has shown that he belongs there."""
+    await conn.execute(Scope(community_id=community_id).settings())
+
+
+@asynccontextmanager
+async def savepoint(conn: Connection) -> AsyncIterator[None]:
+    """Undo just this block where it raises, and keep the transaction."""
+    await conn.execute("SAVEPOINT block")
+    try:
+        yield
+    except BaseException:
+        await conn.execute("ROLLBACK TO SAVEPOINT block; RELEASE SAVEPOINT block")
+        raise
+    await conn.execute("RELEASE SAVEPOINT block")
+
+
+async def fetch_one(conn: Connection, row: type[Row], sql: str, *args: object) -> Row | None:
+    """The first row as a struct whose fields are the columns' names, or ``None``."""
+    record = await conn.fetchrow(sql, *args)
+    return None if record is None else row(**record)
+
+
+async def fetch_all(conn: Connection, row: type[Row], sql: str, *args: object) -> list[Row]:
+    """All rows as structs whose fields are the columns' names."""
+    return [row(**record) for record in await conn.fetch(sql, *args)]
+
+
+async def require_one(conn: Connection, row: type[Row], sql: str, *args: object) -> Row:
+    """The one row that a statement with RETURNING or a unique key must give.
+
+    Raises:
+        LookupError: there was none, which is an error of the program.
+    """
+    found = await fetch_one(conn, row, sql, *args)
+    if found is None:
+        raise LookupError(row.__name__)
+    return found

@@ -1,0 +1,1 @@
+"""Natural persons, and the pseudonym each has in a community."""

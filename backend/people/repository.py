@@ -1,0 +1,110 @@
+"""SQL of people and subjects."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+
+__all__ = [
+    "PersonRow",
+    "SubjectRow",
+    "delete_person",
+    "ensure_subject",
+    "get_person",
+    "get_subject",
+    "insert_person",
+    "list_subjects_of_person",
+    "update_person",
+]
+
+
+class PersonRow(msgspec.Struct, frozen=True):
+    """A natural person; ``name`` is None until he or the register gives it."""
+
+    person_id: UUID
+    name: str | None
+    language: str
+    created_at: datetime
+
+
+class SubjectRow(msgspec.Struct, frozen=True):
+    """A person's pseudonym in one community."""
+
+    community_id: UUID
+    subject_id: UUID
+    person_id: UUID
+
+
+class _Id(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+async def insert_person(conn: Connection, *, name: str | None = None, language: str = "zh-CN") -> PersonRow:
+    """A new person. Needs the platform scope."""
+    return await require_one(
+        conn, PersonRow, "INSERT INTO person (name, language) VALUES ($1, $2) RETURNING *", name, language
+    )
+
+
+async def get_person(conn: Connection, *, person_id: UUID) -> PersonRow | None:
+    """The person, where the scope sees him."""
+    return await fetch_one(conn, PersonRow, "SELECT * FROM person WHERE person_id = $1", person_id)
+
+
+async def update_person(
+    conn: Connection, *, person_id: UUID, name: str | None, language: str | None
+) -> PersonRow | None:
+    """Change what is not ``None``. Needs the scope of the person, or the platform's."""
+    return await fetch_one(
+        conn,
+        PersonRow,
+        """
+        UPDATE person SET name = coalesce($2, name), language = coalesce($3, language)
+        WHERE person_id = $1 RETURNING *
+        """,
+        person_id, name, language,
+    )  # fmt: skip
+
+
+async def delete_person(conn: Connection, *, person_id: UUID) -> None:
+    """Delete the person and what hangs on him. Needs the scope of the person, or the platform's."""
+    await conn.execute("DELETE FROM person WHERE person_id = $1", person_id)
+
+
+async def ensure_subject(conn: Connection, *, community_id: UUID, person_id: UUID) -> UUID:
+    """The person's pseudonym in the community, made where there is none. Needs the community's scope."""
+    await conn.execute(
+        "INSERT INTO subject (community_id, person_id) VALUES ($1, $2) ON CONFLICT (community_id, person_id) DO NOTHING",
+        community_id,
+        person_id,
+    )
+    row = await require_one(
+        conn,
+        _Id,
+        "SELECT subject_id AS id FROM subject WHERE community_id = $1 AND person_id = $2",
+        community_id,
+        person_id,
+    )
+    return row.id
+
+
+async def get_subject(conn: Connection, *, community_id: UUID, person_id: UUID) -> SubjectRow | None:
+    """The person's pseudonym in the community, if he has one there."""
+    return await fetch_one(
+        conn,
+        SubjectRow,
+        "SELECT community_id, subject_id, person_id FROM subject WHERE community_id = $1 AND person_id = $2",
+        community_id, person_id,
+    )  # fmt: skip
+
+
+async def list_subjects_of_person(conn: Connection, *, person_id: UUID) -> list[SubjectRow]:
+    """All communities that know the person. Needs his own scope."""
+    return await fetch_all(
+        conn,
+        SubjectRow,
+        "SELECT community_id, subject_id, person_id FROM subject WHERE person_id = $1 ORDER BY community_id",
+        person_id,
+    )

@@ -1,0 +1,88 @@
+"""What the processes share and must open and close: databases, keys, objects, models."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from backend.embedded.objects import DirectoryObjectStore
+from backend.keys.service import Keys
+from backend.keys.wrapping import FileKeyWrapper
+from backend.kit.auth import Tokens
+from backend.kit.db import Database
+from backend.kit.storage import ObjectStore, S3ObjectStore
+from backend.settings import Settings, SettingsRefused
+
+__all__ = ["Resources", "open_resources"]
+
+# Who connects as whom where a deployment gives one address for all.
+_ROLES = {"api": "doorward_api", "worker": "doorward_worker", "keys": "doorward_keys"}
+
+
+class Resources(msgspec.Struct, frozen=True):
+    """Opened parts, ready to be handed to routes and jobs. ``pepper`` keys hashes of codes, tokens and numbers."""
+
+    db: Database
+    keys: Keys
+    objects: ObjectStore
+    tokens: Tokens
+    pepper: bytes
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[Resources]:
+    """Open everything that ``process`` ("api" or "worker") needs and close it again.
+
+    Raises:
+        SettingsRefused: an address is missing.
+        OSError: a database cannot be reached.
+    """
+    db = _database(settings, process, getattr(settings, f"{process}_database_url"))
+    key_db = _database(settings, "keys", settings.keys_database_url)
+    await db.open()
+    try:
+        await key_db.open()
+        try:
+            keys = Keys(key_db, FileKeyWrapper(_path(settings.key_file, settings, "master.key")))
+            yield Resources(
+                db=db,
+                keys=keys,
+                objects=_objects(settings),
+                tokens=await _tokens(keys),
+                pepper=await keys.pepper(),
+            )
+        finally:
+            await key_db.close()
+    finally:
+        await db.close()
+
+
+def _database(settings: Settings, process: str, url: str | None) -> Database:
+    if url is not None:
+        return Database(url, max_size=4 if process == "keys" else 10)
+    if settings.database_url is None or process == "keys":
+        name = f"DOORWARD_{process.upper()}_DATABASE_URL"
+        raise SettingsRefused(f"{name} is not set; `doorward up` runs a database of its own")
+    return Database(settings.database_url, role=_ROLES[process])
+
+
+def _objects(settings: Settings) -> ObjectStore:
+    if settings.s3_bucket is not None:
+        return S3ObjectStore(settings.s3_bucket, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
+    return DirectoryObjectStore(_path(settings.objects_dir, settings, "objects"))
+
+
+def _path(given: Path | None, settings: Settings, name: str) -> Path:
+    if given is not None:
+        return given
+    if settings.data_dir is None:
+        raise SettingsRefused("DOORWARD_DATA_DIR is not set; keys and photos need a place")
+    return settings.data_dir / name
+
+
+async def _tokens(keys: Keys) -> Tokens:
+    current, *older = await keys.jwt_keys()
+    accepted = {key.kid: Ed25519PublicKey.from_public_bytes(key.public_key) for key in older}
+    return Tokens(kid=current.kid, key=current.private, accepted=accepted)
