@@ -56,7 +56,7 @@ class DirectoryLock:
 
     def _refuse_living_owner(self, descriptor: int, deadline: float) -> None:
         owner = _read_pid(descriptor)
-        if time.monotonic() > deadline or (owner and _alive(owner)):
+        if time.monotonic() > deadline or (owner and is_alive(owner)):
             raise DataDirectoryBusy(
                 f"{self._path.parent} is in use by process {owner}; stop it, or choose another directory"
             )
@@ -92,7 +92,8 @@ def _read_pid(descriptor: int) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process has this number. Zombies count: they are gone only when their parent has read their end."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
