@@ -76,10 +76,12 @@ async def delete_person(conn: Connection, *, person_id: UUID) -> None:
 async def ensure_subject(conn: Connection, *, community_id: UUID, person_id: UUID) -> UUID:
     """The person's pseudonym in the community, made where there is none. Needs the community's scope."""
     await conn.execute(
-        "INSERT INTO subject (community_id, person_id) VALUES ($1, $2) ON CONFLICT (community_id, person_id) DO NOTHING",
-        community_id,
-        person_id,
-    )
+        """
+        INSERT INTO subject (community_id, person_id) VALUES ($1, $2)
+        ON CONFLICT (community_id, person_id) DO NOTHING
+        """,
+        community_id, person_id,
+    )  # fmt: skip
     row = await require_one(
         conn,
         _Id,
