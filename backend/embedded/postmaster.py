@@ -24,7 +24,7 @@ class Postmaster(msgspec.Struct, frozen=True):
 def read_postmaster(cluster: Path) -> Postmaster | None:
     """Parse postmaster.pid; None when there is none, or it is being written."""
     try:
-        lines = (cluster / "postmaster.pid").read_text("ascii").splitlines()
+        lines = (cluster / "postmaster.pid").read_bytes().decode("utf-8", "replace").splitlines()
     except FileNotFoundError:
         return None
     if len(lines) <= _PORT_LINE or not lines[_PID_LINE].isdigit() or not lines[_PORT_LINE].isdigit():
@@ -44,7 +44,7 @@ def remove_remains(cluster: Path) -> None:
     """
     pid_file = cluster / "postmaster.pid"
     try:
-        first = pid_file.read_text("ascii").split("\n", 1)[0]
+        first = pid_file.read_bytes().split(b"\n", 1)[0]
     except FileNotFoundError:
         return
     pid = int(first) if first.isdigit() else 0

@@ -23,7 +23,7 @@ _LOCK = "SELECT pg_advisory_lock(hashtext('doorward provision'))"
 
 
 class ProvisioningRefused(Exception):
-    """The cluster holds a role of ours with rights that would defeat row-level security."""
+    """The cluster cannot be provisioned as it is; the message says what somebody has to do first."""
 
 
 def provision_cluster(superuser_url: str, passwords: Mapping[str, str]) -> None:
@@ -38,7 +38,8 @@ def provision_cluster(superuser_url: str, passwords: Mapping[str, str]) -> None:
         passwords: one for each of `ROLES`, ASCII.
 
     Raises:
-        ProvisioningRefused: a role of that name exists with SUPERUSER, BYPASSRLS or REPLICATION.
+        ProvisioningRefused: a role of ours exists with SUPERUSER, BYPASSRLS or REPLICATION and would pass row-level
+            security; or this server lets only a superuser add pgvector.
         asyncpg.PostgresError: the server refused; nothing of a failed statement remains.
     """
     run_apart(lambda: asyncio.run(_provision(superuser_url, passwords)))
@@ -70,6 +71,11 @@ async def _provision(url: str, passwords: Mapping[str, str]) -> None:
     conn = await asyncpg.connect(on_database(url, DATABASE))
     try:
         await conn.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise ProvisioningRefused(
+            f"this server lets only a superuser add pgvector: have one run CREATE EXTENSION vector in database "
+            f"{DATABASE}, then try again"
+        ) from error
     finally:
         await conn.close()
 
