@@ -1,1 +1,69 @@
-"""Doorward's gate SDK."""
+"""Doorward's gate SDK: syncs a community's roster to a gate and decides locally, with or without a network.
+
+Importing this loads no numpy; recognition is loaded with the first frame. Runs on Linux and macOS.
+"""
+
+from gate_sdk._decision import Decision
+from gate_sdk._status import GateStatus
+from gate_sdk.client import GateClient
+from gate_sdk.errors import (
+    AlreadyProvisionedError,
+    DataDirBusyError,
+    DeviceKeyUnreadableError,
+    DigestMismatchError,
+    GateError,
+    GateRevokedError,
+    InsecureUrlError,
+    LivenessMissingError,
+    NotAuthorizedError,
+    NotProvisionedError,
+    ProvisionRefusedError,
+    RecognitionMissingError,
+    RequestRefusedError,
+    RollbackError,
+    RosterDivergedError,
+    RosterRefusedError,
+    ServerError,
+    StorageError,
+    UnavailableError,
+    UnreachableError,
+    UnreadableAnswerError,
+    WrongCommunityError,
+    WrongSignatureError,
+)
+from gate_sdk.keys import EnvironmentKeyProvider, FileKeyProvider, KeyProvider
+from gate_sdk.wire import Outcome, Reason
+
+__all__ = [
+    "AlreadyProvisionedError",
+    "DataDirBusyError",
+    "Decision",
+    "DeviceKeyUnreadableError",
+    "DigestMismatchError",
+    "EnvironmentKeyProvider",
+    "FileKeyProvider",
+    "GateClient",
+    "GateError",
+    "GateRevokedError",
+    "GateStatus",
+    "InsecureUrlError",
+    "KeyProvider",
+    "LivenessMissingError",
+    "NotAuthorizedError",
+    "NotProvisionedError",
+    "Outcome",
+    "ProvisionRefusedError",
+    "Reason",
+    "RecognitionMissingError",
+    "RequestRefusedError",
+    "RollbackError",
+    "RosterDivergedError",
+    "RosterRefusedError",
+    "ServerError",
+    "StorageError",
+    "UnavailableError",
+    "UnreachableError",
+    "UnreadableAnswerError",
+    "WrongCommunityError",
+    "WrongSignatureError",
+]

@@ -6,15 +6,15 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from gate_sdk.commands import evaluate, models
+from gate_sdk.commands import evaluate, events, models, provision, run, status
 
 #: The subcommands, in the order of the help text.
-COMMANDS = (models, evaluate)
+COMMANDS = (provision, run, status, events, models, evaluate)
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    top = argparse.ArgumentParser(prog="doorward-gate", description="Doorward at the gate: models, measurements.")
+    top = argparse.ArgumentParser(prog="doorward-gate", description="Doorward at the gate.")
     subparsers = top.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add_arguments(subparsers)

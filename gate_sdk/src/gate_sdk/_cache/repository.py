@@ -1,0 +1,180 @@
+"""All SQL of the roster's file. One row per subject, one head, and the pages of a sequence not yet complete."""
+
+from collections.abc import Iterable
+
+import apsw
+import msgspec
+
+from gate_sdk._cache.rules import Floor, Row
+from gate_sdk.wire import PageKind, SignedHead
+
+__all__ = [
+    "SCHEMA",
+    "Staging",
+    "add_staged",
+    "clear_staged",
+    "count_entries",
+    "merge_staged",
+    "read_floor",
+    "read_head",
+    "read_rows",
+    "read_seen_us",
+    "read_staged",
+    "read_staging",
+    "read_wiped",
+    "wipe_ended",
+    "write_floor",
+    "write_head",
+    "write_seen_us",
+]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS entry (
+    subject  BLOB PRIMARY KEY CHECK (length(subject) = 16),
+    version  INTEGER NOT NULL,
+    hash     BLOB NOT NULL CHECK (length(hash) = 32),
+    body     BLOB,
+    template BLOB,
+    until_us INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS staged (
+    subject  BLOB PRIMARY KEY CHECK (length(subject) = 16),
+    version  INTEGER NOT NULL,
+    hash     BLOB,
+    body     BLOB,
+    template BLOB,
+    until_us INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS state (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+
+class Staging(msgspec.Struct, frozen=True):
+    """Where an unfinished sequence stands. ``next`` continues it; the base is what a delta adds to."""
+
+    kind: PageKind
+    epoch: int
+    next: str
+    base_epoch: int | None
+    base_version: int | None
+
+
+def _state(connection: apsw.Connection, name: str) -> bytes | None:
+    for (value,) in connection.execute("SELECT value FROM state WHERE name = ?", (name,)):
+        return bytes(value)
+    return None
+
+
+def _set_state(connection: apsw.Connection, name: str, value: bytes) -> None:
+    connection.execute("INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)", (name, value))
+
+
+def read_head(connection: apsw.Connection) -> SignedHead | None:
+    """The newest head, as it was signed."""
+    stored = _state(connection, "head")
+    return None if stored is None else msgspec.msgpack.decode(stored, type=SignedHead)
+
+
+def write_head(connection: apsw.Connection, head: SignedHead, floor: Floor) -> None:
+    """Replace the head, and the floor with it."""
+    _set_state(connection, "head", msgspec.msgpack.encode(head))
+    write_floor(connection, floor)
+
+
+def read_floor(connection: apsw.Connection) -> Floor | None:
+    """The newest head ever believed."""
+    stored = _state(connection, "floor")
+    return None if stored is None else msgspec.msgpack.decode(stored, type=Floor)
+
+
+def write_floor(connection: apsw.Connection, floor: Floor) -> None:
+    """Replace the floor."""
+    _set_state(connection, "floor", msgspec.msgpack.encode(floor))
+
+
+def read_seen_us(connection: apsw.Connection) -> int:
+    """The latest time known to have passed, microseconds since the epoch; 0 if never kept."""
+    stored = _state(connection, "seen_us")
+    return 0 if stored is None else msgspec.msgpack.decode(stored, type=int)
+
+
+def write_seen_us(connection: apsw.Connection, at_us: int) -> None:
+    """Keep the latest time known to have passed."""
+    _set_state(connection, "seen_us", msgspec.msgpack.encode(at_us))
+
+
+def read_staging(connection: apsw.Connection) -> Staging | None:
+    """The unfinished sequence, if one was interrupted."""
+    stored = _state(connection, "staging")
+    return None if stored is None else msgspec.msgpack.decode(stored, type=Staging)
+
+
+def add_staged(
+    connection: apsw.Connection, rows: Iterable[tuple[bytes, int, Row | None]], staging: Staging | None
+) -> None:
+    """Add one page's subjects ``(subject, version, row or None for removal)`` and note where to go on."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO staged (subject, version, hash, body, template, until_us) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            (subject, version, None, None, None, None)
+            if row is None
+            else (subject, version, row.hash, row.body, row.template, row.until_us)
+            for subject, version, row in rows
+        ),
+    )
+    if staging is not None:
+        _set_state(connection, "staging", msgspec.msgpack.encode(staging))
+
+
+def clear_staged(connection: apsw.Connection) -> None:
+    """Forget an unfinished sequence."""
+    connection.execute("DELETE FROM staged")
+    connection.execute("DELETE FROM state WHERE name = 'staging'")
+
+
+def read_staged(connection: apsw.Connection) -> dict[bytes, Row | None]:
+    """Subject to row of all that is staged; ``None`` where it is to be removed."""
+    query = "SELECT subject, version, hash, body, template, until_us FROM staged"
+    return {values[0]: None if values[2] is None else Row(*values) for values in connection.execute(query)}
+
+
+def merge_staged(connection: apsw.Connection, kind: PageKind) -> None:
+    """Make what is staged the roster (snapshot) or part of it (delta), and forget it as staged."""
+    if kind is PageKind.SNAPSHOT:
+        connection.execute("DELETE FROM entry")
+    connection.execute("DELETE FROM entry WHERE subject IN (SELECT subject FROM staged)")
+    connection.execute(
+        "INSERT INTO entry (subject, version, hash, body, template, until_us) "
+        "SELECT subject, version, hash, body, template, until_us FROM staged WHERE hash IS NOT NULL"
+    )
+    clear_staged(connection)
+
+
+def read_rows(connection: apsw.Connection) -> list[Row]:
+    """The whole roster, in the order of the subjects."""
+    query = "SELECT subject, version, hash, body, template, until_us FROM entry ORDER BY subject"
+    return [Row(*values) for values in connection.execute(query)]
+
+
+def count_entries(connection: apsw.Connection) -> int:
+    """How many subjects the roster has."""
+    count: int = connection.execute("SELECT count(*) FROM entry").get
+    return count
+
+
+def wipe_ended(connection: apsw.Connection, now_us: int) -> int:
+    """Remove body and template wherever every grant has ended, keep the hash; return how many were wiped."""
+    connection.execute(
+        "UPDATE entry SET body = NULL, template = NULL "
+        "WHERE until_us <= ? AND (body IS NOT NULL OR template IS NOT NULL)",
+        (now_us,),
+    )
+    return connection.changes()
+
+
+def read_wiped(connection: apsw.Connection) -> list[int]:
+    """The ends (microseconds since the epoch) of the rows whose templates were wiped."""
+    return [until for (until,) in connection.execute("SELECT until_us FROM entry WHERE body IS NULL") if until]

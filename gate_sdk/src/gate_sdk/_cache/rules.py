@@ -1,0 +1,200 @@
+"""What a gate believes, keeps and forgets. Pure: no I/O, the clock is an argument."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from gate_sdk.errors import DigestMismatchError, RollbackError, WrongCommunityError, WrongSignatureError
+from gate_sdk.wire import (
+    BadSignature,
+    Head,
+    PageKind,
+    RosterEntry,
+    SignedHead,
+    SyncItem,
+    decode_entry,
+    entry_hash,
+    roster_digest,
+    verify_head,
+)
+
+__all__ = [
+    "Floor",
+    "Row",
+    "accept_head",
+    "check_item",
+    "check_stored",
+    "check_template",
+    "check_whole",
+    "clock_was_ahead",
+    "expires_at_us",
+    "merged",
+    "roster_overdue",
+]
+
+_SUBJECT_BYTES = 16
+# Ordinary clocks differ by seconds; a grant's last two minutes are not worth a snapshot.
+_CLOCK_SLACK_US = 120_000_000
+
+
+class Floor(msgspec.Struct, frozen=True):
+    """The newest head this gate has believed, of which nothing older may ever follow; outlives a wiped roster."""
+
+    epoch: int
+    version: int
+    issued_at_us: int
+    digest: bytes
+
+    @staticmethod
+    def of(head: Head) -> "Floor":
+        """The floor that ``head`` sets."""
+        return Floor(epoch=head.epoch, version=head.version, issued_at_us=head.issued_at_us, digest=head.digest)
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One subject as kept: ``hash`` always; ``body`` and ``template`` are gone once every grant has ended.
+
+    ``until_us`` is when the last grant ends, ``None`` if one of them has no end.
+    """
+
+    subject: bytes
+    version: int
+    hash: bytes
+    body: bytes | None
+    template: bytes | None
+    until_us: int | None
+
+
+def accept_head(
+    signed: SignedHead, *, keys: Mapping[str, bytes], community: bytes, floor: Floor | None, kind: PageKind
+) -> Head:
+    """Decide whether a head may take effect here.
+
+    Args:
+        signed: as it came.
+        keys: the trusted keys, id to raw public key.
+        community: the 16 bytes of the community this gate belongs to.
+        floor: the newest head believed so far, or ``None`` on a fresh gate.
+        kind: what kind of sequence it ended.
+
+    Raises:
+        WrongSignatureError: not signed by a trusted key.
+        WrongCommunityError: rightly signed, but for somebody else.
+        RollbackError: older than ``floor``, or of another epoch without being a signed reset.
+        DigestMismatchError: the same version as ``floor``, yet another content.
+        msgspec.ValidationError: signed, but unreadable.
+    """
+    try:
+        head = verify_head(signed, dict(keys))
+    except (BadSignature, ValueError) as error:
+        if isinstance(error, msgspec.ValidationError):
+            raise
+        raise WrongSignatureError(str(error)) from None
+    if head.community.bytes != community:
+        raise WrongCommunityError
+    if floor is not None:
+        _not_behind(head, floor, kind)
+    return head
+
+
+def _not_behind(head: Head, floor: Floor, kind: PageKind) -> None:
+    if head.epoch == floor.epoch:
+        if head.version < floor.version:
+            raise RollbackError(f"version {head.version} after {floor.version}")
+        if head.issued_at_us < floor.issued_at_us:
+            raise RollbackError(f"version {head.version} was issued before the newest head")
+        if head.version == floor.version and head.digest != floor.digest:
+            raise DigestMismatchError(f"version {head.version} was signed for two different rosters")
+        return
+    # A restored database starts a new epoch. It has to be newer than all that was seen, or an old epoch's head could
+    # be played back; and it has to bring the whole roster, for changes of another history do not fit ours.
+    if head.issued_at_us <= floor.issued_at_us:
+        raise RollbackError(f"epoch {head.epoch} was issued before the newest head")
+    if kind is not PageKind.SNAPSHOT:
+        raise RollbackError(f"epoch {head.epoch} did not begin with a snapshot")
+
+
+def check_item(item: SyncItem) -> Row | None:
+    """Verify one subject's state and make it a row; ``None`` where the subject is to be removed.
+
+    Raises:
+        DigestMismatchError: the body is another subject's, or the template is not the one that the body names.
+        msgspec.DecodeError: the body is no entry.
+    """
+    if len(item.subject) != _SUBJECT_BYTES:
+        raise DigestMismatchError("a subject has not 16 bytes")
+    if item.body is None:
+        return None
+    entry = decode_entry(item.body)
+    if entry.subject.bytes != item.subject:
+        raise DigestMismatchError("an entry came under another subject")
+    check_template(entry, item.template)
+    return Row(
+        subject=item.subject,
+        version=item.version,
+        hash=entry_hash(item.body),
+        body=item.body,
+        template=item.template,
+        until_us=expires_at_us(entry),
+    )
+
+
+def check_template(entry: RosterEntry, template: bytes | None) -> None:
+    """Raise :class:`DigestMismatchError` unless ``template`` is exactly what ``entry`` names."""
+    if entry.template is None:
+        if template is not None:
+            raise DigestMismatchError("a template came for an entry that names none")
+    elif template is None or hashlib.sha256(template).hexdigest() != entry.template.sha256:
+        raise DigestMismatchError("a template is not the one that its entry names")
+
+
+def merged(kept: Iterable[Row], changes: Mapping[bytes, Row | None], kind: PageKind) -> dict[bytes, Row]:
+    """Subject to row as they will be after a sequence; ``changes`` maps to ``None`` what is removed."""
+    rows = {} if kind is PageKind.SNAPSHOT else {row.subject: row for row in kept}
+    for subject, row in changes.items():
+        if row is None:
+            rows.pop(subject, None)
+        else:
+            rows[subject] = row
+    return rows
+
+
+def check_whole(rows: Iterable[Row], head: Head) -> None:
+    """Raise :class:`DigestMismatchError` unless these entries are the ones that the head was signed for."""
+    hashes = [(row.subject, row.hash) for row in rows]
+    if len(hashes) != head.count:
+        raise DigestMismatchError(f"{len(hashes)} entries where version {head.version} has {head.count}")
+    if roster_digest(hashes) != head.digest:
+        raise DigestMismatchError(f"the entries do not have the digest of version {head.version}")
+
+
+def check_stored(row: Row) -> None:
+    """Raise :class:`DigestMismatchError` unless a row read from the disk is still what was verified."""
+    if row.body is None:
+        return
+    if entry_hash(row.body) != row.hash:
+        raise DigestMismatchError("a stored entry does not have its hash")
+    check_template(decode_entry(row.body), row.template)
+
+
+def expires_at_us(entry: RosterEntry) -> int | None:
+    """When the last of the grants ends, microseconds since the epoch; ``None`` never, 0 without any grant."""
+    ends = [grant.until_us for grant in entry.grants]
+    if any(end is None for end in ends):
+        return None
+    return max((end for end in ends if end is not None), default=0)
+
+
+def roster_overdue(head: Head, now_us: int) -> bool:
+    """Whether the server was silent for so long that the whole roster goes (``policy.wipe_after_s``)."""
+    return now_us >= head.issued_at_us + head.policy.wipe_after_s * 1_000_000
+
+
+def clock_was_ahead(wiped: Iterable[int], issued_at_us: int) -> bool:
+    """Whether templates were wiped that, by the server's time, had not ended yet.
+
+    Then the device's clock had been ahead; the roster still has the digest but lacks templates, so the gate needs a
+    snapshot. ``wiped`` are the ends (``until_us``) of the wiped rows.
+    """
+    return any(until > issued_at_us + _CLOCK_SLACK_US for until in wiped)

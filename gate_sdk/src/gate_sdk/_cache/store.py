@@ -1,0 +1,199 @@
+"""The roster's encrypted file: opened, replaced when it is damaged, written in whole steps."""
+
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from gate_sdk._cache import repository
+from gate_sdk._cache.repository import Staging
+from gate_sdk._cache.rules import Floor, Row, check_stored, check_whole
+from gate_sdk._database import checkpoint, delete_files, open_database
+from gate_sdk.errors import DigestMismatchError, StorageError
+from gate_sdk.keys import KeyProvider
+from gate_sdk.wire import BadSignature, Head, PageKind, SignedHead, verify_head
+
+__all__ = ["RosterDamagedError", "RosterStore"]
+
+_log = logging.getLogger("gate_sdk")
+# What SQLite says of a file that is not what it was, or of a key that is not its key. A full or read-only disk says
+# something else, and must not cost the gate its roster.
+_DAMAGE = (apsw.NotADBError, apsw.CorruptError, apsw.SQLError, apsw.FormatError, apsw.IOError, apsw.ConstraintError)
+
+
+class RosterDamagedError(Exception):
+    """The roster's file is not readable any more; never leaves the SDK."""
+
+
+@contextlib.contextmanager
+def _storage() -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
+        raise RosterDamagedError(type(error).__name__) from error
+    except apsw.Error as error:
+        raise StorageError(f"the roster's file: {type(error).__name__}") from error
+
+
+class RosterStore:
+    """Holds the connection; used by one thread at a time."""
+
+    def __init__(self, directory: Path, keys: KeyProvider, trusted: Mapping[str, bytes]) -> None:
+        self._path = directory / "roster.db"
+        self._keys = keys
+        self._trusted = dict(trusted)
+        self._connection: apsw.Connection | None = None
+        self.head: Head | None = None
+        self.floor: Floor | None = None
+        self.staging: Staging | None = None
+        self.seen_us = 0
+        #: Whether the file had to be replaced when it was opened.
+        self.replaced = False
+
+    def open(self) -> list[Row]:
+        """Open the file, verify all of it, and return its rows; a damaged one is replaced by an empty one.
+
+        Raises:
+            StorageError: the disk is full, read-only or gone.
+        """
+        try:
+            return self._load()
+        except RosterDamagedError as error:
+            _log.error("the roster's file is damaged or its key is wrong (%s): starting from an empty one", error)
+        self.replace(None)
+        self.replaced = True
+        return []
+
+    def _load(self) -> list[Row]:
+        key = self._keys.load("roster")
+        if key is None:
+            if self._path.exists():
+                raise RosterDamagedError("no key")
+            key = self._keys.create("roster")
+        try:
+            with _storage():
+                self._connection = open_database(self._path, key, repository.SCHEMA)
+                signed = repository.read_head(self._connection)
+                rows = repository.read_rows(self._connection)
+                self.floor = repository.read_floor(self._connection)
+                self.staging = repository.read_staging(self._connection)
+                self.seen_us = repository.read_seen_us(self._connection)
+            self.head = None if signed is None else verify_head(signed, self._trusted)
+            for row in rows:
+                check_stored(row)
+            if self.head is not None:
+                check_whole(rows, self.head)
+        except (BadSignature, DigestMismatchError, msgspec.DecodeError, RosterDamagedError) as error:
+            self.close()
+            raise RosterDamagedError(type(error).__name__) from error
+        except BaseException:
+            self.close()
+            raise
+        return rows
+
+    def replace(self, floor: Floor | None) -> None:
+        """Destroy the key and the file, and begin an empty one; ``floor`` is what may not be rolled back behind.
+
+        Raises:
+            StorageError: an empty one cannot be written either.
+        """
+        self.destroy()
+        try:
+            with _storage():
+                self._connection = open_database(self._path, self._keys.create("roster"), repository.SCHEMA)
+                if floor is not None:
+                    with self._connection:
+                        repository.write_floor(self._connection, floor)
+        except RosterDamagedError as error:
+            raise StorageError("an empty roster cannot be written") from error
+        self.floor = floor
+
+    def destroy(self) -> None:
+        """Destroy the key, then the file: from here on nothing of the roster can be read again."""
+        self.close()
+        self._keys.destroy("roster")
+        delete_files(self._path)
+        self.head = self.floor = self.staging = None
+        self.seen_us = 0
+
+    def rows(self) -> list[Row]:
+        """The whole roster as kept."""
+        with _storage():
+            return repository.read_rows(self._open)
+
+    def staged(self) -> dict[bytes, Row | None]:
+        """What is staged of an unfinished sequence."""
+        with _storage():
+            return repository.read_staged(self._open)
+
+    def stage(self, items: list[tuple[bytes, int, Row | None]], staging: Staging) -> None:
+        """Keep one page; a later process goes on behind it."""
+        with _storage(), self._open:
+            repository.add_staged(self._open, items, staging)
+        self.staging = staging
+
+    def drop_staged(self) -> None:
+        """Forget an unfinished sequence."""
+        if self.staging is not None:
+            with _storage(), self._open:
+                repository.clear_staged(self._open)
+            self.staging = None
+
+    def commit(
+        self, items: list[tuple[bytes, int, Row | None]], kind: PageKind, signed: SignedHead, head: Head
+    ) -> None:
+        """Apply what is staged and the last page together with their head: all of it or nothing."""
+        floor = Floor.of(head)
+        with _storage():
+            with self._open:
+                repository.add_staged(self._open, items, None)
+                repository.merge_staged(self._open, kind)
+                repository.write_head(self._open, signed, floor)
+                repository.write_seen_us(self._open, head.issued_at_us)
+            checkpoint(self._open)
+        self.head, self.floor, self.staging, self.seen_us = head, floor, None, head.issued_at_us
+
+    def commit_head(self, signed: SignedHead, head: Head) -> None:
+        """Keep a later head over the same entries: the lease goes on."""
+        floor = Floor.of(head)
+        with _storage():
+            with self._open:
+                repository.write_head(self._open, signed, floor)
+                repository.write_seen_us(self._open, head.issued_at_us)
+            checkpoint(self._open)
+        self.head, self.floor, self.seen_us = head, floor, head.issued_at_us
+
+    def wipe_ended(self, now_us: int) -> bool:
+        """Wipe the templates of those whose grants have all ended; whether there were any."""
+        with _storage():
+            with self._open:
+                wiped = repository.wipe_ended(self._open, now_us)
+            if wiped:
+                checkpoint(self._open)
+        return wiped > 0
+
+    def wiped(self) -> list[int]:
+        """When the grants of the wiped rows ended, microseconds since the epoch."""
+        with _storage():
+            return repository.read_wiped(self._open)
+
+    def keep_seen(self, at_us: int) -> None:
+        """Keep the latest time known to have passed."""
+        with _storage(), self._open:
+            repository.write_seen_us(self._open, at_us)
+        self.seen_us = at_us
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @property
+    def _open(self) -> apsw.Connection:
+        if self._connection is None:
+            raise StorageError("the roster's file is closed")
+        return self._connection

@@ -1,0 +1,79 @@
+"""Opens an encrypted SQLite file the way both stores need it."""
+
+from pathlib import Path
+
+import apsw
+
+from gate_sdk._files import remove
+
+__all__ = ["checkpoint", "delete_files", "open_database", "open_readonly"]
+
+# Another process only ever reads (doorward-gate status); it holds its lock for milliseconds.
+_BUSY_MS = 5_000
+
+
+def _unlock(connection: apsw.Connection, key: bytes) -> None:
+    # Named so that a later default of the library cannot lock gates out of their own files.
+    connection.pragma("cipher", "chacha20")
+    # A random key needs no stretching; deriving one from it costs tens of milliseconds on every start.
+    connection.pragma("key", f"raw:{key.hex()}")
+    connection.set_busy_timeout(_BUSY_MS)
+
+
+def open_database(path: Path, key: bytes, schema: str) -> apsw.Connection:
+    """Open or create the file, and read it once, so that a wrong key or a damaged file shows here.
+
+    Args:
+        path: the database file.
+        key: 32 bytes.
+        schema: statements that create what is missing.
+
+    Raises:
+        apsw.NotADBError: the key does not fit.
+        apsw.Error: the file is damaged, or the disk is.
+    """
+    connection = apsw.Connection(str(path))
+    try:
+        _unlock(connection, key)
+        connection.pragma("journal_mode", "wal")
+        # Every commit reaches the disk: a purge that was acknowledged or an event that was returned must not come
+        # undone by a power cut, which is what "normal" allows in WAL mode.
+        connection.pragma("synchronous", "full")
+        # Deleted rows are overwritten within the file, so that the key's later loss is not their only end.
+        connection.pragma("secure_delete", 1)
+        # Checkpoints run when the owner says so, never inside a decision.
+        connection.pragma("wal_autocheckpoint", 0)
+        with connection:
+            connection.execute(schema)
+        path.chmod(0o600)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_readonly(path: Path, key: bytes) -> apsw.Connection:
+    """Open for a look from another process, changing nothing.
+
+    Raises:
+        apsw.Error: no such file, wrong key or damaged.
+    """
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        _unlock(connection, key)
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def checkpoint(connection: apsw.Connection) -> None:
+    """Move the log into the file and truncate it: erased rows must not live on in a log that nobody empties."""
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def delete_files(path: Path) -> None:
+    """Remove a database with its log and its index."""
+    for suffix in ("", "-wal", "-shm"):
+        remove(path.with_name(path.name + suffix))

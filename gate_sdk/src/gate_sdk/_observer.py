@@ -1,0 +1,217 @@
+"""From a frame to a decision: runs recognition, times it, and asks the rule."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from gate_sdk._cache.index import Roster
+from gate_sdk._clock import TrustedTime
+from gate_sdk._decide import MIN_FACE_PX, Verdict, decide, threshold
+from gate_sdk._decision import Decision, StageTimes
+from gate_sdk._recognition import Candidate, Evidence, Liveness, Recognition, UnusableError
+from gate_sdk._tracker import Step, Tracker
+from gate_sdk.wire import Head, Outcome, Reason
+
+if TYPE_CHECKING:
+    from gate_sdk.face import Detection, Frame
+
+__all__ = ["Observer", "Zone"]
+
+Zone = tuple[float, float, float, float]
+
+_NDIM, _CHANNELS = 3, 3
+# A signed policy may be mistaken all the same; outside of these a threshold has no meaning.
+_MIN_FPIR, _MAX_FPIR = 1e-6, 0.1
+
+
+class _Stopwatch:
+    """Milliseconds by stage, added up over an approach."""
+
+    def __init__(self) -> None:
+        self.ms = dict.fromkeys(("decode", "detect", "align", "embed", "match", "total"), 0.0)
+
+    @contextmanager
+    def time(self, stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.ms[stage] += (time.perf_counter() - began) * 1e3
+
+    def times(self) -> StageTimes:
+        return StageTimes(**{stage: round(ms, 3) for stage, ms in self.ms.items()})
+
+
+class _Result:
+    """A candidate, what it was compared with, and the verdict."""
+
+    __slots__ = ("candidate", "threshold", "verdict")
+
+    def __init__(self, verdict: Verdict, candidate: Candidate | None = None, threshold: float | None = None) -> None:
+        self.verdict = verdict
+        self.candidate = candidate
+        self.threshold = threshold
+
+    @property
+    def lead(self) -> float | None:
+        """Fused score minus threshold, where somebody was matched beyond doubt."""
+        if self.candidate is None or self.threshold is None or self.verdict.subject is None:
+            return None
+        return self.candidate.score - self.threshold
+
+
+class Observer:
+    """Decides about frames of one camera; ``observe`` from one thread at a time."""
+
+    def __init__(
+        self,
+        recognition: Recognition,
+        roster: Callable[[], Roster],
+        trusted: TrustedTime,
+        *,
+        liveness: Liveness | None = None,
+        zone: Zone | None = None,
+    ) -> None:
+        self._recognition = recognition
+        self._roster = roster
+        self._time = trusted
+        self._liveness = liveness
+        self._zone = zone
+        self._tracker = Tracker()
+        self._watch = _Stopwatch()
+
+    def decide(self, picture: Frame | bytes) -> Decision:
+        """Decide about one picture; always gives a decision."""
+        watch = _Stopwatch()
+        with watch.time("total"):
+            roster = self._roster()
+            now_us = self._time.now_us()
+            face: Detection | None = None
+            evidence: list[Evidence] = []
+            try:
+                frame = self._frame(picture, watch)
+                face = self._find(frame, watch)
+                if face is None:
+                    result = _Result(Verdict(Outcome.DENY, Reason.NO_FACE))
+                elif face.box[2] < MIN_FACE_PX:
+                    result = _Result(Verdict(Outcome.DENY, Reason.FACE_TOO_SMALL))
+                else:
+                    evidence = [self._embed(frame, face, watch)]
+                    if evidence[0].weight < self._recognition.min_weight:
+                        raise UnusableError("weight")  # noqa: TRY301 - one place says what is unusable
+                    with watch.time("match"):
+                        result = self._judge(evidence, roster, now_us)
+            except UnusableError:
+                result = _Result(Verdict(Outcome.DENY, Reason.LOW_QUALITY))
+        return _decision(result, roster.head, now_us, face, len(evidence), watch)
+
+    def observe(self, picture: Frame | bytes, at: float) -> Decision | None:
+        """Take the next frame, captured at ``at`` (monotonic seconds); a decision once per approach."""
+        began = time.perf_counter()
+        tracker = self._tracker
+        fresh = not tracker.evidence
+        if fresh:
+            self._watch = _Stopwatch()
+        watch = self._watch
+        try:
+            frame = self._frame(picture, watch)
+            face = self._find(frame, watch)
+            near = face if face is not None and face.box[2] >= MIN_FACE_PX else None
+            if tracker.see(None if near is None else near.box, at) is Step.SKIP or near is None:
+                return None
+            one = self._embed(frame, near, watch)
+            if one.weight < self._recognition.min_weight:
+                return self._too_poor(near, at, watch)
+            if not tracker.add(one, at, self._similarity):
+                return None
+            if len(tracker.evidence) == 1 and not fresh:
+                # Somebody else took the place: what was timed so far belongs to the approach before.
+                self._watch = watch = _Stopwatch()
+            roster = self._roster()
+            now_us = self._time.now_us()
+            with watch.time("match"):
+                result = self._judge(tracker.evidence, roster, now_us)
+        except UnusableError:
+            return None
+        watch.ms["total"] += (time.perf_counter() - began) * 1e3
+        if not tracker.due(at, result.lead):
+            return None
+        tracker.decided()
+        return _decision(result, roster.head, now_us, near, len(tracker.evidence), watch)
+
+    def _too_poor(self, face: Detection, at: float, watch: _Stopwatch) -> Decision | None:
+        if not self._tracker.poor(at):
+            return None
+        result = _Result(Verdict(Outcome.DENY, Reason.LOW_QUALITY))
+        return _decision(result, self._roster().head, self._time.now_us(), face, 0, watch)
+
+    def _frame(self, picture: Frame | bytes, watch: _Stopwatch) -> Frame:
+        if isinstance(picture, bytes | bytearray | memoryview):
+            with watch.time("decode"):
+                return self._recognition.decode(bytes(picture))
+        if picture.ndim != _NDIM or picture.shape[2] != _CHANNELS or str(picture.dtype) != "uint8":
+            raise ValueError(f"a frame is uint8 (height, width, 3), RGB; this is {picture.dtype} {picture.shape}")
+        return picture
+
+    def _find(self, frame: Frame, watch: _Stopwatch) -> Detection | None:
+        with watch.time("detect"):
+            return self._recognition.choose(self._recognition.detect(frame), frame, self._zone)
+
+    def _embed(self, frame: Frame, face: Detection, watch: _Stopwatch) -> Evidence:
+        with watch.time("align"):
+            aligned = self._recognition.align(frame, face)
+        with watch.time("embed"):
+            evidence = self._recognition.embed(aligned)
+        if self._liveness is None:
+            return evidence
+        live = self._liveness.score(frame, face)
+        return Evidence(vector=evidence.vector, weight=evidence.weight, live=live)
+
+    def _similarity(self, other: Evidence) -> float:
+        return float(self._recognition.fuse(self._tracker.evidence) @ other.vector)
+
+    def _judge(self, evidence: list[Evidence], roster: Roster, now_us: int) -> _Result:
+        head, gallery = roster.head, roster.gallery
+        if head is None or gallery is None:
+            return _Result(Verdict(Outcome.DENY, Reason.NOT_READY))
+        if not self._is_live(evidence):
+            return _Result(Verdict(Outcome.DENY, Reason.NOT_LIVE))
+        people = len(gallery)
+        if people == 0:
+            return _Result(Verdict(Outcome.DENY, Reason.ROSTER_EMPTY))
+        probe = evidence[0].vector if len(evidence) == 1 else self._recognition.fuse(evidence)
+        candidate = gallery.search(probe)
+        fpir = min(max(head.policy.fpir, _MIN_FPIR), _MAX_FPIR)
+        calibrated = self._recognition.threshold(people, fpir, len(evidence))
+        bar = threshold(head, calibrated=calibrated, floor=self._recognition.floor)
+        entry = None if candidate is None else roster.entries.get(candidate.subject)
+        return _Result(decide(candidate, entry, head, now_us=now_us, threshold=bar), candidate, bar)
+
+    def _is_live(self, evidence: list[Evidence]) -> bool:
+        if self._liveness is None:
+            return True
+        scores = [one.live for one in evidence if one.live is not None]
+        return bool(scores) and sum(scores) / len(scores) >= self._liveness.threshold
+
+
+def _decision(
+    result: _Result, head: Head | None, now_us: int, face: Detection | None, frames: int, watch: _Stopwatch
+) -> Decision:
+    candidate = result.candidate
+    return Decision(
+        outcome=result.verdict.outcome,
+        reason=result.verdict.reason,
+        at_us=now_us,
+        subject=result.verdict.subject,
+        score=None if candidate is None else round(candidate.score, 6),
+        margin=None if candidate is None else round(candidate.margin, 6),
+        threshold=None if result.threshold is None else round(result.threshold, 6),
+        stale_for=None if head is None else max(0.0, (now_us - head.issued_at_us) / 1e6),
+        box=None if face is None else face.box,
+        frames=frames,
+        version=None if head is None else head.version,
+        ms=watch.times(),
+    )

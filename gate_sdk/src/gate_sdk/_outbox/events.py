@@ -1,0 +1,45 @@
+"""Which decisions become events, and what of them. Pure."""
+
+from gate_sdk._decision import Decision
+from gate_sdk.wire import EventKind, GateEvent, Reason
+
+__all__ = ["alarm", "report"]
+
+# An approach that was decided. An empty frame, a face too far away or a roster not yet there is nobody's entry, and
+# reporting it would fill the outbox with pictures of nothing.
+_REPORTED = frozenset(
+    {
+        Reason.MATCHED,
+        Reason.UNKNOWN,
+        Reason.AMBIGUOUS,
+        Reason.OUTSIDE_WINDOW,
+        Reason.LEASE_EXPIRED,
+        Reason.NOT_LIVE,
+    }
+)
+
+
+def report(decision: Decision) -> GateEvent | None:
+    """The event of a decision, without its identity; ``None`` where there is nothing to report.
+
+    Of people who were not recognised neither subject nor score is kept.
+    """
+    if decision.reason not in _REPORTED:
+        return None
+    known = decision.subject is not None
+    return GateEvent(
+        store_epoch=0,
+        seq=0,
+        kind=EventKind.ENTRY,
+        at_us=decision.at_us,
+        outcome=decision.outcome,
+        reason=decision.reason,
+        subject=decision.subject,
+        score=decision.score if known else None,
+        stale_for_s=decision.stale_for,
+    )
+
+
+def alarm(code: str, at_us: int) -> GateEvent:
+    """Something the community's staff should know, by its code."""
+    return GateEvent(store_epoch=0, seq=0, kind=EventKind.ALARM, at_us=at_us, detail=code)

@@ -1,0 +1,227 @@
+"""The outbox's encrypted file.
+
+Appending happens in the thread that decides and ends with an fsync, about half a millisecond on an SSD and a few on an
+SD card. A writer thread would hide that, but between the opened gate and the written record a pulled plug would then
+lose an entry; so a decision that was returned is on the disk. Delivery runs in its own thread, at least once, and the
+server counts each (gate, store epoch, sequence) once.
+"""
+
+import contextlib
+import logging
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from gate_sdk._database import checkpoint, open_database
+from gate_sdk._outbox import repository
+from gate_sdk._outbox.repository import Counts
+from gate_sdk.errors import StorageError
+from gate_sdk.keys import KeyProvider
+from gate_sdk.wire import EventKind, EventReceipt, GateEvent
+
+__all__ = ["MAX_EVENTS", "Outbox"]
+
+_log = logging.getLogger("gate_sdk")
+# Ten days of a mean community's comings and goings (2,254 people, four a day), longer than any roster outlives
+# silence; about 20 MB.
+MAX_EVENTS = 100_000
+# Making room a thousand at a time keeps the work off most decisions.
+_EVICT = 1_000
+_DAMAGE = (apsw.NotADBError, apsw.CorruptError, apsw.SQLError, apsw.FormatError)
+# Held in memory while the disk takes nothing.
+_BACKLOG = 10_000
+
+
+class Outbox:
+    """Safe for several threads."""
+
+    def __init__(self, directory: Path, keys: KeyProvider, *, max_events: int = MAX_EVENTS) -> None:
+        self._path = directory / "outbox.db"
+        self._keys = keys
+        self._max = max_events
+        self._lock = threading.Lock()
+        self._connection: apsw.Connection | None = None
+        self._backlog: deque[GateEvent] = deque(maxlen=_BACKLOG)
+        self._last = 0
+        self._count = 0
+        self.store_epoch = 0
+        #: Whether an older file could not be read and was set aside when this one was opened.
+        self.replaced = False
+        #: Set whenever there is something to deliver.
+        self.wake = threading.Event()
+
+    def open(self) -> None:
+        """Open or create the file. One that cannot be read is set aside, never deleted: it may hold events.
+
+        Raises:
+            StorageError: the disk is full, read-only or gone.
+        """
+        key = self._keys.load("outbox")
+        if key is None and self._path.exists():
+            self._set_aside()
+        key = key or self._keys.create("outbox")
+        try:
+            self._open(key)
+        except _DAMAGE:
+            self._set_aside()
+            try:
+                self._open(key)
+            except apsw.Error as error:
+                raise StorageError(f"the outbox: {type(error).__name__}") from error
+        except apsw.Error as error:
+            raise StorageError(f"the outbox: {type(error).__name__}") from error
+        if self._count:
+            self.wake.set()
+
+    def _open(self, key: bytes) -> None:
+        connection = open_database(self._path, key, repository.SCHEMA)
+        try:
+            with connection:
+                self.store_epoch = repository.store_epoch(connection, secrets.randbits(53))
+            self._last = repository.last_seq(connection)
+            counts = repository.read_counts(connection)
+            repository.read_all_pages(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._count = counts.pending + counts.refused
+        self._connection = connection
+
+    def _set_aside(self) -> None:
+        aside = f"outbox.damaged-{time.time_ns()}.db"
+        _log.error("the outbox cannot be read and is kept as %s", aside)
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                self._path.with_name(self._path.name + suffix).rename(self._path.with_name(aside + suffix))
+        self.replaced = True
+
+    def append(self, event: GateEvent) -> int | None:
+        """Write an event to the disk, durably, and give it its identity.
+
+        Args:
+            event: its ``store_epoch`` and ``seq`` are set here.
+
+        Returns:
+            The sequence number; ``None`` when the disk took nothing. Then the event waits in memory and is written
+            with the next one that succeeds: a full disk must not keep people outside.
+        """
+        with self._lock:
+            try:
+                try:
+                    self._flush()
+                    seq = self._insert(event)
+                except _DAMAGE:
+                    self._start_over()
+                    seq = self._insert(event)
+            except apsw.Error as error:
+                self._backlog.append(event)
+                _log.error("the outbox took nothing (%s); %d events wait in memory", type(error).__name__, self.waiting)
+                return None
+        self.wake.set()
+        return seq
+
+    def _start_over(self) -> None:
+        self._connected.close()
+        self._set_aside()
+        self._open(self._keys.load("outbox") or self._keys.create("outbox"))
+
+    @property
+    def waiting(self) -> int:
+        """Events in memory that the disk would not take."""
+        return len(self._backlog)
+
+    def _flush(self) -> None:
+        while self._backlog:
+            self._insert(self._backlog[0])
+            self._backlog.popleft()
+
+    def _insert(self, event: GateEvent) -> int:
+        connection = self._connected
+        if self._count >= self._max:
+            self._make_room(connection, event.at_us)
+        numbered = msgspec.structs.replace(event, store_epoch=self.store_epoch, seq=self._last + 1)
+        try:
+            repository.insert(connection, numbered)
+        except apsw.FullError:
+            self._make_room(connection, event.at_us)
+            numbered = msgspec.structs.replace(event, store_epoch=self.store_epoch, seq=self._last + 1)
+            repository.insert(connection, numbered)
+        self._last += 1
+        self._count += 1
+        return self._last
+
+    def _make_room(self, connection: apsw.Connection, at_us: int) -> None:
+        count = max(1, min(_EVICT, self._max // 10))
+        with connection:
+            dropped = repository.evict(connection, count)
+            alarm = GateEvent(
+                store_epoch=self.store_epoch,
+                seq=self._last + 1,
+                kind=EventKind.ALARM,
+                at_us=at_us,
+                detail=f"events-dropped:{dropped}",
+            )
+            repository.insert(connection, alarm)
+        checkpoint(connection)
+        self._last += 1
+        self._count += 1 - dropped
+        _log.error("the outbox is full: dropped %d events, admissions first", dropped)
+
+    def oldest(self, limit: int) -> list[GateEvent]:
+        """The oldest undelivered events, at most ``limit``, in order of their numbers."""
+        with self._lock, _storage():
+            with contextlib.suppress(apsw.FullError):
+                self._flush()
+            return repository.oldest(self._connected, limit)
+
+    def acknowledge(self, receipt: EventReceipt, sent: list[GateEvent]) -> int:
+        """Forget what the server has committed, and never more than was sent; return how many."""
+        if receipt.store_epoch != self.store_epoch or not sent:
+            return 0
+        with self._lock, _storage():
+            connection = self._connected
+            with connection:
+                deleted = repository.delete_through(connection, min(receipt.seq, sent[-1].seq))
+            checkpoint(connection)
+            self._count -= deleted
+            return deleted
+
+    def refuse(self, events: list[GateEvent]) -> None:
+        """Set events apart that the server will not take."""
+        with self._lock, _storage(), self._connected:
+            repository.mark_refused(self._connected, [event.seq for event in events])
+
+    def counts(self) -> Counts:
+        """How many events wait, were refused, were dropped."""
+        with self._lock, _storage():
+            counts = repository.read_counts(self._connected)
+            return msgspec.structs.replace(counts, pending=counts.pending + self.waiting)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._connection is not None:
+                with contextlib.suppress(apsw.Error):
+                    self._flush()
+                self._connection.close()
+                self._connection = None
+
+    @property
+    def _connected(self) -> apsw.Connection:
+        if self._connection is None:
+            raise StorageError("the outbox is closed")
+        return self._connection
+
+
+@contextlib.contextmanager
+def _storage() -> Iterator[None]:
+    try:
+        yield
+    except apsw.Error as error:
+        raise StorageError(f"the outbox: {type(error).__name__}") from error

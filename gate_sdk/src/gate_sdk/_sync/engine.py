@@ -1,0 +1,226 @@
+"""One round of the sync protocol: fetch, verify, persist, publish, in this order."""
+
+import logging
+import threading
+from collections.abc import Callable
+from enum import Enum
+
+import msgspec
+
+from gate_sdk._cache.index import build_roster
+from gate_sdk._cache.repository import Staging
+from gate_sdk._cache.rules import (
+    Floor,
+    Row,
+    accept_head,
+    check_item,
+    check_whole,
+    clock_was_ahead,
+    merged,
+    roster_overdue,
+)
+from gate_sdk._cache.store import RosterDamagedError, RosterStore
+from gate_sdk._clock import TrustedTime
+from gate_sdk._identity import Identity
+from gate_sdk._recognition import Recognition
+from gate_sdk._transport import Transport
+from gate_sdk.errors import (
+    DigestMismatchError,
+    RequestRefusedError,
+    RosterDivergedError,
+    StorageError,
+    UnreadableAnswerError,
+)
+from gate_sdk.wire import Acknowledged, Head, PageKind, SignedHead, SyncPage
+
+__all__ = ["Round", "SyncEngine"]
+
+_log = logging.getLogger("gate_sdk")
+_Items = list[tuple[bytes, int, Row | None]]
+# How often the passing of time is written down: a clock that is set back while the power is off gains at most this.
+_SEEN_EVERY_US = 600_000_000
+
+
+class Round(Enum):
+    """What a round came to: more pages wait; the roster changed; only the lease went on."""
+
+    MORE = "more"
+    CHANGED = "changed"
+    SAME = "same"
+
+
+class SyncEngine:
+    """Runs in one thread; others read :attr:`roster`, one reference that is replaced whole."""
+
+    def __init__(
+        self, identity: Identity, store: RosterStore, transport: Transport, time: TrustedTime, rows: list[Row]
+    ) -> None:
+        self._identity = identity
+        self._store = store
+        self._transport = transport
+        self._time = time
+        self._recognition: Recognition | None = None
+        self._from_nothing = False
+        # Held for an assignment only; galleries are laid out before it is taken.
+        self._swap = threading.Lock()
+        #: Called with a code for what the community's staff should know.
+        self.alarm: Callable[[str], None] = lambda _code: None
+        self.roster = build_roster(store.head, rows, None)
+        if store.head is not None:
+            time.set_floor(max(store.head.issued_at_us, store.seen_us))
+
+    def use(self, recognition: Recognition) -> None:
+        """Make the present roster, and every later one, searchable."""
+        with self._swap:
+            self._recognition = recognition
+        while (before := self.roster).gallery is None:
+            searchable = before.with_recognition(recognition)
+            with self._swap:
+                # The sync thread may have brought a newer one meanwhile; that one must not be overwritten.
+                if self.roster is before:
+                    self.roster = searchable
+
+    def round(self, wait: int) -> Round:
+        """Ask for one page and take it.
+
+        Raises:
+            GateRevokedError: this gate is out of service.
+            RosterRefusedError: what came must not be believed; everything stays as it was.
+            ServerError: nothing came, for now.
+            StorageError: it could not be kept; decisions go by it already.
+        """
+        store = self._store
+        staging = store.staging
+        head = store.head
+        if self._from_nothing or head is None or (staging is not None and staging.base_epoch is None):
+            at = None
+        else:
+            at = Acknowledged(epoch=head.epoch, version=head.version, digest=head.digest)
+        try:
+            page = self._transport.sync(at, staging.next if staging else None, 0 if staging or at is None else wait)
+        except RosterDivergedError:
+            self._restart()
+            raise
+        except RequestRefusedError:
+            # A cursor that the server has forgotten, most likely; the next round begins the sequence again.
+            store.drop_staged()
+            raise
+        try:
+            return self._take(page, at, staging)
+        except (DigestMismatchError, UnreadableAnswerError, msgspec.DecodeError) as error:
+            _log.warning("the server's pages do not fit: %s; asking for a snapshot", error)
+            self._restart()
+            if isinstance(error, msgspec.DecodeError):
+                raise UnreadableAnswerError("an entry or a head") from None
+            raise
+        except RosterDamagedError:
+            self.recover()
+            raise StorageError("the roster's file was damaged and has been replaced") from None
+
+    def tick(self) -> None:
+        """Do what the passing of time asks for: forget what has ended, or everything after a long silence."""
+        store = self._store
+        now = self._time.now_us()
+        try:
+            if store.head is not None and roster_overdue(store.head, now):
+                _log.error("no word from the server for %d s: wiping the roster", store.head.policy.wipe_after_s)
+                store.replace(Floor.of(store.head))
+                self._publish(None, [])
+                self.alarm("roster-wiped")
+            elif store.head is not None:
+                if store.wipe_ended(now):
+                    self._publish(store.head, store.rows())
+                if now - store.seen_us >= _SEEN_EVERY_US:
+                    store.keep_seen(now)
+        except RosterDamagedError:
+            self.recover()
+
+    def erase(self) -> None:
+        """Destroy the roster for good: this gate was revoked."""
+        self._publish(None, [])
+        self._store.destroy()
+
+    def recover(self) -> None:
+        """Replace a damaged file; decisions go by the roster in memory until the snapshot has come."""
+        _log.error("the roster's file is damaged: starting from an empty one")
+        self._store.replace(self._store.floor)
+        self.alarm("roster-damaged")
+
+    def _restart(self) -> None:
+        self._from_nothing = True
+        self._store.drop_staged()
+
+    def _take(self, page: SyncPage, at: Acknowledged | None, staging: Staging | None) -> Round:
+        if staging is not None and (page.kind, page.epoch) != (staging.kind, staging.epoch):
+            raise UnreadableAnswerError("a sequence changed its kind or epoch on the way")
+        if page.kind is PageKind.DELTA and at is None:
+            raise UnreadableAnswerError("a delta came where nothing was there to change")
+        items: _Items = [(item.subject, item.version, check_item(item)) for item in page.items]
+        if page.head is not None and page.next is None:
+            return self._finish(page, page.head, items)
+        if page.head is not None or page.next is None:
+            raise UnreadableAnswerError("a page must have either a head or a next cursor")
+        self._store.stage(
+            items,
+            Staging(
+                kind=page.kind,
+                epoch=page.epoch,
+                next=page.next,
+                base_epoch=None if at is None else at.epoch,
+                base_version=None if at is None else at.version,
+            ),
+        )
+        return Round.MORE
+
+    def _finish(self, page: SyncPage, signed: SignedHead, items: _Items) -> Round:
+        store = self._store
+        head = accept_head(
+            signed,
+            keys=self._identity.trusted,
+            community=self._identity.community_id.bytes,
+            floor=store.floor,
+            kind=page.kind,
+        )
+        if head.epoch != page.epoch:
+            raise UnreadableAnswerError("the head's epoch is not its page's")
+        now = store.head
+        if (
+            not items
+            and store.staging is None
+            and page.kind is PageKind.DELTA
+            and now is not None
+            and (head.epoch, head.version) == (now.epoch, now.version)
+        ):
+            store.commit_head(signed, head)
+            self._time.set_floor(head.issued_at_us)
+            with self._swap:
+                self.roster = self.roster.with_head(head)
+            return Round.SAME
+        changes = store.staged() if store.staging is not None else {}
+        changes.update({subject: row for subject, _, row in items})
+        rows = merged(store.rows(), changes, page.kind)
+        check_whole(rows.values(), head)
+        try:
+            store.commit(items, page.kind, signed, head)
+        except StorageError:
+            # A full disk must not keep a revoked resident inside: decisions follow at once, from memory, while the
+            # state acknowledged to the server stays the one on the disk.
+            self._publish(head, list(rows.values()))
+            raise
+        self._from_nothing = False
+        self._publish(head, list(rows.values()))
+        if clock_was_ahead(store.wiped(), head.issued_at_us):
+            self._from_nothing = True
+        return Round.CHANGED
+
+    def _publish(self, head: Head | None, rows: list[Row]) -> None:
+        if head is not None:
+            self._time.set_floor(head.issued_at_us)
+        fresh = build_roster(head, rows, self._recognition)
+        while True:
+            with self._swap:
+                if self._recognition is None or fresh.gallery is not None:
+                    self.roster = fresh
+                    return
+                recognition = self._recognition
+            fresh = fresh.with_recognition(recognition)

@@ -1,0 +1,117 @@
+"""The thread that keeps the roster fresh for as long as the gate runs."""
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+
+from gate_sdk._status import GateState
+from gate_sdk._sync.backoff import delay
+from gate_sdk._sync.engine import Round, SyncEngine
+from gate_sdk._transport import MAX_WAIT_S
+from gate_sdk.errors import GateError, GateRevokedError, UnavailableError
+
+__all__ = ["SyncLoop"]
+
+_log = logging.getLogger("gate_sdk")
+# A server that answers long polls at once without news would otherwise be asked in a busy loop.
+_MIN_PAUSE_S = 0.2
+
+
+class SyncLoop:
+    """Runs rounds, backs off, reports state; ends when stopped or when the gate is revoked."""
+
+    def __init__(
+        self,
+        engine: SyncEngine,
+        *,
+        monotonic: Callable[[], float],
+        on_change: Callable[[], None],
+        on_revoked: Callable[[], None],
+    ) -> None:
+        self._engine = engine
+        self._monotonic = monotonic
+        self._on_change = on_change
+        self._on_revoked = on_revoked
+        self._stop = threading.Event()
+        self._first = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="doorward-gate-sync", daemon=True)
+        self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self.state = GateState.STARTING
+        self.last_error: str | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def wait_first(self, timeout: float) -> bool:
+        """Wait until a roster was confirmed by the server, or this gate revoked; whether that happened."""
+        return self._first.wait(timeout)
+
+    def stop(self) -> None:
+        """Ask the thread to end; whoever owns the transport aborts its request."""
+        self._stop.set()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the thread; whether it ended."""
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        failures = 0
+        wait = 0
+        while not self._stop.is_set():
+            began = self._monotonic()
+            try:
+                self._engine.tick()
+                outcome = self._engine.round(wait)
+            except GateRevokedError:
+                self._revoked()
+                return
+            except GateError as error:
+                failures += 1
+                asked = error.retry_after if isinstance(error, UnavailableError) else None
+                self._failed(error.code, str(error), delay(failures, self._random.random(), asked))
+                wait = 0
+                continue
+            except Exception as error:  # noqa: BLE001 - a thread that ended here would let the roster age, unnoticed
+                if self._stop.is_set():
+                    return
+                failures += 1
+                _log.exception("the sync thread failed")
+                self._failed("internal", type(error).__name__, delay(failures, self._random.random()))
+                continue
+            failures = 0
+            if outcome is Round.MORE:
+                continue
+            self._succeeded(changed=outcome is Round.CHANGED)
+            if outcome is Round.SAME and wait and self._monotonic() - began < _MIN_PAUSE_S:
+                self._stop.wait(_MIN_PAUSE_S)
+            wait = MAX_WAIT_S
+
+    def _succeeded(self, *, changed: bool) -> None:
+        was = self.state
+        self.state, self.last_error = GateState.ONLINE, None
+        self._first.set()
+        if changed or was is not GateState.ONLINE:
+            self._on_change()
+
+    def _failed(self, code: str, said: str, pause: float) -> None:
+        if self._stop.is_set():
+            return
+        if self.last_error != code:
+            _log.warning("sync failed (%s: %s), next try in %.0f s", code, said, pause)
+        was = (self.state, self.last_error)
+        self.state, self.last_error = GateState.OFFLINE, code
+        if was != (self.state, self.last_error):
+            self._on_change()
+        self._stop.wait(pause)
+
+    def _revoked(self) -> None:
+        _log.error("this gate was taken out of service by its community: erasing roster and keys")
+        self.state, self.last_error = GateState.REVOKED, GateRevokedError.code
+        self._engine.erase()
+        self._on_revoked()
+        self._first.set()
+        self._on_change()

@@ -1,0 +1,3 @@
+"""This SDK's version, as gates report it to their server."""
+
+VERSION = "0.1.0"

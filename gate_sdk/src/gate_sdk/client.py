@@ -1,0 +1,376 @@
+"""The gate, as a vendor's program sees it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import httpx
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gate_sdk import _identity
+from gate_sdk._cache.store import RosterStore
+from gate_sdk._clock import Clock, SystemClock, TrustedTime
+from gate_sdk._decision import Decision
+from gate_sdk._files import DirectoryLock, make_private
+from gate_sdk._identity import Identity
+from gate_sdk._outbox.delivery import Delivery
+from gate_sdk._outbox.events import alarm, report
+from gate_sdk._outbox.store import Outbox
+from gate_sdk._recognition import Liveness, Recognition
+from gate_sdk._status import GateState, GateStatus
+from gate_sdk._sync.engine import SyncEngine
+from gate_sdk._sync.loop import SyncLoop
+from gate_sdk._transport import Transport, check_url, provision
+from gate_sdk._version import VERSION
+from gate_sdk.errors import (
+    AlreadyProvisionedError,
+    GateRevokedError,
+    LivenessMissingError,
+    ProvisionRefusedError,
+    RecognitionMissingError,
+    RequestRefusedError,
+)
+from gate_sdk.keys import FileKeyProvider, KeyProvider
+from gate_sdk.wire import Outcome, ProvisionRequest, provision_statement
+
+if TYPE_CHECKING:
+    from gate_sdk._observer import Observer, Zone
+    from gate_sdk.face.arrays import Frame
+
+__all__ = ["GateClient"]
+
+_log = logging.getLogger("gate_sdk")
+_JOIN_S = 5.0
+
+
+class GateClient:
+    """One gate: syncs its community's roster, decides locally, reports what happened.
+
+    Open it, ``start()`` it, pass frames to ``observe()``, open where a decision is ``allowed``, ``close()`` it.
+    ``start``, ``decide``, ``status`` and ``close`` may be called from any thread, ``observe`` from one at a time.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path | str,
+        *,
+        keys: KeyProvider | None = None,
+        liveness: Liveness | None = None,
+        unattended: bool = False,
+        zone: Zone | None = None,
+        on_state: Callable[[GateStatus], None] | None = None,
+        clock: Clock | None = None,
+        pack: str | None = None,
+        recognition: Recognition | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Open what :meth:`provision` wrote. Needs no network and loads no models.
+
+        Args:
+            data_dir: the gate's directory; one process at a time.
+            keys: where the keys are; files in ``data_dir/keys`` by default.
+            liveness: tells a face from a picture of one.
+            unattended: nobody watches this gate, so it must not run without ``liveness``.
+            zone: x, y, width, height in pixels of the frame where people stand who want to pass.
+            on_state: called in the SDK's thread whenever the roster or the connection changes; must return soon.
+            clock: the device's clocks.
+            pack: id of the model pack; by default the one the server named, else the installed default.
+            recognition: replaces ``gate_sdk.face``, for tests.
+            transport: replaces the network, for tests.
+
+        Raises:
+            LivenessMissingError: unattended without a liveness model.
+            NotProvisionedError: no gate in ``data_dir``.
+            DeviceKeyUnreadableError: the identity does not open with these keys.
+            GateRevokedError: the community took this gate out of service.
+            DataDirBusyError: another process uses the directory.
+            StorageError: the disk is full, read-only or gone.
+        """
+        if unattended and liveness is None:
+            raise LivenessMissingError
+        self._directory = Path(data_dir)
+        self._keys = keys or FileKeyProvider(self._directory / "keys")
+        self._liveness = liveness
+        self._zone = zone
+        self._on_state = on_state
+        self._recognition = recognition
+        self._observer: Observer | None = None
+        self._started = False
+        self._closed = False
+        self._identity = _identity.load(self._directory, self._keys)
+        self._pack = pack or self._identity.pack
+        clock = clock or SystemClock()
+        self._time = TrustedTime(clock)
+        self._lock = DirectoryLock(self._directory)
+        self._lock.acquire()
+        self._store = RosterStore(self._directory, self._keys, self._identity.trusted)
+        self._outbox = Outbox(self._directory, self._keys)
+        try:
+            self._outbox.open()
+            rows = self._store.open()
+        except BaseException:
+            self._release()
+            raise
+        self._transport = Transport(self._identity, transport)
+        self._engine = SyncEngine(self._identity, self._store, self._transport, self._time, rows)
+        self._engine.alarm = self._alarm
+        self._loop = SyncLoop(
+            self._engine,
+            monotonic=clock.monotonic,
+            on_change=self._changed,
+            on_revoked=lambda: _identity.erase(self._directory, self._keys),
+        )
+        self._delivery = Delivery(self._outbox, self._transport)
+        for replaced, code in ((self._store.replaced, "roster-damaged"), (self._outbox.replaced, "outbox-damaged")):
+            if replaced:
+                self._alarm(code)
+
+    @classmethod
+    def provision(
+        cls,
+        url: str,
+        claim_code: str,
+        *,
+        data_dir: Path | str,
+        keys: KeyProvider | None = None,
+        transport: httpx.BaseTransport | None = None,
+        allow_http: bool = False,
+        packs: Sequence[str] = (),
+    ) -> Self:
+        """Make this device a gate of the community that issued ``claim_code``, and open it.
+
+        The device makes its own Ed25519 key; the private half never leaves ``data_dir``. After a lost answer the call
+        can simply be repeated.
+
+        Args:
+            url: the server's address, https; plain http only to this machine or with ``allow_http``.
+            claim_code: from the community's staff; works once, for a short time.
+            data_dir: created if need be.
+            keys: where to keep the keys; files in ``data_dir/keys`` by default.
+            transport: replaces the network, for tests.
+            allow_http: on a closed network, let templates travel in clear.
+            packs: ids of the model packs installed here.
+
+        Raises:
+            AlreadyProvisionedError: ``data_dir`` holds a gate.
+            ProvisionRefusedError: the code is wrong, used or expired.
+            InsecureUrlError: plain http on a network.
+            ServerError: the server did not answer, or is no Doorward server.
+            StorageError: ``data_dir`` cannot be written.
+        """
+        url = check_url(url, allow_http=allow_http)
+        directory = Path(data_dir)
+        make_private(directory)
+        keys = keys or FileKeyProvider(directory / "keys")
+        lock = DirectoryLock(directory)
+        lock.acquire()
+        try:
+            if (directory / "identity.sealed").exists() or _identity.is_revoked(directory):
+                raise AlreadyProvisionedError(f"{directory} holds a gate already")
+            raw = _identity.load_pending(directory, keys)
+            key = Ed25519PrivateKey.generate() if raw is None else Ed25519PrivateKey.from_private_bytes(raw)
+            _identity.save_pending(directory, keys, key.private_bytes_raw())
+            public = key.public_key().public_bytes_raw()
+            request = ProvisionRequest(
+                claim_code=claim_code,
+                public_key=public,
+                proof=key.sign(provision_statement(claim_code, public)),
+                sdk=VERSION,
+                packs=tuple(packs),
+            )
+            try:
+                answer = provision(url, request, transport)
+            except RequestRefusedError as error:
+                raise ProvisionRefusedError(str(error), remedy=error.remedy) from error
+            identity = Identity(
+                url=url,
+                gate_id=answer.gate_id,
+                community_id=answer.community_id,
+                name=answer.name,
+                pack=answer.pack,
+                server_keys=answer.server_keys,
+                device_key=key.private_bytes_raw(),
+            )
+            _identity.save(directory, keys, identity)
+        finally:
+            lock.release()
+        return cls(directory, keys=keys, transport=transport)
+
+    def start(self, wait: float | None = None) -> bool:
+        """Begin to sync and to deliver events, in threads of its own; needs no network to succeed.
+
+        Args:
+            wait: seconds to wait until the server has confirmed the roster.
+
+        Returns:
+            Whether it has. ``False`` is no failure: the gate decides from what it had, if it had anything.
+
+        Raises:
+            GateRevokedError: while waiting, the server said that this gate is out of service.
+        """
+        if not self._started:
+            self._started = True
+            self._loop.start()
+            self._delivery.start()
+        confirmed = self._loop.wait_first(wait or 0.0)
+        if self._loop.state is GateState.REVOKED:
+            raise GateRevokedError
+        return confirmed
+
+    def load(self) -> None:
+        """Load the models now rather than with the first frame (a tenth to half a second).
+
+        Raises:
+            RecognitionMissingError: the ``face`` extra or the model pack is not installed.
+        """
+        self._watching()
+
+    def observe(self, frame: Frame | bytes, at: float | None = None) -> Decision | None:
+        """Take the camera's next frame; decide once per approach.
+
+        Follows the nearest face over frames, fuses what they show until it suffices or a second is up, then returns
+        one decision. ``None`` in between: nobody there, not sure yet, or already decided.
+
+        Args:
+            frame: uint8 (height, width, 3), RGB, or an encoded picture (JPEG, PNG, WebP, HEIC).
+            at: when it was captured, monotonic seconds; now by default.
+
+        Raises:
+            RecognitionMissingError: the ``face`` extra or the model pack is not installed.
+            ValueError: an array that is no frame.
+        """
+        decision = self._watching().observe(frame, time.monotonic() if at is None else at)
+        return None if decision is None else self._reported(decision)
+
+    def decide(self, frame: Frame | bytes) -> Decision:
+        """Decide about one picture.
+
+        For a single picture only, such as a button press takes. Calling it frame by frame gives a stranger a new chance
+        with every frame and so multiplies false accepts; that is what :meth:`observe` is for.
+
+        Args:
+            frame: as for :meth:`observe`.
+
+        Raises:
+            RecognitionMissingError: the ``face`` extra or the model pack is not installed.
+            ValueError: an array that is no frame.
+        """
+        return self._reported(self._watching().decide(frame))
+
+    def resolve(self, decision: Decision, timeout: float) -> Decision:  # noqa: ARG002 - bounds the call of a later protocol
+        """Settle a decision that needs somebody else.
+
+        ``allow`` and ``deny`` are final and come back as they are. Protocol version 1 has no route by which a gate asks
+        a resident or counts a use across gates, so the rule for an unanswered question holds at once: what nobody
+        confirmed is refused, with the reason unchanged, and is reported. The person's QR code remains.
+        """
+        if decision.outcome in {Outcome.ALLOW, Outcome.DENY}:
+            return decision
+        return self._reported(msgspec.structs.replace(decision, outcome=Outcome.DENY, event=None))
+
+    def status(self) -> GateStatus:
+        """How the gate is doing, now."""
+        roster = self._engine.roster
+        head = roster.head
+        now = self._time.now_us()
+        state = GateState.CLOSED if self._closed else self._loop.state
+        status = GateStatus(
+            state=state,
+            gate_id=self._identity.gate_id,
+            community_id=self._identity.community_id,
+            name=self._identity.name,
+            url=self._identity.url,
+            sdk=VERSION,
+            pack=self._recognition.pack if self._recognition else self._pack,
+            count=roster.count,
+            matchable=roster.matchable,
+            clock_behind=self._time.ahead_s() < -1.0,
+            last_error=self._loop.last_error,
+        )
+        if head is not None:
+            status = msgspec.structs.replace(
+                status,
+                epoch=head.epoch,
+                version=head.version,
+                stale_for=max(0.0, (now - head.issued_at_us) / 1e6),
+                standing_lease_s=(head.lease_until_us(visiting=False) - now) / 1e6,
+                visiting_lease_s=(head.lease_until_us(visiting=True) - now) / 1e6,
+            )
+        if self._closed:
+            return status
+        counts = self._outbox.counts()
+        return msgspec.structs.replace(status, pending=counts.pending, refused=counts.refused, dropped=counts.dropped)
+
+    def close(self) -> None:
+        """Stop the threads and close the files; what was not delivered is delivered after the next start."""
+        if self._closed:
+            return
+        self._closed = True
+        self._loop.stop()
+        self._delivery.stop()
+        self._transport.abort()
+        if self._started and not (self._loop.join(_JOIN_S) and self._delivery.join(_JOIN_S)):
+            _log.warning("a thread is still waiting for the network; it ends with its request")
+            # The files stay open for it, and the directory locked: two users of them would be worse than a late end.
+            return
+        self._transport.close()
+        self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _release(self) -> None:
+        self._store.close()
+        self._outbox.close()
+        self._lock.release()
+
+    def _watching(self) -> Observer:
+        if self._observer is None:
+            if self._loop.state is GateState.REVOKED:
+                raise GateRevokedError
+            recognition = self._recognition or _load_recognition(self._pack)
+            self._engine.use(recognition)
+            self._recognition = recognition
+            from gate_sdk._observer import Observer  # noqa: PLC0415 - with the first frame, like the models
+
+            self._observer = Observer(
+                recognition, lambda: self._engine.roster, self._time, liveness=self._liveness, zone=self._zone
+            )
+        return self._observer
+
+    def _reported(self, decision: Decision) -> Decision:
+        event = report(decision)
+        if event is None:
+            return decision
+        return msgspec.structs.replace(decision, event=self._outbox.append(event))
+
+    def _alarm(self, code: str) -> None:
+        self._outbox.append(alarm(code, self._time.now_us()))
+
+    def _changed(self) -> None:
+        if self._on_state is None or self._closed:
+            return
+        try:
+            self._on_state(self.status())
+        except Exception:  # noqa: BLE001 - the vendor's code must not end the thread that syncs
+            _log.exception("the on_state callback failed")
+
+
+def _load_recognition(pack: str | None) -> Recognition:
+    try:
+        from gate_sdk._face import FaceRecognition  # noqa: PLC0415 - keeps numpy out of `import gate_sdk`
+        from gate_sdk.face.errors import PackError  # noqa: PLC0415
+    except ImportError as error:
+        raise RecognitionMissingError(f"the face extra is not installed: {error.name} is missing") from error
+    try:
+        return FaceRecognition.load(pack)
+    except PackError as error:
+        raise RecognitionMissingError(f"{error}", remedy=error.remedy) from error

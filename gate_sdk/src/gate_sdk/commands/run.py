@@ -1,0 +1,150 @@
+"""`doorward-gate run`: a gate as a process. File names of frames in, decisions as JSON lines out."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, TextIO
+
+import msgspec
+
+from gate_sdk._status import GateState, GateStatus
+from gate_sdk.client import GateClient
+from gate_sdk.commands._gate import add_data, guarded, keys_for
+from gate_sdk.errors import GateRevokedError
+
+
+class _StoppedError(Exception):
+    """A signal asked the process to end."""
+
+
+def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser(
+        "run",
+        help="run a gate: file names on stdin, decisions on stdout",
+        description="Syncs, and answers every line of standard input, the file name of a picture, with one JSON "
+        "object a line: {'event': 'decision', 'frame': …, 'outcome': …, 'ms': …}. Before that it prints "
+        "{'event': 'ready', 'version': …, 'count': …} once it has a roster. Ends with the input.",
+    )
+    add_data(parser)
+    parser.add_argument("--frames", metavar="FILE", default="-", help="where the file names come from (default: stdin)")
+    parser.add_argument(
+        "--mode",
+        "--once-per-line",
+        choices=("decide", "observe"),
+        default="decide",
+        help="decide about every picture by itself, or follow them as the frames of one camera (default: decide)",
+    )
+    parser.add_argument("--sync-only", action="store_true", help="keep the roster fresh, recognise nothing")
+    parser.add_argument("--states", action="store_true", help="also print a line whenever roster or connection change")
+    parser.add_argument("--pack", help="id of the model pack (default: the one the server named)")
+    parser.add_argument(
+        "--wait", type=float, default=60.0, metavar="S", help="seconds to wait for the first roster (default 60)"
+    )
+    parser.set_defaults(run=guarded(_run))
+
+
+def _run(options: argparse.Namespace) -> int:
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # httpx logs every address at INFO, cursors included.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    out = _Lines(sys.stdout)
+    ended = threading.Event()
+
+    def on_state(status: GateStatus) -> None:
+        if options.states:
+            out.write({"event": "state", **_brief(status)})
+        if status.state is GateState.REVOKED:
+            ended.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    try:
+        with GateClient(options.data, keys=keys_for(options.data), on_state=on_state, pack=options.pack) as client:
+            if not options.sync_only:
+                client.load()
+            client.start(wait=options.wait)
+            out.write({"event": "ready", **_brief(client.status())})
+            if options.sync_only:
+                while not ended.wait(1.0):
+                    pass
+                raise GateRevokedError
+            answer = _decide if options.mode == "decide" else _observe
+            if options.frames == "-":
+                _answer(sys.stdin, client, out, answer)
+            else:
+                with Path(options.frames).open(encoding="utf-8") as names:
+                    _answer(names, client, out, answer)
+    except _StoppedError:
+        return 0
+    return 0
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    # A second signal ends at once, should closing hang.
+    signal.signal(number, signal.SIG_DFL)
+    raise _StoppedError
+
+
+def _brief(status: GateStatus) -> dict[str, Any]:
+    return {
+        "state": status.state.value,
+        "epoch": status.epoch,
+        "version": status.version,
+        "count": status.count,
+        "matchable": status.matchable,
+        "at_us": time.time_ns() // 1_000,
+    }
+
+
+def _answer(
+    names: TextIO, client: GateClient, out: _Lines, answer: Callable[[GateClient, bytes], dict[str, Any]]
+) -> None:
+    # readline, not iteration: a file object reads ahead, and somebody waits for this very answer.
+    while line := names.readline():
+        name = line.strip()
+        if not name:
+            continue
+        try:
+            picture = Path(name).read_bytes()
+        except OSError as error:
+            out.write({"event": "error", "frame": name, "code": "unreadable-file", "detail": error.strerror})
+            continue
+        out.write({"event": "decision", "frame": name, **answer(client, picture)})
+
+
+def _decide(client: GateClient, picture: bytes) -> dict[str, Any]:
+    decision = client.decide(picture)
+    answer: dict[str, Any] = msgspec.to_builtins(decision)
+    return {**answer, "allowed": decision.allowed}
+
+
+def _observe(client: GateClient, picture: bytes) -> dict[str, Any]:
+    decision = client.observe(picture)
+    if decision is None:
+        return {"outcome": None}
+    answer: dict[str, Any] = msgspec.to_builtins(decision)
+    return {**answer, "allowed": decision.allowed}
+
+
+class _Lines:
+    """JSON lines to a stream, whole and at once, from any thread."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Write one object and flush it."""
+        text = msgspec.json.encode(line).decode()
+        with self._lock:
+            self._stream.write(text + "\n")
+            self._stream.flush()
