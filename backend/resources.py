@@ -12,7 +12,8 @@ from backend.keys.service import Keys
 from backend.keys.wrapping import FileKeyWrapper
 from backend.kit.auth import Tokens
 from backend.kit.db import Database
-from backend.kit.storage import ObjectStore, S3ObjectStore
+from backend.kit.s3 import S3ObjectStore
+from backend.kit.storage import ObjectStore
 from backend.settings import Settings, SettingsRefused
 
 __all__ = ["Resources", "open_resources"]

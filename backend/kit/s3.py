@@ -1,12 +1,10 @@
-"""Objects in an S3 bucket. Apart from storage.py because importing boto3 takes a third of a second."""
+"""Objects in an S3 bucket."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from backend.kit.storage import ObjectMissing, StorageFull, StorageUnavailable, check_key, check_prefix
@@ -51,6 +49,10 @@ class S3ObjectStore:
             encryption: ``AES256`` or ``aws:kms``; the bucket's default when not given.
             kms_key_id: for ``aws:kms``.
         """
+        # A fifth of a second that a single box, with its objects in a directory, need not wait at each start.
+        import boto3  # noqa: PLC0415 - see above
+        from botocore.config import Config  # noqa: PLC0415 - see above
+
         self._bucket = bucket
         self._client: Any = boto3.session.Session().client(
             "s3",
