@@ -96,7 +96,7 @@ def decode(data: bytes, *, limits: DecodeLimits = DEFAULT_LIMITS, declared: str 
         image = _open_heif(data, limits) if kind == "HEIF" else _open(data, kind, limits)
         if kind != "HEIF":  # libheif has turned the picture already; its EXIF tag must not turn it again
             image = ImageOps.exif_transpose(image)
-        return np.ascontiguousarray(_to_rgb(image))
+        return np.asarray(image.convert("RGB"), dtype=np.uint8)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageTooManyPixels from error
     except (
@@ -148,16 +148,9 @@ def _open_heif(data: bytes, limits: DecodeLimits) -> Image.Image:
 
 
 def _reduced(image: Image.Image, limits: DecodeLimits) -> Image.Image:
-    factor = _factor(image.size, limits)
-    if factor == 1:
-        return image
-    if image.mode in {"P", "1"}:  # palette indices cannot be averaged
+    if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip at 255 instead of scaling
+        image = Image.fromarray(np.clip(np.asarray(image, dtype=np.int32) >> 8, 0, 255).astype(np.uint8))
+    elif image.mode in {"P", "1"}:  # palette indices cannot be averaged
         image = image.convert("RGB")
-    return image.reduce(factor)
-
-
-def _to_rgb(image: Image.Image) -> Frame:
-    if image.mode.startswith("I"):  # 16-bit grey: convert("RGB") would clip at 255 instead of scaling
-        grey = np.clip(np.asarray(image, dtype=np.int32) >> 8, 0, 255).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    return np.asarray(image.convert("RGB"), dtype=np.uint8)
+    factor = _factor(image.size, limits)
+    return image.reduce(factor) if factor > 1 else image
