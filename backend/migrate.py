@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import asyncpg
 
-from backend.embedded.provision import run_apart
+from backend.kit.apart import run_apart
 
 _URL_VARIABLE = "DOORWARD_MIGRATE_URL"
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('doorward migrate', 0))"

@@ -10,7 +10,8 @@ import msgspec
 
 from backend.embedded.passwords import KEYS, OWNER, SUPERUSER
 from backend.embedded.postgres import EmbeddedPostgres
-from backend.embedded.provision import DATABASE, KEY_DATABASE, run_apart
+from backend.embedded.provision import DATABASE, KEY_DATABASE
+from backend.kit.apart import run_apart
 
 # Speed where a crash may lose everything, because the next run begins anew.
 TEST_SETTINGS = {

@@ -1,13 +1,13 @@
 """Roles and databases of a cluster, embedded or external: what migrations need before they can run."""
 
 import asyncio
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
 from backend.embedded.passwords import KEYS, OWNER, ROLES, scram_verifier
+from backend.kit.apart import run_apart
 
 DATABASE = "doorward"
 KEY_DATABASE = "doorward_keys"
@@ -83,20 +83,3 @@ async def _provision(url: str, passwords: Mapping[str, str]) -> None:
 def on_database(url: str, database: str) -> str:
     """The same server, user and options with another database."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
-
-
-def run_apart(work: Callable[[], None]) -> None:
-    """Run blocking work that needs an event loop of its own, also when the caller already runs in one."""
-    failed: list[BaseException] = []
-
-    def body() -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - raised again below, in the caller's thread
-            failed.append(error)
-
-    thread = threading.Thread(target=body)
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
