@@ -1,0 +1,82 @@
+"""Whose photographs play whom: people to enrol with photos to show later, and strangers."""
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+__all__ = ["ENROLLED", "PHOTOS_TO_ENROL", "STRANGERS", "Cast", "NotEnoughFaces", "Player", "choose_cast"]
+
+PHOTOS_TO_ENROL = 3
+ENROLLED = 50
+FEWEST_ENROLLED = 8
+STRANGERS = 100
+# More than this of one person would make the table his.
+_MOST_PROBES = 3
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic"})
+
+
+class NotEnoughFaces(Exception):
+    """The folder holds too few people with enough photographs."""
+
+
+class Player(msgspec.Struct, frozen=True):
+    """One person: three photographs to enrol with (none for a stranger) and others to show at the gate."""
+
+    name: str
+    enrol: tuple[Path, ...]
+    probes: tuple[Path, ...]
+
+
+class Cast(msgspec.Struct, frozen=True):
+    """Everybody who appears. ``note`` says in a sentence what the pictures can and cannot show."""
+
+    members: tuple[Player, ...]
+    strangers: tuple[Player, ...]
+    note: str
+
+
+def choose_cast(folder: Path, *, seed: int) -> Cast:
+    """Sample ``folder/person/photo.jpg``: people with more than three photographs are enrolled, others are strangers.
+
+    The same folder and seed give the same cast.
+
+    Raises:
+        NotEnoughFaces: fewer than eight people have four photographs, or the folder is none.
+    """
+    if not folder.is_dir():
+        raise NotEnoughFaces(f"{folder} is not a folder; give one with a folder of photographs for each person")
+    people = {person.name: photos for person in _people(folder) if (photos := _photos(person))}
+    able = sorted(name for name, photos in people.items() if len(photos) > PHOTOS_TO_ENROL)
+    if len(able) < FEWEST_ENROLLED:
+        raise NotEnoughFaces(
+            f"{folder} has {len(able)} people with more than {PHOTOS_TO_ENROL} photographs; "
+            f"{FEWEST_ENROLLED} are needed at least"
+        )
+    chance = random.Random(seed)  # noqa: S311 - a sample that can be repeated, not a secret
+    members = chance.sample(able, min(ENROLLED, len(able)))
+    others = sorted(set(people) - set(able)) or sorted(set(able) - set(members))
+    strangers = chance.sample(others, min(STRANGERS, len(others)))
+    return Cast(
+        members=tuple(_player(name, chance.sample(people[name], len(people[name]))) for name in members),
+        strangers=tuple(Player(name=n, enrol=(), probes=(chance.choice(people[n]),)) for n in strangers),
+        note=f"{len(members)} people enrolled with three photographs each and shown with others, "
+        f"{len(strangers)} strangers, sampled from {len(people)} people with seed {seed}.",
+    )
+
+
+def _player(name: str, shuffled: Sequence[Path]) -> Player:
+    return Player(
+        name=name,
+        enrol=tuple(shuffled[:PHOTOS_TO_ENROL]),
+        probes=tuple(shuffled[PHOTOS_TO_ENROL : PHOTOS_TO_ENROL + _MOST_PROBES]),
+    )
+
+
+def _people(folder: Path) -> Iterator[Path]:
+    return (entry for entry in folder.iterdir() if entry.is_dir())
+
+
+def _photos(person: Path) -> list[Path]:
+    return sorted(path for path in person.iterdir() if path.suffix.lower() in _SUFFIXES)

@@ -1,0 +1,223 @@
+"""What happens in the demo, in order. Everything goes over HTTP, as the parties' own clients would do it."""
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import httpx
+
+from backend.demo.cast import Cast, Player
+from backend.demo.gate import GateProcess, provision
+from backend.demo.parties import CallRefused, Company, Mailbox, Manager, Resident, Visitor
+from backend.demo.report import Approach, Expected
+
+__all__ = ["MANAGER_PHONE", "Progress", "Story"]
+
+Item = TypeVar("Item")
+
+MANAGER_PHONE = "+8613900000000"
+_SHORT_VISIT = timedelta(seconds=20)
+_PATIENCE_S = 30.0
+
+
+class Progress(Protocol):
+    """Shows how far a step is."""
+
+    def __call__(self, what: str, things: Iterable[Item], total: int, /) -> Iterable[Item]:
+        """Hands on ``things`` one by one."""
+        ...
+
+
+class Story:
+    """One community's day. ``approaches`` grows as people come to the gate."""
+
+    def __init__(self, http: httpx.Client, mailbox: Mailbox, *, url: str, work: Path, progress: Progress) -> None:
+        """Begin with a manager whose account was made on the command line.
+
+        Args:
+            http: a client on the box's address.
+            mailbox: where codes and links arrive.
+            url: the box's address, for the gate.
+            work: a folder for the gate's data and log.
+            progress: shows long steps.
+        """
+        self._http = http
+        self._mailbox = mailbox
+        self._url = url
+        self._work = work
+        self._progress = progress
+        self._phones = 0
+        self.approaches: list[Approach] = []
+        self.enrolled = 0
+        self.roster_entries = 0
+        self.move_out_to_refusal_s: float | None = None
+        self.erasure: dict[str, object] | None = None
+        self._manager = Manager(http, MANAGER_PHONE, mailbox)
+        self._community = self._manager.create_community("Doorward demo")
+
+    def crowd(self, cast: Cast) -> None:
+        """Many people: tenants, a family member, two guests, a courier, somebody who moves out, and strangers."""
+        mover, expiring, guest, courier, relative, *tenants = cast.members
+        tenants = [mover, *tenants]
+        homes = self._manager.create_homes(self._community, len(tenants))
+        begin = datetime.now(UTC) - timedelta(days=1)
+        residents: list[Resident] = []
+        tenancies: list[str] = []
+        for home, player in self._progress("enrolling residents", list(zip(homes, tenants, strict=True)), len(tenants)):
+            resident, tenancy_id = self._move_in(home, player, begin)
+            residents.append(resident)
+            tenancies.append(tenancy_id)
+        host, host_home = residents[1], homes[1]
+        self._join_family(host, host_home, relative)
+        self._manager.approve_reviews(self._community)
+        with self._open_gate() as gate:
+            self._invite(host, host_home, guest, timedelta(hours=4))
+            self._send_courier(host, host_home, courier)
+            ends_at = self._invite(host, host_home, expiring, _SHORT_VISIT)
+            self._wait_until_current()
+            self._show(gate, expiring, "guest in his time", "allow", first=1)
+            for player in self._progress("showing residents", tenants, len(tenants)):
+                self._show(gate, player, "resident", "allow")
+            self._show(gate, relative, "family member", "allow")
+            self._show(gate, guest, "guest in his time", "allow")
+            self._show(gate, courier, "courier on shift", "allow")
+            for player in self._progress("showing strangers", cast.strangers, len(cast.strangers)):
+                self._show(gate, player, "stranger", "deny")
+            self._move_out(gate, mover, tenancies[0])
+            self._wait_until(ends_at, "waiting for the guest's time to end")
+            self._show(gate, expiring, "guest whose time is over", "deny", first=1)
+
+    def alone(self, cast: Cast) -> None:
+        """One person in one role after the other: tenant who moves out, guest whose time ends, courier."""
+        (player,) = cast.members
+        (home, host_home) = self._manager.create_homes(self._community, 2)
+        begin = datetime.now(UTC) - timedelta(days=1)
+        _, tenancy_id = self._move_in(home, player, begin)
+        host = self._tenant_without_face(host_home, begin)
+        self._manager.approve_reviews(self._community)
+        with self._open_gate() as gate:
+            self._show(gate, player, "resident", "allow")
+            for stranger in cast.strangers:
+                self._show(gate, stranger, "stranger", "deny")
+            self._move_out(gate, player, tenancy_id)
+            ends_at = self._invite(host, host_home, player, _SHORT_VISIT)
+            self._wait_until_current()
+            self._show(gate, player, "guest in his time", "allow")
+            self._wait_until(ends_at, "waiting for the guest's time to end")
+            self._show(gate, player, "guest whose time is over", "deny", first=1)
+            self._send_courier(host, host_home, player)
+            self._wait_until_current()
+            self._show(gate, player, "courier on shift", "allow")
+
+    def _move_in(self, home: str, player: Player, begin: datetime) -> tuple[Resident, str]:
+        phone = self._phone()
+        tenancy = self._manager.create_tenancy(self._community, home, name=player.name, phone=phone, begin=begin)
+        resident = Resident(self._http, phone, self._mailbox)
+        resident.join(tenancy["activation_code"])
+        resident.consent()
+        resident.enrol(player.enrol)
+        self.enrolled += 1
+        return resident, tenancy["tenancy_id"]
+
+    def _tenant_without_face(self, home: str, begin: datetime) -> Resident:
+        phone = self._phone()
+        tenancy = self._manager.create_tenancy(self._community, home, name="Host", phone=phone, begin=begin)
+        resident = Resident(self._http, phone, self._mailbox)
+        resident.join(tenancy["activation_code"])
+        return resident
+
+    def _join_family(self, tenant: Resident, home: str, player: Player) -> None:
+        phone = self._phone()
+        member_id = tenant.propose_member(self._community, home, name=player.name, phone=phone)
+        code = self._manager.approve_member(self._community, member_id)
+        relative = Resident(self._http, phone, self._mailbox)
+        relative.join(code)
+        relative.consent()
+        relative.enrol(player.enrol)
+        self.enrolled += 1
+
+    def _invite(self, host: Resident, home: str, player: Player, stay: timedelta) -> datetime:
+        now = datetime.now(UTC)
+        token = host.invite(self._community, home, name=player.name, begin=now, end=now + stay)
+        visitor = Visitor(self._http, token)
+        visitor.accept()
+        visitor.consent()
+        visitor.enrol(player.enrol)
+        self.enrolled += 1
+        return now + stay
+
+    def _send_courier(self, host: Resident, home: str, player: Player) -> None:
+        now = datetime.now(UTC)
+        admitted = self._manager.create_partner("Parcels", self._community)
+        company = Company(self._http, client_id=admitted["client_id"], client_secret=admitted["client_secret"])
+        phone = self._phone()
+        company.register_courier("W-1", name=player.name, phone=phone)
+        company.assert_shift("W-1", self._community, begin=now, end=now + timedelta(hours=8))
+        host.expect_delivery(
+            self._community, home, partner_id=admitted["partner_id"], order="O-1", begin=now,
+            end=now + timedelta(hours=2),
+        )  # fmt: skip
+        company.deliver("W-1", self._community, order="O-1", begin=now, end=now + timedelta(hours=1))
+        courier = Visitor(self._http, self._mailbox.newest(phone, "courier_link")["token"])
+        courier.accept()
+        courier.consent()
+        courier.enrol(player.enrol)
+        self.enrolled += 1
+
+    def _open_gate(self) -> GateProcess:
+        claim = self._manager.create_gate(self._community, "North gate")
+        data = self._work / "gate"
+        provision(self._url, claim["claim_code"], data_dir=data)
+        return GateProcess(data, log=self._work / "gate.log")
+
+    def _wait_until_current(self) -> None:
+        """Until the gate has confirmed the newest version of the roster."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < deadline:
+            (gate,) = self._manager.gates(self._community)
+            if gate["behind"] == 0:
+                return
+            time.sleep(0.05)
+        raise CallRefused("the gate did not confirm the newest roster")
+
+    def _show(
+        self, gate: GateProcess, player: Player, role: str, expected: Expected, *, first: int | None = None
+    ) -> None:
+        for photo in player.probes[:first]:
+            self.approaches.append(
+                Approach(who=player.name, role=role, expected=expected, photo=str(photo), verdict=gate.show(photo))
+            )
+
+    def _move_out(self, gate: GateProcess, player: Player, tenancy_id: str) -> None:
+        begin = time.monotonic()
+        ended = self._manager.end_tenancy(self._community, tenancy_id)
+        verdict, refused_at = gate.show_until_refused(player.probes[0], patience_s=_PATIENCE_S)
+        self.move_out_to_refusal_s = refused_at - begin
+        self.approaches.append(
+            Approach(
+                who=player.name,
+                role="resident who has moved out",
+                expected="deny",
+                photo=str(player.probes[0]),
+                verdict=verdict,
+            )
+        )
+        (erasure,) = ended["erasures"]
+        deadline = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < deadline:
+            self.erasure = self._manager.erasure(self._community, erasure["erasure_id"])
+            if self.erasure["state"] == "completed":
+                return
+            time.sleep(0.1)
+        raise CallRefused("the erasure did not complete")
+
+    def _wait_until(self, when: datetime, why: str) -> None:
+        seconds = int((when - datetime.now(UTC)).total_seconds() * 10) + 10
+        for _ in self._progress(why, range(max(seconds, 0)), max(seconds, 0)):
+            time.sleep(0.1)
+
+    def _phone(self) -> str:
+        self._phones += 1
+        return f"+86138{self._phones:08d}"

@@ -1,0 +1,52 @@
+"""The demo's report as tables in the terminal."""
+
+from rich.console import Console
+from rich.table import Table
+
+from backend.demo.report import Approach, DemoReport
+
+__all__ = ["print_report"]
+
+_STAGES = ("decode", "detect", "align", "embed", "match", "total")
+
+
+def print_report(report: DemoReport, console: Console) -> None:
+    """Every approach, the wrong decisions again, and the sums."""
+    measured = report.summary.ms_median
+    stages: list[str] = [stage for stage in _STAGES if stage in measured]
+    console.print(_table("At the gate", report.approaches, stages))
+    wrong = tuple(a for a in report.approaches if not a.right)
+    if wrong:
+        console.print(_table("Wrong decisions", wrong, stages))
+    summary = report.summary
+    console.print(f"people enrolled                    {report.enrolled}, capture policy '{report.capture_policy}'")
+    let_in = summary.members_shown - summary.members_refused
+    console.print(f"members let in                     {let_in} of {summary.members_shown}")
+    console.print(f"strangers let in                   {summary.strangers_admitted} of {summary.strangers_shown}")
+    console.print(f"wrong decisions                    {summary.wrong} of {summary.shown}")
+    if report.move_out_to_refusal_s is not None:
+        console.print(f"moving out to first refusal        {report.move_out_to_refusal_s:.2f} s")
+    console.print(report.note)
+
+
+def _table(title: str, approaches: tuple[Approach, ...], stages: list[str]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("who", max_width=26, no_wrap=True)
+    table.add_column("role")
+    table.add_column("decision")
+    table.add_column("why")
+    table.add_column("score", justify="right")
+    for stage in stages:
+        table.add_column(f"{stage} ms", justify="right")
+    for approach in approaches:
+        verdict = approach.verdict
+        style = "green" if verdict.allowed else "yellow"
+        table.add_row(
+            approach.who.replace("_", " "),
+            approach.role,
+            f"[{style}]{verdict.outcome}[/]" + ("" if approach.right else " [bold red]WRONG[/]"),
+            verdict.reason,
+            "" if verdict.score is None else f"{verdict.score:.3f}",
+            *(f"{verdict.ms.get(stage, 0.0):.1f}" for stage in stages),
+        )
+    return table
