@@ -147,6 +147,7 @@ class Transport:
         self._token = ""
         self._token_until = 0.0
         self._skew_s = 0.0
+        self._aborted = False
         self._streams: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def sync(self, at: Acknowledged | None, cursor: str | None, wait: int) -> SyncPage:
@@ -172,12 +173,16 @@ class Transport:
 
     def abort(self) -> None:
         """Wake any thread that waits for an answer; no request succeeds afterwards."""
+        self._aborted = True
+        self._shut_down()
+        if self._own is not None:
+            self._own.close()
+
+    def _shut_down(self) -> None:
         for stream in list(self._streams):
             # The socket may be closed, or amid TLS, in any state: whatever it says, the thread is on its way out.
             with contextlib.suppress(Exception):
                 stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-        if self._own is not None:
-            self._own.close()
 
     def close(self) -> None:
         """Close the connections; only once no thread uses them."""
@@ -202,6 +207,8 @@ class Transport:
         return self._exchange(request)
 
     def _exchange(self, request: httpx.Request) -> httpx.Response:
+        if self._aborted:
+            raise UnreachableError("the gate is closing")
         request.extensions["trace"] = self._trace
         try:
             return self._client.send(request)
@@ -213,6 +220,8 @@ class Transport:
         # httpx offers no way to end a request from another thread; `abort` shuts the socket down instead.
         if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
             self._streams.add(info["return_value"])
+            if self._aborted:
+                self._shut_down()
 
     def _bearer(self, *, renew: bool = False) -> str:
         with self._lock:

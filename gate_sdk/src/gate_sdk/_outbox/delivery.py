@@ -56,6 +56,8 @@ class Delivery:
                 # The sync thread erases; events stay on the disk, for nobody takes them any more.
                 return
             except GateError as error:
+                if self._stop.is_set():
+                    return
                 failures += 1
                 asked = error.retry_after if isinstance(error, UnavailableError) else None
                 pause = delay(failures, self._random.random(), asked)

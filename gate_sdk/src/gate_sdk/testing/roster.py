@@ -1,0 +1,143 @@
+"""The fake server's roster: versions without gaps, deltas, snapshots, signed heads."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from uuid import UUID
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gate_sdk.wire import (
+    Head,
+    PageKind,
+    Policy,
+    RosterEntry,
+    RosterGrant,
+    ServerKey,
+    SignedHead,
+    SyncItem,
+    SyncPage,
+    TemplateRef,
+    entry_hash,
+    roster_digest,
+    sign_head,
+)
+
+__all__ = ["FakeRoster", "Person"]
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Somebody on the roster, with the version at which he last changed."""
+
+    subject: UUID
+    version: int
+    body: bytes
+    template: bytes | None
+
+
+class _Sequence(msgspec.Struct, frozen=True):
+    """What is left of a sequence, and the head that its last page will carry, not yet dated."""
+
+    kind: PageKind
+    items: tuple[SyncItem, ...]
+    head: Head
+
+
+class FakeRoster:
+    """Not safe for several threads; the backend's lock guards it."""
+
+    def __init__(self, community: UUID, policy: Policy, page_size: int, now_us: Callable[[], int]) -> None:
+        self.community = community
+        self.policy = policy
+        self.page_size = page_size
+        self.now_us = now_us
+        self.key = Ed25519PrivateKey.generate()
+        self.kid = "fake-1"
+        self.epoch = 1
+        self.version = 0
+        self.people: dict[UUID, Person] = {}
+        self._removed: dict[UUID, int] = {}
+        self._sequences: dict[str, _Sequence] = {}
+
+    @property
+    def server_key(self) -> ServerKey:
+        """The public half that gates trust."""
+        return ServerKey(kid=self.kid, public_key=self.key.public_key().public_bytes_raw())
+
+    def put(self, subject: UUID, grants: tuple[RosterGrant, ...], template: bytes | None, pack: str) -> Person:
+        """Add or replace somebody."""
+        named = None if template is None else TemplateRef(pack=pack, sha256=hashlib.sha256(template).hexdigest())
+        entry = RosterEntry(subject=subject, grants=grants, template=named)
+        self.version += 1
+        person = Person(subject=subject, version=self.version, body=msgspec.json.encode(entry), template=template)
+        self.people[subject] = person
+        self._removed.pop(subject, None)
+        return person
+
+    def remove(self, subject: UUID) -> None:
+        """Take somebody off the roster."""
+        del self.people[subject]
+        self.version += 1
+        self._removed[subject] = self.version
+
+    def restore(self) -> None:
+        """Begin a new epoch, as a database restored from a backup does."""
+        self.epoch += 1
+        self.version = 1
+        self.people = {subject: msgspec.structs.replace(person, version=1) for subject, person in self.people.items()}
+        self._removed = {}
+        self._sequences = {}
+
+    def head(self) -> Head:
+        """The roster as it is, dated now."""
+        pairs = [(person.subject.bytes, entry_hash(person.body)) for person in self.people.values()]
+        return Head(
+            community=self.community,
+            epoch=self.epoch,
+            version=self.version,
+            count=len(pairs),
+            digest=roster_digest(pairs),
+            issued_at_us=self.now_us(),
+            policy=self.policy,
+        )
+
+    def sign(self, head: Head) -> SignedHead:
+        """Sign a head with the community's key."""
+        return sign_head(head, key=self.key, kid=self.kid)
+
+    def snapshot(self) -> SyncPage:
+        """The first page of all there is."""
+        return self._page(PageKind.SNAPSHOT, self._present(after=-1), self.head())
+
+    def delta(self, after: int) -> SyncPage:
+        """The first page of what changed since version ``after``."""
+        gone = [
+            SyncItem(subject=subject.bytes, version=version, body=None, template=None)
+            for subject, version in self._removed.items()
+            if version > after
+        ]
+        return self._page(PageKind.DELTA, [*self._present(after=after), *gone], self.head())
+
+    def next_page(self, cursor: str) -> SyncPage | None:
+        """Go on with a sequence; ``None`` if the cursor is not known."""
+        sequence = self._sequences.get(cursor)
+        return None if sequence is None else self._page(sequence.kind, list(sequence.items), sequence.head)
+
+    def _present(self, *, after: int) -> list[SyncItem]:
+        return [
+            SyncItem(subject=one.subject.bytes, version=one.version, body=one.body, template=one.template)
+            for one in self.people.values()
+            if one.version > after
+        ]
+
+    def _page(self, kind: PageKind, items: list[SyncItem], head: Head) -> SyncPage:
+        now, rest = items[: self.page_size], items[self.page_size :]
+        if not rest:
+            dated = msgspec.structs.replace(head, issued_at_us=self.now_us())
+            return SyncPage(kind=kind, epoch=head.epoch, items=tuple(now), head=self.sign(dated))
+        cursor = secrets.token_urlsafe(9)
+        self._sequences[cursor] = _Sequence(kind=kind, items=tuple(rest), head=head)
+        return SyncPage(kind=kind, epoch=head.epoch, items=tuple(now), next=cursor)
