@@ -11,12 +11,15 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from backend.communities.routes import staff_router as communities_staff
+from backend.consent.routes import resident_router as consent_resident
+from backend.consent.routes import visitor_router as consent_visitor
+from backend.embedded.children import tie_to_parent
 from backend.keys.service import Keys
 from backend.kit import logging
 from backend.kit.auth import AuthMiddleware, Surface, Tokens
 from backend.kit.clock import Clock, utc_now
-from backend.kit.db import Database
-from backend.kit.problems import exception_handlers
+from backend.kit.db import Database, DatabaseUnavailable, Scope
+from backend.kit.problems import exception_handlers, problems
 from backend.kit.storage import ObjectStore
 from backend.resources import Resources, open_resources
 from backend.settings import Settings, load_settings
@@ -25,8 +28,8 @@ __all__ = ["create_app", "create_app_from_environment", "openapi_document"]
 
 # Every noun's routers, by the surface that shows them.
 SURFACES: Mapping[Surface, Sequence[Router]] = {
-    Surface.RESIDENT: (),
-    Surface.VISITOR: (),
+    Surface.RESIDENT: (consent_resident,),
+    Surface.VISITOR: (consent_visitor,),
     Surface.PARTNER: (),
     Surface.GATE: (),
     Surface.STAFF: (communities_staff,),
@@ -58,7 +61,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
             yield
 
     return Litestar(
-        route_handlers=[jwks, live, *(_surface(surface) for surface in Surface)],
+        route_handlers=[jwks, live, ready, *(_surface(surface) for surface in Surface)],
         lifespan=[lifespan],
         dependencies={name: Provide(provider, sync_to_thread=False) for name, provider in _PROVIDERS.items()},
         exception_handlers=exception_handlers,  # type: ignore[arg-type]  # Litestar's map is invariant in the exception
@@ -70,6 +73,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
 
 def create_app_from_environment() -> Litestar:
     """What the server is pointed at: the application, set up by the environment."""
+    tie_to_parent()
     return create_app(load_settings())
 
 
@@ -101,6 +105,14 @@ async def jwks(tokens: Tokens) -> dict[str, list[dict[str, str]]]:
 @get("/health/live", opt={"public": True}, summary="Whether the process answers")
 async def live() -> dict[str, str]:
     """Answers as long as the process runs."""
+    return {"status": "ok"}
+
+
+@get("/health/ready", opt={"public": True}, responses=problems(DatabaseUnavailable), summary="Whether it can serve")
+async def ready(db: Database) -> dict[str, str]:
+    """Answers once the database does."""
+    async with db.transaction(Scope(), read_only=True) as conn:
+        await conn.execute("SELECT 1")
     return {"status": "ok"}
 
 
@@ -138,8 +150,12 @@ def _clock(request: Request[Any, Any, Any]) -> Clock:
     return clock
 
 
-def _principal(request: Request[Any, Any, Any]) -> Any:
-    return request.user
+def _principal() -> Callable[..., Any]:
+    def provide(request: Request[Any, Any, Any]) -> Any:
+        return request.user
+
+    # A function of its own for each name: Litestar refuses one provider under two.
+    return provide
 
 
 # What a route may ask for by name. The principal's type follows from the surface: its token's audience was checked.
@@ -150,8 +166,8 @@ _PROVIDERS: Mapping[str, Callable[..., Any]] = {
     "tokens": _tokens,
     "pepper": _pepper,
     "clock": _clock,
-    "resident": _principal,
-    "visitor": _principal,
-    "partner": _principal,
-    "gate": _principal,
+    "resident": _principal(),
+    "visitor": _principal(),
+    "partner": _principal(),
+    "gate": _principal(),
 }

@@ -11,6 +11,7 @@ __all__ = [
     "PersonKeyRow",
     "SigningKeyRow",
     "WrappingKeyRow",
+    "delete_destroyed",
     "delete_person_key",
     "get_person_key",
     "get_secret",
@@ -113,6 +114,11 @@ async def was_destroyed(conn: Connection, *, person_id: UUID) -> bool:
     """Whether the person's key was destroyed."""
     found: bool = await conn.fetchval("SELECT EXISTS (SELECT FROM destroyed_key WHERE person_id = $1)", person_id)
     return found
+
+
+async def delete_destroyed(conn: Connection, *, person_id: UUID) -> None:
+    """Forget that the person's key was destroyed."""
+    await conn.execute("DELETE FROM destroyed_key WHERE person_id = $1", person_id)
 
 
 async def delete_person_key(conn: Connection, *, person_id: UUID) -> datetime:

@@ -95,6 +95,15 @@ class Keys:
         async with self._db.transaction(Scope()) as conn:
             return await repository.delete_person_key(conn, person_id=person_id)
 
+    async def readmit(self, person_id: UUID) -> None:
+        """Let a person whose key was destroyed have a new one: he has consented again. No error where none was.
+
+        What the old key sealed stays unreadable. That a restored backup must be purged of the old key is remembered
+        by his erasure.
+        """
+        async with self._db.transaction(Scope()) as conn:
+            await repository.delete_destroyed(conn, person_id=person_id)
+
     async def jwt_keys(self) -> tuple[SigningKey, ...]:
         """The keys for access tokens, the current one first; made at the first call of a deployment."""
         return await self._signing_keys("jwt", None)

@@ -1,0 +1,149 @@
+"""SQL of consent documents, consents and holds."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, fetch_all, fetch_one
+
+__all__ = [
+    "ConsentRow",
+    "DocumentRow",
+    "Language",
+    "delete_hold",
+    "get_document",
+    "get_standing",
+    "has_hold",
+    "insert_consent",
+    "insert_hold",
+    "latest_version",
+    "list_consents",
+    "list_current_documents",
+    "withdraw",
+]
+
+Language = Literal["zh-CN", "en"]
+
+
+class DocumentRow(msgspec.Struct, frozen=True):
+    """A published text; ``sha256`` is over the body's UTF-8 bytes, 32 bytes."""
+
+    purpose: str
+    version: int
+    language: Language
+    title: str
+    body: str
+    sha256: bytes
+    published_at: datetime
+
+
+class ConsentRow(msgspec.Struct, frozen=True):
+    """A person's agreement to one exact text."""
+
+    consent_id: UUID
+    person_id: UUID
+    purpose: str
+    version: int
+    language: Language
+    text_sha256: bytes
+    surface: str
+    given_at: datetime
+    withdrawn_at: datetime | None
+
+
+async def list_current_documents(conn: Connection) -> list[DocumentRow]:
+    """The current text of every purpose in every language."""
+    return await fetch_all(
+        conn,
+        DocumentRow,
+        """
+        SELECT * FROM consent_document d
+        WHERE version = (SELECT max(version) FROM consent_document WHERE purpose = d.purpose)
+        ORDER BY purpose, language
+        """,
+    )
+
+
+async def get_document(conn: Connection, *, purpose: str, version: int, language: str) -> DocumentRow | None:
+    """One text."""
+    return await fetch_one(
+        conn,
+        DocumentRow,
+        "SELECT * FROM consent_document WHERE purpose = $1 AND version = $2 AND language = $3",
+        purpose, version, language,
+    )  # fmt: skip
+
+
+async def latest_version(conn: Connection, *, purpose: str) -> int:
+    """The current version of the purpose's text."""
+    version: int = await conn.fetchval("SELECT max(version) FROM consent_document WHERE purpose = $1", purpose)
+    return version
+
+
+async def get_standing(conn: Connection, *, person_id: UUID, purpose: str, version: int) -> ConsentRow | None:
+    """The person's agreement to that version, where he has not taken it back."""
+    return await fetch_one(
+        conn,
+        ConsentRow,
+        """
+        SELECT * FROM consent
+        WHERE person_id = $1 AND purpose = $2 AND version = $3 AND withdrawn_at IS NULL
+        """,
+        person_id, purpose, version,
+    )  # fmt: skip
+
+
+async def insert_consent(
+    conn: Connection, *, person_id: UUID, document: DocumentRow, surface: str, given_at: datetime
+) -> None:
+    """The person's agreement; nothing happens where it stands already. Needs the person's scope."""
+    await conn.execute(
+        """
+        INSERT INTO consent (person_id, purpose, version, language, text_sha256, surface, given_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (person_id, purpose, version) WHERE withdrawn_at IS NULL DO NOTHING
+        """,
+        person_id, document.purpose, document.version, document.language, document.sha256, surface, given_at,
+    )  # fmt: skip
+
+
+async def list_consents(conn: Connection, *, person_id: UUID) -> list[ConsentRow]:
+    """All that the person ever agreed to, the newest first."""
+    return await fetch_all(
+        conn,
+        ConsentRow,
+        "SELECT * FROM consent WHERE person_id = $1 ORDER BY given_at DESC, purpose LIMIT 500",
+        person_id,
+    )
+
+
+async def withdraw(conn: Connection, *, person_id: UUID, purpose: str, now: datetime) -> int:
+    """Take back every standing agreement to the purpose; answers how many. Needs the person's scope."""
+    done: str = await conn.execute(
+        """
+        UPDATE consent SET withdrawn_at = greatest($3, given_at)
+        WHERE person_id = $1 AND purpose = $2 AND withdrawn_at IS NULL
+        """,
+        person_id, purpose, now,
+    )  # fmt: skip
+    return int(done.rsplit(" ", 1)[-1])
+
+
+async def insert_hold(conn: Connection, *, person_id: UUID, erasure_id: UUID) -> None:
+    """Keep the person from giving anew until the erasure lifts it. Needs the person's scope."""
+    await conn.execute(
+        "INSERT INTO consent_hold (person_id, erasure_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", person_id, erasure_id
+    )
+
+
+async def delete_hold(conn: Connection, *, person_id: UUID, erasure_id: UUID) -> None:
+    """Lift an erasure's hold. Needs the person's scope."""
+    await conn.execute("DELETE FROM consent_hold WHERE person_id = $1 AND erasure_id = $2", person_id, erasure_id)
+
+
+async def has_hold(conn: Connection, *, person_id: UUID) -> bool:
+    """Whether an erasure holds the person's consent. Needs the person's scope."""
+    held: bool = await conn.fetchval("SELECT EXISTS (SELECT FROM consent_hold WHERE person_id = $1)", person_id)
+    return held

@@ -1,0 +1,82 @@
+"""Requests and responses about consent."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from backend.consent.repository import ConsentRow, DocumentRow, Language
+from backend.consent.service import Purpose
+
+__all__ = ["Consent", "ConsentList", "Document", "DocumentList", "NewConsent"]
+
+Version = Annotated[int, Meta(ge=1, le=1_000_000, description="The version of the text that was shown")]
+
+
+class NewConsent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Agreement to one exact text."""
+
+    version: Version
+    language: Language = "zh-CN"
+
+
+class Document(msgspec.Struct, frozen=True):
+    """A text to agree to. ``sha256`` is over the body's UTF-8 bytes, in hexadecimal."""
+
+    purpose: Purpose
+    version: int
+    language: Language
+    title: str
+    body: str
+    sha256: str
+
+    @classmethod
+    def of(cls, row: DocumentRow) -> "Document":
+        """From the database's row."""
+        return cls(
+            purpose=Purpose(row.purpose),
+            version=row.version,
+            language=row.language,
+            title=row.title,
+            body=row.body,
+            sha256=row.sha256.hex(),
+        )
+
+
+class DocumentList(msgspec.Struct, frozen=True):
+    """The current texts, one for each purpose and language."""
+
+    documents: tuple[Document, ...]
+
+
+class Consent(msgspec.Struct, frozen=True):
+    """What the caller agreed to, and when he took it back."""
+
+    consent_id: UUID
+    purpose: Purpose
+    version: int
+    language: Language
+    text_sha256: str
+    given_at: datetime
+    withdrawn_at: datetime | None
+
+    @classmethod
+    def of(cls, row: ConsentRow) -> "Consent":
+        """From the database's row."""
+        return cls(
+            consent_id=row.consent_id,
+            purpose=Purpose(row.purpose),
+            version=row.version,
+            language=row.language,
+            text_sha256=row.text_sha256.hex(),
+            given_at=row.given_at,
+            withdrawn_at=row.withdrawn_at,
+        )
+
+
+class ConsentList(msgspec.Struct, frozen=True):
+    """All that the caller agreed to, the newest first."""
+
+    consents: tuple[Consent, ...]

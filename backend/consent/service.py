@@ -1,0 +1,101 @@
+"""Rules of consent: only to the current text, purpose by purpose, and kept as proof after it was taken back."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from backend.consent import repository
+from backend.consent.errors import (
+    ConsentDocumentNotFound,
+    ConsentMissing,
+    ConsentVersionOutdated,
+    ErasureRunning,
+)
+from backend.consent.repository import ConsentRow, Language
+from backend.kit.db import Connection
+
+__all__ = ["Purpose", "check_may_give", "give", "is_given", "require", "withdraw"]
+
+
+class Purpose(StrEnum):
+    """What consent is asked for. Each is refused or withdrawn without touching the other."""
+
+    FACE_ACCESS = "face_access"
+    PHOTO_RETENTION = "photo_retention"
+
+
+async def check_may_give(conn: Connection, *, person_id: UUID) -> None:
+    """Go on only if no erasure is about to destroy what the person would give. Needs the person's scope.
+
+    Raises:
+        ErasureRunning: one is.
+    """
+    if await repository.has_hold(conn, person_id=person_id):
+        raise ErasureRunning
+
+
+async def give(
+    conn: Connection,
+    *,
+    person_id: UUID,
+    purpose: Purpose,
+    version: int,
+    language: Language,
+    surface: str,
+    now: datetime,
+) -> ConsentRow:
+    """Record that the person agrees to this text; repeating it changes nothing. Needs the person's scope.
+
+    Args:
+        conn: the transaction.
+        person_id: who agrees, for himself.
+        purpose: what for.
+        version: of the text that he was shown; must be the current one.
+        language: in which he read it.
+        surface: "resident" or "visitor": where he was asked.
+        now: the time.
+
+    Raises:
+        ConsentDocumentNotFound: there is no such version yet.
+        ConsentVersionOutdated: there is a newer one.
+        ErasureRunning: what he gave before is still being erased.
+    """
+    await check_may_give(conn, person_id=person_id)
+    current = await repository.latest_version(conn, purpose=purpose)
+    if version > current:
+        raise ConsentDocumentNotFound
+    if version < current:
+        raise ConsentVersionOutdated(current_version=current)
+    document = await repository.get_document(conn, purpose=purpose, version=version, language=language)
+    if document is None:
+        raise ConsentDocumentNotFound
+    await repository.insert_consent(conn, person_id=person_id, document=document, surface=surface, given_at=now)
+    row = await repository.get_standing(conn, person_id=person_id, purpose=purpose, version=version)
+    if row is None:
+        raise ErasureRunning
+    return row
+
+
+async def is_given(conn: Connection, *, person_id: UUID, purpose: Purpose) -> bool:
+    """Whether the person's agreement to the current text stands. Any scope that sees the person."""
+    current = await repository.latest_version(conn, purpose=purpose)
+    row = await repository.get_standing(conn, person_id=person_id, purpose=purpose, version=current)
+    return row is not None
+
+
+async def require(conn: Connection, *, person_id: UUID, purpose: Purpose) -> None:
+    """Go on only with the person's agreement to the current text. Any scope that sees the person.
+
+    Raises:
+        ConsentMissing: he has not given it, has taken it back, or the text has changed since.
+    """
+    if not await is_given(conn, person_id=person_id, purpose=purpose):
+        raise ConsentMissing(purpose=purpose.value)
+
+
+async def withdraw(conn: Connection, *, person_id: UUID, purpose: Purpose, now: datetime) -> bool:
+    """End the person's agreement in every version of the text; answers whether there was one. His scope.
+
+    What follows from it (the erasure) is privacy's, in the same transaction.
+    """
+    return await repository.withdraw(conn, person_id=person_id, purpose=purpose, now=now) > 0
