@@ -1,0 +1,64 @@
+"""``python -m bench [--only SECTION …]``: prints a table and writes build/bench.json."""
+
+import argparse
+import importlib
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from bench.measure import Figure
+
+SECTIONS = ("recognition",)
+
+
+def main() -> int:
+    """Run the sections one after the other; the exit code does not depend on the figures."""
+    options = argparse.ArgumentParser(prog="bench", description="Measure Doorward beside the bare limits.")
+    options.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
+    options.add_argument("--json", type=Path, default=Path("build/bench.json"))
+    chosen = options.parse_args()
+    console = Console()
+    figures: list[Figure] = []
+    for section in chosen.only:
+        with console.status(f"measuring {section}"):
+            figures.extend(_section(section))
+        console.print(_table(section, [f for f in figures if f.section == section]))
+    chosen.json.parent.mkdir(parents=True, exist_ok=True)
+    result = {
+        "machine": {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()},
+        "figures": figures,
+    }
+    chosen.json.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
+    console.print(f"written to {chosen.json}")
+    return 0
+
+
+def _section(name: str) -> Iterator[Figure]:
+    figures: Iterator[Figure] = importlib.import_module(f"bench.{name}").run()
+    return figures
+
+
+def _table(section: str, figures: list[Figure]) -> Table:
+    table = Table(title=section, title_justify="left")
+    for heading in ("what", "value", "beside", "ratio", "bar", ""):
+        table.add_column(heading, justify="right" if heading in {"value", "ratio"} else "left")
+    for figure in figures:
+        table.add_row(
+            figure.name,
+            f"{figure.value:,.3g} {figure.unit}" + (f" ({figure.detail})" if figure.detail else ""),
+            figure.beside,
+            "" if figure.ratio is None else f"{figure.ratio:.2f}",
+            figure.bar,
+            "" if figure.met is None else ("[green]met[/]" if figure.met else "[red]missed[/]"),
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
