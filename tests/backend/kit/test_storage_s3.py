@@ -91,6 +91,9 @@ def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         s3.close()
         server.stop()
+        for port in ports:  # sockets at fixed places, which the server leaves when it is stopped
+            for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                path.unlink()
 
 
 @pytest.fixture
