@@ -22,9 +22,13 @@ CREATE TABLE access_grant (
     ended_at timestamptz,
     PRIMARY KEY (community_id, grant_id),
     FOREIGN KEY (community_id, subject_id) REFERENCES subject ON DELETE CASCADE,
-    CHECK (valid_until IS NULL OR valid_until > valid_from),
+    -- Infinity has no microseconds: it would fail in the projection, far from whoever wrote it.
+    CHECK (isfinite(valid_from) AND isfinite(present_from)),
+    CHECK (valid_until IS NULL OR (isfinite(valid_until) AND valid_until > valid_from)),
     CHECK (present_from <= valid_from),
-    CHECK ((valid_until IS NULL) = (present_until IS NULL) AND (present_until IS NULL OR present_until >= valid_until))
+    CHECK ((valid_until IS NULL) = (present_until IS NULL)),
+    CHECK (present_until IS NULL OR (isfinite(present_until) AND present_until >= valid_until)),
+    CHECK ((state = 'ended') = (ended_at IS NOT NULL))
 );
 CREATE INDEX access_grant_subject ON access_grant (community_id, subject_id);
 CREATE INDEX access_grant_source ON access_grant (community_id, source, source_id);
@@ -57,7 +61,7 @@ CREATE TABLE roster (
     version bigint NOT NULL,
     body bytea,
     entry_hash bytea GENERATED ALWAYS AS (sha256(body)) STORED,
-    changed_at timestamptz NOT NULL DEFAULT now(),
+    changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (community_id, subject_id)
 );
 CREATE UNIQUE INDEX roster_version ON roster (community_id, version);
@@ -86,11 +90,37 @@ GRANT UPDATE (valid_from, valid_until, present_from, present_until, state, ended
 GRANT UPDATE (template_id, pack, template_sha256, activated_at) ON face_credential TO doorward_api, doorward_worker;
 -- Nobody writes the roster but roster_project(): no slice can bump a version or skip one.
 GRANT SELECT ON roster, roster_head TO doorward_api, doorward_worker;
-GRANT INSERT ON roster_head TO doorward_api;
+GRANT INSERT (community_id) ON roster_head TO doorward_api;
+
+-- Takes the community's roster for this transaction. Every change of a grant or credential begins here, so versions are
+-- given in commit order and without gaps, and nobody waits for the roster while he holds a row that another, who has the
+-- roster, waits for. Services call it in a statement of its own before they read what they decide on: a statement's
+-- snapshot is older than the lock that its own trigger waits for.
+-- A second community in one transaction is refused: two such transactions could wait for each other.
+CREATE FUNCTION roster_hold() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_community text := scope_community()::text;
+    v_held text := nullif(current_setting('doorward.roster_held', true), '');
+BEGIN
+    IF v_held = v_community THEN
+        RETURN;
+    END IF;
+    IF v_held IS NOT NULL THEN
+        RAISE EXCEPTION 'one community per transaction: another one''s roster is held'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    PERFORM FROM roster_head WHERE community_id = scope_community() FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no roster head for the community in scope' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    PERFORM set_config('doorward.roster_held', v_community, true);
+END
+$$;
 
 -- Brings the roster of these subjects up to their grants and credentials, in the caller's transaction.
--- The head is locked before anything is read: versions are given in commit order and without gaps, and what a
--- concurrent transaction has just committed is seen. One community per transaction, so two never wait on each other.
+-- The head is held before anything is read, so what a concurrent transaction has just committed is seen.
 CREATE FUNCTION roster_project(p_community uuid, p_subjects uuid[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
@@ -98,10 +128,12 @@ DECLARE
     v_base bigint;
     v_changed bigint;
 BEGIN
-    SELECT version INTO v_base FROM roster_head WHERE community_id = p_community FOR UPDATE;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'no roster head for the community in scope' USING ERRCODE = 'insufficient_privilege';
+    -- Said here and not left to the policies: a cascade runs past them, and PostgreSQL may keep its plan for later.
+    IF p_community IS DISTINCT FROM scope_community() THEN
+        RAISE EXCEPTION 'the roster changes within its community''s scope only' USING ERRCODE = 'insufficient_privilege';
     END IF;
+    PERFORM roster_hold();
+    SELECT version INTO STRICT v_base FROM roster_head WHERE community_id = p_community;
     WITH wanted AS (
         SELECT s.subject_id,
             CASE WHEN g.grants IS NOT NULL THEN convert_to(
@@ -141,7 +173,8 @@ END
 $$;
 
 -- Statement-level, so that a chunk of an import projects once.
-CREATE FUNCTION roster_follow() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION roster_follow() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 DECLARE
     r record;
@@ -153,16 +186,51 @@ BEGIN
 END
 $$;
 
--- The head is locked before the first row is: a transaction that held a grant while it waited for the head, and one
--- that held the head while it waited for that grant, would deadlock.
+-- The head is held before the first row is: a transaction that held a grant while it waited for the head, and one
+-- that held the head while it waited for that grant, would deadlock. Without a scope no row will be touched either.
 CREATE FUNCTION roster_lock() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 BEGIN
-    PERFORM FROM roster_head WHERE community_id = scope_community() FOR UPDATE;
+    IF scope_community() IS NOT NULL THEN
+        PERFORM roster_hold();
+    END IF;
     RETURN NULL;
 END
 $$;
+
+-- Deleting a person would cascade through all his communities at once, past their locks. So each community lets its
+-- subject go in a transaction of its own first, and the person is deleted when nobody knows him any more.
+CREATE FUNCTION subject_leave() RETURNS trigger LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF OLD.community_id IS DISTINCT FROM scope_community() THEN
+        RAISE EXCEPTION 'a subject is deleted within its community''s scope, before its person'
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN OLD;
+END
+$$;
+
+-- A database that was restored from a backup begins a new epoch: gates hold versions that it does not remember, and
+-- would rightly refuse to go back to an older one. Seconds since 1970, so that restoring the same backup twice never
+-- gives the same epoch to two histories.
+CREATE FUNCTION roster_new_epoch() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    v_epoch bigint;
+BEGIN
+    PERFORM roster_hold();
+    UPDATE roster_head SET epoch = greatest(epoch + 1, extract(epoch FROM clock_timestamp())::bigint)
+    WHERE community_id = scope_community() RETURNING epoch INTO STRICT v_epoch;
+    PERFORM pg_notify('roster', scope_community()::text);
+    RETURN v_epoch;
+END
+$$;
+
+REVOKE EXECUTE ON FUNCTION roster_hold, roster_project, roster_new_epoch FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION roster_hold TO doorward_api, doorward_worker;
+GRANT EXECUTE ON FUNCTION roster_new_epoch TO doorward_worker;
 
 CREATE TRIGGER roster_lock BEFORE INSERT OR UPDATE OR DELETE ON access_grant
     FOR EACH STATEMENT EXECUTE FUNCTION roster_lock();
@@ -170,6 +238,8 @@ CREATE TRIGGER roster_lock BEFORE INSERT OR UPDATE OR DELETE ON face_credential
     FOR EACH STATEMENT EXECUTE FUNCTION roster_lock();
 CREATE TRIGGER roster_lock BEFORE DELETE ON subject
     FOR EACH STATEMENT EXECUTE FUNCTION roster_lock();
+CREATE TRIGGER subject_leave BEFORE DELETE ON subject
+    FOR EACH ROW EXECUTE FUNCTION subject_leave();
 
 CREATE TRIGGER roster_follow_insert AFTER INSERT ON access_grant
     REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION roster_follow();
@@ -185,12 +255,13 @@ CREATE TRIGGER roster_follow_delete AFTER DELETE ON face_credential
     REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION roster_follow();
 
 -- Moves the community's grants whose time has come, at most p_limit of them; answers how many.
--- FOR UPDATE SKIP LOCKED: a grant that a request holds right now is moved by that request or by the next tick.
+-- SKIP LOCKED: whoever holds a grant's row without having the roster would be waited for with the roster in hand.
 CREATE FUNCTION access_tick(p_community uuid, p_at timestamptz, p_limit integer) RETURNS bigint LANGUAGE plpgsql
 AS $$
 DECLARE
     v_moved bigint;
 BEGIN
+    PERFORM roster_hold();
     WITH due AS (
         SELECT grant_id FROM access_grant
         WHERE community_id = p_community
@@ -212,5 +283,6 @@ CREATE POLICY access_grant_due ON access_grant FOR SELECT TO doorward_worker USI
 
 -- migrate:down
 DROP TRIGGER roster_lock ON subject;
+DROP TRIGGER subject_leave ON subject;
 DROP TABLE roster, roster_head, face_credential, access_grant CASCADE;
-DROP FUNCTION access_tick, roster_follow, roster_lock, roster_project;
+DROP FUNCTION access_tick, roster_follow, roster_lock, subject_leave, roster_new_epoch, roster_project, roster_hold;

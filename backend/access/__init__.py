@@ -1,0 +1,1 @@
+"""Who may pass, when, and by which template: grants, credentials, and the roster projected from them."""

@@ -1,0 +1,223 @@
+"""Rules of grants and credentials.
+
+Each function that changes something takes the community's roster first and works in one community per transaction;
+the roster then follows by itself. Nothing slow may happen in such a transaction afterwards: every other change of that
+community waits for its end.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from backend.access import repository
+from backend.access.repository import NewGrantRow, RosterVersion
+from backend.access.windows import Window, present, state_at
+from backend.kit.db import Connection
+from gate_sdk.wire import GrantKind
+
+__all__ = [
+    "NewGrant",
+    "RosterVersion",
+    "change_window",
+    "drop_credential",
+    "due_communities",
+    "end_grants",
+    "end_subject",
+    "erase_subject",
+    "grant",
+    "grant_many",
+    "kinds",
+    "roster_version",
+    "set_credential",
+    "tick",
+]
+
+
+class NewGrant(msgspec.Struct, frozen=True):
+    """A grant to be made; times with a zone, ``valid_until`` None has no end."""
+
+    subject_id: UUID
+    kind: GrantKind
+    source: str
+    source_id: UUID
+    valid_from: datetime
+    valid_until: datetime | None = None
+
+
+async def grant(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    subject_id: UUID,
+    kind: GrantKind,
+    source: str,
+    source_id: UUID,
+    valid_from: datetime,
+    valid_until: datetime | None,
+    now: datetime,
+) -> UUID:
+    """Let a subject pass in [``valid_from``, ``valid_until``); answers the grant's id.
+
+    Args:
+        conn: a transaction in the community's scope.
+        community_id: the community.
+        subject_id: one of its subjects.
+        kind: decides how early gates hear of it, and under which lease.
+        source: "member", "pass", "shift", "delivery" or "staff": what the grant rests on.
+        source_id: that thing's id; ending it ends the grant.
+        valid_from: with time zone.
+        valid_until: with time zone; None has no end.
+        now: the present.
+
+    Raises:
+        WindowInvalid: it ends before it begins.
+    """
+    new = NewGrant(subject_id, kind, source, source_id, valid_from, valid_until)
+    (grant_id,) = await grant_many(conn, community_id=community_id, grants=[new], now=now)
+    return grant_id
+
+
+async def grant_many(conn: Connection, *, community_id: UUID, grants: Sequence[NewGrant], now: datetime) -> list[UUID]:
+    """Make many grants at once, for imports; their ids in the order given.
+
+    Give it chunks of some hundreds, each in a transaction of its own: nobody else's change reaches the community's
+    gates while the transaction lasts.
+
+    Raises:
+        WindowInvalid: one ends before it begins; none is made.
+    """
+    rows = []
+    for new in grants:
+        window = Window(new.valid_from, new.valid_until)
+        presence = present(new.kind, window, now=now)
+        rows.append(
+            NewGrantRow(
+                subject_id=new.subject_id,
+                kind=new.kind,
+                source=new.source,
+                source_id=new.source_id,
+                window=window,
+                presence=presence,
+                state=state_at(presence, now),
+            )
+        )
+    await repository.roster_hold(conn)
+    return await repository.insert_grants(conn, community_id=community_id, grants=rows, now=now)
+
+
+async def change_window(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    source: str,
+    source_id: UUID,
+    valid_from: datetime,
+    valid_until: datetime | None,
+    now: datetime,
+) -> int:
+    """Give all grants of that source that have not ended another window; how many there were.
+
+    Raises:
+        WindowInvalid: it ends before it begins.
+    """
+    window = Window(valid_from, valid_until)
+    await repository.roster_hold(conn)
+    rows = await repository.list_grants_of_source(conn, community_id=community_id, source=source, source_id=source_id)
+    for row in rows:
+        presence = present(GrantKind(row.kind), window, now=now)
+        await repository.update_window(
+            conn,
+            community_id=community_id,
+            grant_id=row.grant_id,
+            window=window,
+            presence=presence,
+            state=state_at(presence, now),
+            now=now,
+        )
+    return len(rows)
+
+
+async def end_grants(conn: Connection, *, community_id: UUID, source: str, source_id: UUID, now: datetime) -> int:
+    """End what rests on that source, at once; how many there were. Repeating is harmless."""
+    await repository.roster_hold(conn)
+    return await repository.end_grants_of_source(
+        conn, community_id=community_id, source=source, source_id=source_id, now=now
+    )
+
+
+async def end_subject(conn: Connection, *, community_id: UUID, subject_id: UUID, now: datetime) -> None:
+    """End all that the subject may do in the community and take his template off its gates. Repeating is harmless."""
+    await repository.roster_hold(conn)
+    await repository.end_grants_of_subject(conn, community_id=community_id, subject_id=subject_id, now=now)
+    await repository.delete_credential(conn, community_id=community_id, subject_id=subject_id)
+
+
+async def erase_subject(conn: Connection, *, community_id: UUID, subject_id: UUID) -> bool:
+    """Forget the subject with his grants; whether there was one.
+
+    The roster keeps his pseudonym and the version of the removal, which gates need to hear of it. A person can be
+    deleted only after every community has let his subject go.
+    """
+    await repository.roster_hold(conn)
+    return await repository.delete_subject(conn, community_id=community_id, subject_id=subject_id)
+
+
+async def kinds(conn: Connection, *, community_id: UUID, subject_id: UUID) -> frozenset[GrantKind]:
+    """The kinds of grants that the subject has or will have; empty once all have ended."""
+    return frozenset(await repository.list_kinds(conn, community_id=community_id, subject_id=subject_id))
+
+
+async def set_credential(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    subject_id: UUID,
+    template_id: UUID,
+    pack: str,
+    template_sha256: bytes,
+    now: datetime,
+) -> None:
+    """Let the subject be recognised by this template.
+
+    Args:
+        conn: a transaction in the community's scope; the template's bytes are written in the same one.
+        community_id: the community.
+        subject_id: one of its subjects.
+        template_id: the template.
+        pack: the model pack that it was made by.
+        template_sha256: of the bytes that gates will get, 32 bytes.
+        now: the present.
+    """
+    await repository.roster_hold(conn)
+    await repository.upsert_credential(
+        conn,
+        community_id=community_id,
+        subject_id=subject_id,
+        template_id=template_id,
+        pack=pack,
+        template_sha256=template_sha256,
+        now=now,
+    )
+
+
+async def drop_credential(conn: Connection, *, community_id: UUID, subject_id: UUID) -> bool:
+    """Take the subject's template off the community's gates; whether there was one. His grants stay (QR)."""
+    await repository.roster_hold(conn)
+    return await repository.delete_credential(conn, community_id=community_id, subject_id=subject_id)
+
+
+async def roster_version(conn: Connection, *, community_id: UUID) -> RosterVersion:
+    """How far the roster has come; a gate that acknowledges this version has all changes made so far."""
+    return await repository.get_roster_version(conn, community_id=community_id)
+
+
+async def tick(conn: Connection, *, community_id: UUID, at: datetime, limit: int = 500) -> int:
+    """Move the grants whose time has come, at most ``limit``; how many. Call again until it answers fewer."""
+    return await repository.access_tick(conn, community_id=community_id, at=at, limit=limit)
+
+
+async def due_communities(conn: Connection, *, at: datetime) -> list[UUID]:
+    """Communities that need a tick. For the worker's role in the platform scope; others see none."""
+    return await repository.list_due_communities(conn, at=at)
