@@ -13,9 +13,11 @@ class DataDirectoryBusy(Exception):
 
 
 def make_private(path: Path) -> None:
-    """Create a directory with mode 0700, and its parents with the usual mode."""
+    """Create a directory with mode 0700, or take others' rights from one that exists; parents as usual."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.mkdir(mode=0o700, exist_ok=True)
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o700)
 
 
 class DirectoryLock:
