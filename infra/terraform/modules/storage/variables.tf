@@ -1,0 +1,4 @@
+variable "bucket" {
+  description = "Name of the bucket; one a deployment."
+  type        = string
+}
