@@ -10,15 +10,22 @@ from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
+from backend.accounts.routes import resident_router as accounts_resident
+from backend.accounts.routes import staff_member
+from backend.accounts.routes import staff_router as accounts_staff
+from backend.audit.routes import staff_router as audit_staff
 from backend.communities.routes import staff_router as communities_staff
 from backend.consent.routes import resident_router as consent_resident
 from backend.consent.routes import visitor_router as consent_visitor
 from backend.embedded.children import tie_to_parent
+from backend.households.routes import resident_router as households_resident
+from backend.households.routes import staff_router as households_staff
 from backend.keys.service import Keys
 from backend.kit import logging
 from backend.kit.auth import AuthMiddleware, Surface, Tokens
 from backend.kit.clock import Clock, utc_now
 from backend.kit.db import Database, DatabaseUnavailable, Scope
+from backend.kit.messages import Sender
 from backend.kit.problems import exception_handlers, problems
 from backend.kit.storage import ObjectStore
 from backend.resources import Resources, open_resources
@@ -28,11 +35,20 @@ __all__ = ["create_app", "create_app_from_environment", "openapi_document"]
 
 # Every noun's routers, by the surface that shows them.
 SURFACES: Mapping[Surface, Sequence[Router]] = {
-    Surface.RESIDENT: (consent_resident,),
+    Surface.RESIDENT: (
+        accounts_resident,
+        consent_resident,
+        households_resident,
+    ),
     Surface.VISITOR: (consent_visitor,),
     Surface.PARTNER: (),
     Surface.GATE: (),
-    Surface.STAFF: (communities_staff,),
+    Surface.STAFF: (
+        accounts_staff,
+        audit_staff,
+        communities_staff,
+        households_staff,
+    ),
 }
 
 _TITLES = {
@@ -58,15 +74,18 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
             app.state.resources = resources
             app.state.tokens = resources.tokens
             app.state.clock = clock
+            app.state.proxies = settings.proxies
             yield
 
     return Litestar(
         route_handlers=[jwks, live, ready, *(_surface(surface) for surface in Surface)],
         lifespan=[lifespan],
-        dependencies={name: Provide(provider, sync_to_thread=False) for name, provider in _PROVIDERS.items()},
+        dependencies=_dependencies(),
         exception_handlers=exception_handlers,  # type: ignore[arg-type]  # Litestar's map is invariant in the exception
         middleware=[DefineMiddleware(AuthMiddleware, exclude_from_auth_key="public")],
         openapi_config=None,
+        # Litestar's own would let every library log at INFO, addresses included.
+        logging_config=None,
         on_startup=[lambda: logging.configure(settings.log_level)],
     )
 
@@ -81,7 +100,7 @@ def openapi_document(surface: Surface) -> dict[str, Any]:
     """The OpenAPI 3.1 document of one surface."""
     app = Litestar(
         route_handlers=[_surface(surface)],
-        dependencies={name: Provide(provider, sync_to_thread=False) for name, provider in _PROVIDERS.items()},
+        dependencies=_dependencies(),
         openapi_config=OpenAPIConfig(
             title=_TITLES[surface],
             version="1",
@@ -116,6 +135,11 @@ async def ready(db: Database) -> dict[str, str]:
     return {"status": "ok"}
 
 
+def _dependencies() -> dict[str, Provide]:
+    plain = {name: Provide(provider, sync_to_thread=False) for name, provider in _PROVIDERS.items()}
+    return {**plain, "staff": Provide(staff_member)}
+
+
 def _surface(surface: Surface) -> Router:
     return Router(path=f"/{surface}/v1", route_handlers=list(SURFACES[surface]))
 
@@ -145,6 +169,20 @@ def _pepper(request: Request[Any, Any, Any]) -> bytes:
     return _resources(request).pepper
 
 
+def _sender(request: Request[Any, Any, Any]) -> Sender:
+    return _resources(request).sender
+
+
+def _client_address(request: Request[Any, Any, Any]) -> str:
+    """The caller's IP address: of the connection, or what the outermost of our own proxies saw."""
+    proxies: int = request.app.state.proxies
+    # Further to the left stands what the caller wrote himself.
+    seen = [part.strip() for value in request.headers.getall("x-forwarded-for", []) for part in value.split(",")]
+    if 0 < proxies <= len(seen):
+        return seen[-proxies]
+    return request.client.host if request.client else "unknown"
+
+
 def _clock(request: Request[Any, Any, Any]) -> Clock:
     clock: Clock = request.app.state.clock
     return clock
@@ -166,6 +204,8 @@ _PROVIDERS: Mapping[str, Callable[..., Any]] = {
     "tokens": _tokens,
     "pepper": _pepper,
     "clock": _clock,
+    "sender": _sender,
+    "client_address": _client_address,
     "resident": _principal(),
     "visitor": _principal(),
     "partner": _principal(),

@@ -1,0 +1,1 @@
+"""The register: buildings, homes, tenancies and the people of a household."""

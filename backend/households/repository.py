@@ -1,0 +1,505 @@
+"""SQL of buildings, homes, tenancies, members and activation codes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+
+__all__ = [
+    "ActivationRow",
+    "BuildingRow",
+    "HomeRow",
+    "MemberRow",
+    "MemberState",
+    "MembershipRow",
+    "NewHomeRow",
+    "Relation",
+    "TenancyRow",
+    "count_open_members",
+    "delete_activations",
+    "end_members",
+    "find_activation",
+    "find_tenancy_between",
+    "get_activation_for_update",
+    "get_building",
+    "get_home",
+    "get_home_for_update",
+    "get_home_of_person",
+    "get_member",
+    "get_member_for_update",
+    "get_tenancy",
+    "get_tenancy_for_update",
+    "insert_building",
+    "insert_homes",
+    "insert_member",
+    "insert_tenancy",
+    "list_buildings",
+    "list_due_tenancies",
+    "list_homes",
+    "list_members",
+    "list_members_in_state",
+    "list_memberships",
+    "list_tenancies",
+    "put_activation",
+    "set_member_joined",
+    "set_member_state",
+    "set_tenancy_end",
+    "set_tenancy_ended",
+    "spend_activation",
+]
+
+Relation = Literal["tenant", "spouse", "child", "parent", "sibling", "other"]
+MemberState = Literal["proposed", "invited", "active", "ended"]
+
+
+class BuildingRow(msgspec.Struct, frozen=True):
+    """A building."""
+
+    building_id: UUID
+    name: str
+
+
+class HomeRow(msgspec.Struct, frozen=True):
+    """A home with its building's name."""
+
+    community_id: UUID
+    home_id: UUID
+    building_id: UUID
+    building: str
+    label: str
+    member_limit: int
+
+
+class TenancyRow(msgspec.Struct, frozen=True):
+    """A tenancy: ``ends_at`` is when it is to end, ``ended_at`` when it did."""
+
+    community_id: UUID
+    tenancy_id: UUID
+    home_id: UUID
+    starts_at: datetime
+    ends_at: datetime | None
+    ended_at: datetime | None
+
+
+class MemberRow(msgspec.Struct, frozen=True):
+    """Somebody of a household; ``person_id`` once he has joined, ``phone`` (E.164) until then."""
+
+    community_id: UUID
+    member_id: UUID
+    tenancy_id: UUID
+    person_id: UUID | None
+    name: str
+    relation: Relation
+    phone: str | None
+    state: MemberState
+    created_at: datetime
+    joined_at: datetime | None
+    ended_at: datetime | None
+
+
+class MembershipRow(msgspec.Struct, frozen=True):
+    """One of a person's own active memberships, in whatever community."""
+
+    community_id: UUID
+    member_id: UUID
+    tenancy_id: UUID
+    relation: Relation
+
+
+class ActivationRow(msgspec.Struct, frozen=True):
+    """A code's whereabouts, never the code."""
+
+    community_id: UUID
+    member_id: UUID
+    expires_at: datetime
+    used_at: datetime | None
+
+
+class NewHomeRow(msgspec.Struct, frozen=True):
+    """A home to be inserted."""
+
+    building_id: UUID
+    label: str
+    member_limit: int
+
+
+async def insert_building(conn: Connection, *, community_id: UUID, name: str) -> BuildingRow | None:
+    """A new building, or None where one has that name."""
+    return await fetch_one(
+        conn,
+        BuildingRow,
+        """
+        INSERT INTO building (community_id, name) VALUES ($1, $2)
+        ON CONFLICT (community_id, name) DO NOTHING RETURNING building_id, name
+        """,
+        community_id, name,
+    )  # fmt: skip
+
+
+async def get_building(conn: Connection, *, community_id: UUID, building_id: UUID) -> BuildingRow | None:
+    """One building."""
+    return await fetch_one(
+        conn,
+        BuildingRow,
+        "SELECT building_id, name FROM building WHERE community_id = $1 AND building_id = $2",
+        community_id, building_id,
+    )  # fmt: skip
+
+
+async def list_buildings(conn: Connection, *, community_id: UUID) -> list[BuildingRow]:
+    """The community's buildings by name."""
+    return await fetch_all(
+        conn, BuildingRow, "SELECT building_id, name FROM building WHERE community_id = $1 ORDER BY name", community_id
+    )
+
+
+async def insert_homes(conn: Connection, *, community_id: UUID, homes: Sequence[NewHomeRow]) -> list[HomeRow]:
+    """The homes of ``homes`` that were not there yet, by building and label."""
+    return await fetch_all(
+        conn,
+        HomeRow,
+        """
+        WITH fresh AS (
+            INSERT INTO home (community_id, building_id, label, member_limit)
+            SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::integer[])
+            ON CONFLICT (community_id, building_id, label) DO NOTHING
+            RETURNING community_id, home_id, building_id, label, member_limit
+        )
+        SELECT f.community_id, home_id, building_id, b.name AS building, label, member_limit
+        FROM fresh f JOIN building b USING (community_id, building_id)
+        ORDER BY building, label
+        """,
+        community_id,
+        [home.building_id for home in homes],
+        [home.label for home in homes],
+        [home.member_limit for home in homes],
+    )  # fmt: skip
+
+
+async def get_home(conn: Connection, *, community_id: UUID, home_id: UUID) -> HomeRow | None:
+    """One home."""
+    return await fetch_one(
+        conn,
+        HomeRow,
+        """
+        SELECT h.community_id, home_id, building_id, b.name AS building, label, member_limit
+        FROM home h JOIN building b USING (community_id, building_id)
+        WHERE h.community_id = $1 AND home_id = $2
+        """,
+        community_id, home_id,
+    )  # fmt: skip
+
+
+async def get_home_for_update(conn: Connection, *, community_id: UUID, home_id: UUID) -> HomeRow | None:
+    """One home, locked: its tenancies and the number of its members change one transaction at a time."""
+    await conn.execute("SELECT FROM home WHERE community_id = $1 AND home_id = $2 FOR UPDATE", community_id, home_id)
+    return await get_home(conn, community_id=community_id, home_id=home_id)
+
+
+async def get_home_of_person(
+    conn: Connection, *, community_id: UUID, home_id: UUID, person_id: UUID
+) -> MembershipRow | None:
+    """The person's active membership in a tenancy of the home that has not ended."""
+    return await fetch_one(
+        conn,
+        MembershipRow,
+        """
+        SELECT m.community_id, member_id, tenancy_id, relation
+        FROM member m JOIN tenancy t USING (community_id, tenancy_id)
+        WHERE m.community_id = $1 AND t.home_id = $2 AND m.person_id = $3 AND m.state = 'active' AND t.ended_at IS NULL
+        ORDER BY t.starts_at DESC LIMIT 1
+        """,
+        community_id, home_id, person_id,
+    )  # fmt: skip
+
+
+async def list_homes(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    building_id: UUID | None,
+    after: tuple[str, str, UUID] | None,
+    limit: int,
+) -> list[HomeRow]:
+    """Homes by building and label, those after (building, label, home_id)."""
+    building, label, home_id = after or (None, None, None)
+    return await fetch_all(
+        conn,
+        HomeRow,
+        """
+        SELECT h.community_id, home_id, building_id, b.name AS building, label, member_limit
+        FROM home h JOIN building b USING (community_id, building_id)
+        WHERE h.community_id = $1 AND ($2::uuid IS NULL OR building_id = $2)
+            AND ($3::text IS NULL OR (b.name, label, home_id) > ($3, $4::text, $5::uuid))
+        ORDER BY b.name, label, home_id LIMIT $6
+        """,
+        community_id, building_id, building, label, home_id, limit,
+    )  # fmt: skip
+
+
+async def insert_tenancy(
+    conn: Connection, *, community_id: UUID, home_id: UUID, starts_at: datetime, ends_at: datetime | None
+) -> TenancyRow:
+    """A new tenancy."""
+    return await require_one(
+        conn,
+        TenancyRow,
+        """
+        INSERT INTO tenancy (community_id, home_id, starts_at, ends_at) VALUES ($1, $2, $3, $4)
+        RETURNING community_id, tenancy_id, home_id, starts_at, ends_at, ended_at
+        """,
+        community_id, home_id, starts_at, ends_at,
+    )  # fmt: skip
+
+
+async def find_tenancy_between(
+    conn: Connection, *, community_id: UUID, home_id: UUID, starts_at: datetime, ends_at: datetime | None
+) -> TenancyRow | None:
+    """A tenancy of the home that has not ended and overlaps [starts_at, ends_at)."""
+    return await fetch_one(
+        conn,
+        TenancyRow,
+        """
+        SELECT community_id, tenancy_id, home_id, starts_at, ends_at, ended_at FROM tenancy
+        WHERE community_id = $1 AND home_id = $2 AND ended_at IS NULL
+            AND (ends_at IS NULL OR ends_at > $3) AND ($4::timestamptz IS NULL OR starts_at < $4)
+        LIMIT 1
+        """,
+        community_id, home_id, starts_at, ends_at,
+    )  # fmt: skip
+
+
+async def get_tenancy(conn: Connection, *, community_id: UUID, tenancy_id: UUID) -> TenancyRow | None:
+    """One tenancy."""
+    return await fetch_one(
+        conn,
+        TenancyRow,
+        """
+        SELECT community_id, tenancy_id, home_id, starts_at, ends_at, ended_at FROM tenancy
+        WHERE community_id = $1 AND tenancy_id = $2
+        """,
+        community_id, tenancy_id,
+    )  # fmt: skip
+
+
+async def get_tenancy_for_update(conn: Connection, *, community_id: UUID, tenancy_id: UUID) -> TenancyRow | None:
+    """One tenancy, locked: joining and ending exclude each other."""
+    return await fetch_one(
+        conn,
+        TenancyRow,
+        """
+        SELECT community_id, tenancy_id, home_id, starts_at, ends_at, ended_at FROM tenancy
+        WHERE community_id = $1 AND tenancy_id = $2 FOR UPDATE
+        """,
+        community_id, tenancy_id,
+    )  # fmt: skip
+
+
+async def list_tenancies(conn: Connection, *, community_id: UUID, home_id: UUID) -> list[TenancyRow]:
+    """The home's tenancies, the newest first."""
+    return await fetch_all(
+        conn,
+        TenancyRow,
+        """
+        SELECT community_id, tenancy_id, home_id, starts_at, ends_at, ended_at FROM tenancy
+        WHERE community_id = $1 AND home_id = $2 ORDER BY starts_at DESC LIMIT 200
+        """,
+        community_id, home_id,
+    )  # fmt: skip
+
+
+async def list_due_tenancies(conn: Connection, *, at: datetime, limit: int) -> list[TenancyRow]:
+    """Tenancies of any community whose end has come. The worker's, in the platform scope."""
+    return await fetch_all(
+        conn,
+        TenancyRow,
+        """
+        SELECT community_id, tenancy_id, home_id, starts_at, ends_at, ended_at FROM tenancy
+        WHERE ended_at IS NULL AND ends_at <= $1 ORDER BY ends_at LIMIT $2
+        """,
+        at, limit,
+    )  # fmt: skip
+
+
+async def set_tenancy_end(conn: Connection, *, community_id: UUID, tenancy_id: UUID, ends_at: datetime) -> None:
+    """When the tenancy is to end."""
+    await conn.execute(
+        "UPDATE tenancy SET ends_at = $3 WHERE community_id = $1 AND tenancy_id = $2", community_id, tenancy_id, ends_at
+    )
+
+
+async def set_tenancy_ended(conn: Connection, *, community_id: UUID, tenancy_id: UUID, at: datetime) -> None:
+    """The tenancy has ended."""
+    await conn.execute(
+        "UPDATE tenancy SET ended_at = $3 WHERE community_id = $1 AND tenancy_id = $2", community_id, tenancy_id, at
+    )
+
+
+async def insert_member(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    tenancy_id: UUID,
+    name: str,
+    relation: Relation,
+    phone: str | None,
+    state: MemberState,
+) -> MemberRow:
+    """A new member."""
+    return await require_one(
+        conn,
+        MemberRow,
+        """
+        INSERT INTO member (community_id, tenancy_id, name, relation, phone, state)
+        VALUES ($1, $2, $3, $4, $5, $6) RETURNING *
+        """,
+        community_id, tenancy_id, name, relation, phone, state,
+    )  # fmt: skip
+
+
+async def get_member(conn: Connection, *, community_id: UUID, member_id: UUID) -> MemberRow | None:
+    """One member."""
+    return await fetch_one(
+        conn, MemberRow, "SELECT * FROM member WHERE community_id = $1 AND member_id = $2", community_id, member_id
+    )
+
+
+async def get_member_for_update(conn: Connection, *, community_id: UUID, member_id: UUID) -> MemberRow | None:
+    """One member, locked."""
+    return await fetch_one(
+        conn,
+        MemberRow,
+        "SELECT * FROM member WHERE community_id = $1 AND member_id = $2 FOR UPDATE",
+        community_id, member_id,
+    )  # fmt: skip
+
+
+async def count_open_members(conn: Connection, *, community_id: UUID, tenancy_id: UUID) -> int:
+    """How many of the household are proposed, invited or active."""
+    count: int = await conn.fetchval(
+        "SELECT count(*) FROM member WHERE community_id = $1 AND tenancy_id = $2 AND state <> 'ended'",
+        community_id,
+        tenancy_id,
+    )
+    return count
+
+
+async def list_members(conn: Connection, *, community_id: UUID, tenancy_ids: Sequence[UUID]) -> list[MemberRow]:
+    """The members of these tenancies, the longest there first."""
+    return await fetch_all(
+        conn,
+        MemberRow,
+        "SELECT * FROM member WHERE community_id = $1 AND tenancy_id = ANY ($2) ORDER BY created_at, member_id",
+        community_id, list(tenancy_ids),
+    )  # fmt: skip
+
+
+async def list_members_in_state(
+    conn: Connection, *, community_id: UUID, state: MemberState, limit: int
+) -> list[MemberRow]:
+    """The community's members in that state, the longest waiting first."""
+    return await fetch_all(
+        conn,
+        MemberRow,
+        "SELECT * FROM member WHERE community_id = $1 AND state = $2 ORDER BY created_at, member_id LIMIT $3",
+        community_id, state, limit,
+    )  # fmt: skip
+
+
+async def list_memberships(conn: Connection, *, person_id: UUID) -> list[MembershipRow]:
+    """The person's active memberships in any community. Needs his scope."""
+    return await fetch_all(
+        conn,
+        MembershipRow,
+        """
+        SELECT community_id, member_id, tenancy_id, relation FROM member
+        WHERE person_id = $1 AND state = 'active' ORDER BY joined_at, member_id
+        """,
+        person_id,
+    )
+
+
+async def set_member_state(conn: Connection, *, community_id: UUID, member_id: UUID, state: MemberState) -> None:
+    """Where the member stands now."""
+    await conn.execute(
+        "UPDATE member SET state = $3 WHERE community_id = $1 AND member_id = $2", community_id, member_id, state
+    )
+
+
+async def set_member_joined(
+    conn: Connection, *, community_id: UUID, member_id: UUID, person_id: UUID, at: datetime
+) -> None:
+    """The member is this person, who has come with his code; his number in the register is not needed any more."""
+    await conn.execute(
+        """
+        UPDATE member SET state = 'active', person_id = $3, joined_at = $4, phone = NULL
+        WHERE community_id = $1 AND member_id = $2
+        """,
+        community_id, member_id, person_id, at,
+    )  # fmt: skip
+
+
+async def end_members(conn: Connection, *, community_id: UUID, member_ids: Sequence[UUID], at: datetime) -> None:
+    """These members have left; their phone numbers go."""
+    await conn.execute(
+        """
+        UPDATE member SET state = 'ended', ended_at = $3, phone = NULL
+        WHERE community_id = $1 AND member_id = ANY ($2) AND state <> 'ended'
+        """,
+        community_id, list(member_ids), at,
+    )  # fmt: skip
+
+
+async def put_activation(
+    conn: Connection, *, community_id: UUID, member_id: UUID, code_hash: bytes, expires_at: datetime
+) -> None:
+    """The member's code, in place of an older one."""
+    await conn.execute(
+        """
+        INSERT INTO activation (community_id, member_id, code_hash, expires_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (community_id, member_id)
+        DO UPDATE SET code_hash = excluded.code_hash, expires_at = excluded.expires_at, used_at = NULL
+        """,
+        community_id, member_id, code_hash, expires_at,
+    )  # fmt: skip
+
+
+async def find_activation(conn: Connection, *, code_hash: bytes) -> ActivationRow | None:
+    """Whose code that is. Needs the platform scope."""
+    return await fetch_one(
+        conn,
+        ActivationRow,
+        "SELECT community_id, member_id, expires_at, used_at FROM activation WHERE code_hash = $1",
+        code_hash,
+    )
+
+
+async def get_activation_for_update(conn: Connection, *, community_id: UUID, code_hash: bytes) -> ActivationRow | None:
+    """The code, locked, so that it is used once."""
+    return await fetch_one(
+        conn,
+        ActivationRow,
+        """
+        SELECT community_id, member_id, expires_at, used_at FROM activation
+        WHERE community_id = $1 AND code_hash = $2 FOR UPDATE
+        """,
+        community_id, code_hash,
+    )  # fmt: skip
+
+
+async def spend_activation(conn: Connection, *, community_id: UUID, member_id: UUID, at: datetime) -> None:
+    """The code was used."""
+    await conn.execute(
+        "UPDATE activation SET used_at = $3 WHERE community_id = $1 AND member_id = $2", community_id, member_id, at
+    )
+
+
+async def delete_activations(conn: Connection, *, community_id: UUID, member_ids: Sequence[UUID]) -> None:
+    """The members' codes."""
+    await conn.execute(
+        "DELETE FROM activation WHERE community_id = $1 AND member_id = ANY ($2)", community_id, list(member_ids)
+    )

@@ -1,0 +1,349 @@
+"""Staff: the register. Residents: joining a household, and the household."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Router, get, post
+from litestar.params import Parameter
+
+from backend.accounts.errors import PhoneInvalid
+from backend.audit import service as audit
+from backend.communities import repository as communities
+from backend.households import repository, service
+from backend.households.errors import (
+    ActivationSpent,
+    ActivationUnknown,
+    AlreadyMember,
+    BuildingExists,
+    BuildingNotFound,
+    HomeExists,
+    HomeFull,
+    HomeNotFound,
+    HomeOccupied,
+    MemberNotFound,
+    MemberNotOpen,
+    PeriodInvalid,
+    PhoneDiffers,
+    TenancyEnded,
+    TenancyNotFound,
+    TenantOnly,
+)
+from backend.households.repository import MemberState
+from backend.households.schemas import (
+    Activation,
+    Building,
+    BuildingList,
+    Home,
+    HomeDetail,
+    HomeKey,
+    HomePage,
+    HomesCreated,
+    Household,
+    HouseholdMember,
+    Join,
+    Joined,
+    Member,
+    MemberList,
+    MyHome,
+    MyHomes,
+    NewBuilding,
+    NewHome,
+    NewHomes,
+    NewMember,
+    NewTenancy,
+    Tenancy,
+    TenancyCreated,
+)
+from backend.kit.auth import Permission, ResidentPrincipal, StaffMember
+from backend.kit.clock import Clock
+from backend.kit.db import Connection, Database, Scope, enter_community
+from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
+from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
+
+__all__ = ["resident_router", "staff_router"]
+
+_MAX_WAITING = 500
+BuildingFilter = Annotated[UUID | None, Parameter(description="Only this building's")]
+StateFilter = Annotated[MemberState, Parameter(description="Where they stand")]
+
+
+@post(
+    "/buildings",
+    responses=problems(Unauthorised, Forbidden, NotFound, BuildingExists),
+    summary="Create a building",
+)
+async def create_building(community_id: UUID, data: NewBuilding, staff: StaffMember, db: Database) -> Building:
+    """A new building of the community."""
+    staff.require(Permission.REGISTER_WRITE)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        row = await service.create_building(conn, community_id=community_id, name=data.name)
+        await _record(conn, community_id, staff, "building.create", f"building:{row.building_id}")
+    return Building.of(row)
+
+
+@get("/buildings", responses=problems(Unauthorised, Forbidden, NotFound), summary="List buildings")
+async def list_buildings(community_id: UUID, staff: StaffMember, db: Database) -> BuildingList:
+    """The community's buildings by name."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        rows = await repository.list_buildings(conn, community_id=community_id)
+    return BuildingList(tuple(Building.of(row) for row in rows))
+
+
+@post(
+    "/homes",
+    responses=problems(Unauthorised, Forbidden, NotFound, BuildingNotFound, HomeExists),
+    summary="Create a home",
+)
+async def create_home(community_id: UUID, data: NewHome, staff: StaffMember, db: Database) -> Home:
+    """A new home in one of the community's buildings."""
+    staff.require(Permission.REGISTER_WRITE)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        row = await service.create_home(
+            conn,
+            community_id=community_id,
+            building_id=data.building_id,
+            label=data.label,
+            member_limit=data.member_limit,
+        )
+        await _record(conn, community_id, staff, "home.create", f"home:{row.home_id}")
+    return Home.of(row)
+
+
+@post("/homes/bulk", responses=problems(Unauthorised, Forbidden, NotFound), summary="Create many homes")
+async def create_homes(community_id: UUID, data: NewHomes, staff: StaffMember, db: Database) -> HomesCreated:
+    """Homes and buildings of a list; what is there already stays as it is, so that the list can be sent again."""
+    staff.require(Permission.REGISTER_WRITE)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        rows = await service.create_homes(conn, community_id=community_id, new=data)
+        await _record(conn, community_id, staff, "home.create-many", f"homes:{len(rows)}")
+    return HomesCreated(homes=tuple(Home.of(row) for row in rows), existing=len(data.homes) - len(rows))
+
+
+@get("/homes", responses=problems(CursorInvalid, Unauthorised, Forbidden, NotFound), summary="List homes")
+async def list_homes(
+    community_id: UUID,
+    staff: StaffMember,
+    db: Database,
+    building_id: BuildingFilter = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> HomePage:
+    """The community's homes by building and label."""
+    staff.require(Permission.REGISTER_READ)
+    key = decode_cursor(cursor, HomeKey)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        rows = await repository.list_homes(
+            conn,
+            community_id=community_id,
+            building_id=building_id,
+            after=None if key is None else (key.building, key.label, key.home_id),
+            limit=limit + 1,
+        )
+    page, next_cursor = split_page(rows, limit, lambda row: HomeKey(row.building, row.label, row.home_id))
+    return HomePage(homes=tuple(Home.of(row) for row in page), next_cursor=next_cursor)
+
+
+@get("/homes/{home_id:uuid}", responses=problems(Unauthorised, Forbidden, HomeNotFound), summary="Read a home")
+async def read_home(community_id: UUID, home_id: UUID, staff: StaffMember, db: Database) -> HomeDetail:
+    """A home with its tenancies and their members."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        home = await repository.get_home(conn, community_id=community_id, home_id=home_id)
+        if home is None:
+            raise HomeNotFound
+        tenancies = await repository.list_tenancies(conn, community_id=community_id, home_id=home_id)
+        members = await repository.list_members(
+            conn, community_id=community_id, tenancy_ids=[row.tenancy_id for row in tenancies]
+        )
+    return HomeDetail(home=Home.of(home), tenancies=tuple(Tenancy.of(row, members) for row in tenancies))
+
+
+@post(
+    "/homes/{home_id:uuid}/tenancies",
+    responses=problems(Unauthorised, Forbidden, HomeNotFound, HomeOccupied, PeriodInvalid, PhoneInvalid),
+    summary="Begin a tenancy",
+)
+async def create_tenancy(
+    community_id: UUID, home_id: UUID, data: NewTenancy, staff: StaffMember, db: Database, pepper: bytes, clock: Clock
+) -> TenancyCreated:
+    """A tenancy; the code in the answer goes to the tenant, who joins with it and with his phone."""
+    staff.require(Permission.REGISTER_WRITE)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        tenancy, activation = await service.create_tenancy(
+            conn, community_id=community_id, home_id=home_id, new=data, pepper=pepper, now=clock()
+        )
+        await _record(conn, community_id, staff, "tenancy.create", f"tenancy:{tenancy.tenancy_id}")
+    return TenancyCreated(
+        tenancy_id=tenancy.tenancy_id,
+        member_id=activation.member_id,
+        activation_code=activation.activation_code,
+        activation_expires_at=activation.expires_at,
+    )
+
+
+@post(
+    "/tenancies/{tenancy_id:uuid}/members",
+    responses=problems(Unauthorised, Forbidden, TenancyNotFound, TenancyEnded, HomeFull, PhoneInvalid),
+    summary="Put somebody on the register",
+)
+async def add_member(
+    community_id: UUID, tenancy_id: UUID, data: NewMember, staff: StaffMember, db: Database, pepper: bytes, clock: Clock
+) -> Activation:
+    """A member of the household whom the office knows to live there; the code is for him."""
+    staff.require(Permission.REGISTER_WRITE)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        activation = await service.add_member(
+            conn, community_id=community_id, tenancy_id=tenancy_id, new=data, pepper=pepper, now=clock()
+        )
+        await _record(conn, community_id, staff, "member.add", f"member:{activation.member_id}")
+    return activation
+
+
+@get("/members", responses=problems(Unauthorised, Forbidden, NotFound), summary="List members by state")
+async def list_members(
+    community_id: UUID, staff: StaffMember, db: Database, member_state: StateFilter = "proposed"
+) -> MemberList:
+    """The first 500 in that state, the longest waiting first; by default those whom the office has to approve."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        rows = await repository.list_members_in_state(
+            conn, community_id=community_id, state=member_state, limit=_MAX_WAITING
+        )
+    return MemberList(tuple(Member.of(row) for row in rows))
+
+
+@post(
+    "/members/{member_id:uuid}/approve",
+    responses=problems(Unauthorised, Forbidden, MemberNotFound, MemberNotOpen, TenancyEnded),
+    summary="Approve a member",
+)
+async def approve_member(
+    community_id: UUID, member_id: UUID, staff: StaffMember, db: Database, pepper: bytes, clock: Clock
+) -> Activation:
+    """Approve whom the tenant has named; for one who is approved already, a new code in place of the lost one."""
+    staff.require(Permission.REGISTER_WRITE)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        activation = await service.approve(
+            conn, community_id=community_id, member_id=member_id, pepper=pepper, now=clock()
+        )
+        await _record(conn, community_id, staff, "member.approve", f"member:{member_id}")
+    return activation
+
+
+@post(
+    "/join",
+    responses=problems(Unauthorised, ActivationUnknown, ActivationSpent, PhoneDiffers, AlreadyMember),
+    summary="Join a household with a code",
+)
+async def join(data: Join, resident: ResidentPrincipal, db: Database, pepper: bytes, clock: Clock) -> Joined:
+    """Become the member whom the office gave this code out for; it opens the gates from the tenancy's beginning."""
+    hashed = service.code_hash(pepper, data.activation_code)
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        community_id = await service.find_code(conn, hashed=hashed)
+    async with db.transaction(Scope(community_id=community_id, person_id=resident.person_id)) as conn:
+        tenancy, member = await service.join(
+            conn, community_id=community_id, person_id=resident.person_id, hashed=hashed, now=clock()
+        )
+        await audit.record(
+            conn,
+            community_id=community_id,
+            actor=f"resident:{resident.person_id}",
+            action="member.join",
+            target=f"member:{member.member_id}",
+        )
+    return Joined(community_id=community_id, home_id=tenancy.home_id, member_id=member.member_id)
+
+
+@get("/homes", responses=problems(Unauthorised), summary="List my homes")
+async def list_my_homes(resident: ResidentPrincipal, db: Database) -> MyHomes:
+    """The homes that the caller belongs to, in whatever community."""
+    homes = []
+    async with db.transaction(Scope(person_id=resident.person_id), read_only=True) as conn:
+        for mine in await repository.list_memberships(conn, person_id=resident.person_id):
+            await enter_community(conn, mine.community_id)
+            found = await repository.get_tenancy(conn, community_id=mine.community_id, tenancy_id=mine.tenancy_id)
+            if found is None or found.ended_at is not None:
+                continue
+            home = await repository.get_home(conn, community_id=mine.community_id, home_id=found.home_id)
+            community = await communities.get_community(conn, community_id=mine.community_id)
+            if home is None or community is None:
+                continue
+            homes.append(
+                MyHome(
+                    community_id=mine.community_id,
+                    community=community.name,
+                    home_id=home.home_id,
+                    building=home.building,
+                    label=home.label,
+                    tenancy_id=mine.tenancy_id,
+                    member_id=mine.member_id,
+                    relation=mine.relation,
+                    starts_at=found.starts_at,
+                    ends_at=found.ends_at,
+                )
+            )
+    return MyHomes(tuple(homes))
+
+
+@get(
+    "/homes/{community_id:uuid}/{home_id:uuid}/members",
+    responses=problems(Unauthorised, HomeNotFound),
+    summary="List my household",
+)
+async def list_household(community_id: UUID, home_id: UUID, resident: ResidentPrincipal, db: Database) -> Household:
+    """The present members of the caller's household, with those who wait for approval or have not come yet."""
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        mine = await service.require_membership(
+            conn, community_id=community_id, home_id=home_id, person_id=resident.person_id
+        )
+        rows = await repository.list_members(conn, community_id=community_id, tenancy_ids=[mine.tenancy_id])
+    return Household(tuple(HouseholdMember.of(row) for row in rows if row.state != "ended"))
+
+
+@post(
+    "/homes/{community_id:uuid}/{home_id:uuid}/members",
+    responses=problems(Unauthorised, HomeNotFound, TenantOnly, TenancyEnded, HomeFull, PhoneInvalid),
+    summary="Name a member of my household",
+)
+async def propose_member(
+    community_id: UUID, home_id: UUID, data: NewMember, resident: ResidentPrincipal, db: Database, clock: Clock
+) -> HouseholdMember:
+    """Name somebody of the household. The office approves him and gives him a code of his own."""
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        row = await service.propose_member(
+            conn, community_id=community_id, home_id=home_id, person_id=resident.person_id, new=data, now=clock()
+        )
+        await audit.record(
+            conn,
+            community_id=community_id,
+            actor=f"resident:{resident.person_id}",
+            action="member.propose",
+            target=f"member:{row.member_id}",
+        )
+    return HouseholdMember.of(row)
+
+
+async def _record(conn: Connection, community_id: UUID, staff: StaffMember, action: str, target: str) -> None:
+    await audit.record(conn, community_id=community_id, actor=f"staff:{staff.staff_id}", action=action, target=target)
+
+
+staff_router = Router(
+    path="/communities/{community_id:uuid}",
+    route_handlers=[
+        create_building,
+        list_buildings,
+        create_home,
+        create_homes,
+        list_homes,
+        read_home,
+        create_tenancy,
+        add_member,
+        list_members,
+        approve_member,
+    ],
+    tags=["register"],
+)
+resident_router = Router(
+    path="/", route_handlers=[join, list_my_homes, list_household, propose_member], tags=["household"]
+)
