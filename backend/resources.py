@@ -1,7 +1,7 @@
 """What the processes share and must open and close: databases, keys, objects, models."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -12,8 +12,10 @@ from backend.keys.service import Keys
 from backend.keys.wrapping import FileKeyWrapper
 from backend.kit.auth import Tokens
 from backend.kit.db import Database
+from backend.kit.messages import Sender
 from backend.kit.s3 import S3ObjectStore
 from backend.kit.storage import ObjectStore
+from backend.notifications.senders import ConsoleSender, HttpSender
 from backend.settings import Settings, SettingsRefused
 
 __all__ = ["Resources", "open_resources"]
@@ -30,6 +32,7 @@ class Resources(msgspec.Struct, frozen=True):
     objects: ObjectStore
     tokens: Tokens
     pepper: bytes
+    sender: Sender
 
 
 @asynccontextmanager
@@ -42,22 +45,23 @@ async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[R
     """
     db = _database(settings, process, getattr(settings, f"{process}_database_url"))
     key_db = _database(settings, "keys", settings.keys_database_url)
-    await db.open()
-    try:
+    async with AsyncExitStack() as opened:
+        opened.push_async_callback(db.close)
+        await db.open()
+        opened.push_async_callback(key_db.close)
         await key_db.open()
-        try:
-            keys = Keys(key_db, FileKeyWrapper(_path(settings.key_file, settings, "master.key")))
-            yield Resources(
-                db=db,
-                keys=keys,
-                objects=_objects(settings),
-                tokens=await _tokens(keys),
-                pepper=await keys.pepper(),
-            )
-        finally:
-            await key_db.close()
-    finally:
-        await db.close()
+        keys = Keys(key_db, FileKeyWrapper(_path(settings.key_file, settings, "master.key")))
+        sender = _sender(settings)
+        if isinstance(sender, HttpSender):
+            opened.push_async_callback(sender.aclose)
+        yield Resources(
+            db=db,
+            keys=keys,
+            objects=_objects(settings),
+            tokens=await _tokens(keys),
+            pepper=await keys.pepper(),
+            sender=sender,
+        )
 
 
 def _database(settings: Settings, process: str, url: str | None) -> Database:
@@ -73,6 +77,12 @@ def _objects(settings: Settings) -> ObjectStore:
     if settings.s3_bucket is not None:
         return S3ObjectStore(settings.s3_bucket, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
     return DirectoryObjectStore(_path(settings.objects_dir, settings, "objects"))
+
+
+def _sender(settings: Settings) -> ConsoleSender | HttpSender:
+    if settings.otp_sender == "http" and settings.otp_http_url is not None:
+        return HttpSender(settings.otp_http_url, settings.otp_http_token)
+    return ConsoleSender(_path(settings.otp_console_file, settings, "messages.jsonl"))
 
 
 def _path(given: Path | None, settings: Settings, name: str) -> Path:

@@ -41,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8480
     api_workers: int = 1
+    # How many reverse proxies of ours stand in front and append to X-Forwarded-For.
+    proxies: int = 0
     # How one-time codes reach phones.
     otp_sender: Literal["console", "http"] = "console"
     otp_console_file: Path | None = None

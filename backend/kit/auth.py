@@ -70,13 +70,15 @@ class VisitorPrincipal(msgspec.Struct, frozen=True):
     """Somebody who opened a link meant for him: a guest or a courier, for the one thing he was invited to.
 
     ``invitation_id`` is the pass (guests) or the courier record (couriers) behind the link; ``community_id`` is the
-    inviting community and None for couriers.
+    inviting community and None for couriers. ``session_id`` is this phone's session, looked up at each request: a
+    cancelled link, or one that another phone accepted with, ends at once.
     """
 
     person_id: UUID
     invitation_id: UUID
     kind: str
     community_id: UUID | None = None
+    session_id: UUID | None = None
 
 
 class PartnerPrincipal(msgspec.Struct, frozen=True):
@@ -217,6 +219,7 @@ class Permission(StrEnum):
     ENTRIES_READ = "entries.read"
     ERASURE = "erasure"
     AUDIT_READ = "audit.read"
+    STAFF = "staff"
 
 
 class StaffRole(StrEnum):
@@ -230,7 +233,8 @@ class StaffRole(StrEnum):
 
 _ALLOWED: dict[StaffRole, frozenset[Permission]] = {
     StaffRole.AUTHORITY_ADMINISTRATOR: frozenset(Permission),
-    StaffRole.COMMUNITY_MANAGER: frozenset(Permission) - {Permission.COMMUNITY_CREATE, Permission.PARTNERS},
+    StaffRole.COMMUNITY_MANAGER: frozenset(Permission)
+    - {Permission.COMMUNITY_CREATE, Permission.PARTNERS, Permission.STAFF},
     StaffRole.FRONT_DESK: frozenset({Permission.REGISTER_READ, Permission.ENTRIES_READ}),
     StaffRole.AUDITOR: frozenset({Permission.AUDIT_READ}),
 }

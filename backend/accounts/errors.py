@@ -1,0 +1,85 @@
+"""Failures of log-in and of keeping staff.
+
+PhoneInvalid 422 · CodeRefused 401 · TooManyCodes 429 · SessionEnded 401 · TokenRenewedElsewhere 409 ·
+StaffNotFound 404 · StaffExists 409 · LastAdministrator 409 · RoleReachesFurther 422
+"""
+
+from backend.kit.problems import Conflict, NotFound, TooManyRequests, Unauthorised, Unprocessable
+
+__all__ = [
+    "CodeRefused",
+    "LastAdministrator",
+    "PhoneInvalid",
+    "RoleReachesFurther",
+    "SessionEnded",
+    "StaffExists",
+    "StaffNotFound",
+    "TokenRenewedElsewhere",
+    "TooManyCodes",
+]
+
+
+class PhoneInvalid(Unprocessable):
+    """That is no number of a phone that can receive messages."""
+
+    code = "phone-invalid"
+    remedy = "Give a mobile number with its country code, such as +86 and eleven digits."
+
+
+class CodeRefused(Unauthorised):
+    """The code is wrong, was used, has expired, or was tried too often."""
+
+    # One answer for all of these: which of them it was would tell a stranger who has an account.
+    code = "code-refused"
+    remedy = "Check the digits, or ask for a new code."
+
+
+class TooManyCodes(TooManyRequests):
+    """Too many codes were asked for, for this number or from this address."""
+
+    code = "too-many-codes"
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__(headers={"Retry-After": str(retry_after_s)})
+
+
+class SessionEnded(Unauthorised):
+    """This session has ended."""
+
+    code = "session-ended"
+    remedy = "Log in again."
+
+
+class TokenRenewedElsewhere(Conflict):
+    """This refresh token was exchanged a moment ago by another request of the same session."""
+
+    code = "token-renewed-elsewhere"
+    remedy = "Use the tokens that the other request got; renew from one place at a time."
+
+
+class StaffNotFound(NotFound):
+    """There is no such member among your authority's staff."""
+
+    code = "staff-not-found"
+    remedy = "Take the id from the list of staff."
+
+
+class StaffExists(Conflict):
+    """This number belongs to a member of staff already."""
+
+    code = "staff-exists"
+    remedy = "Change the roles of the member who is there."
+
+
+class LastAdministrator(Conflict):
+    """The authority would be left without an administrator."""
+
+    code = "last-administrator"
+    remedy = "Make somebody else an administrator first."
+
+
+class RoleReachesFurther(Unprocessable):
+    """An authority's administrator cannot be one for a single community."""
+
+    code = "role-reaches-further"
+    remedy = "Leave the community out, or make him the community's manager."

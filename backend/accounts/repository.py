@@ -1,0 +1,430 @@
+"""SQL of accounts, one-time codes, sessions and staff. All of it needs the platform scope unless it says otherwise."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+
+__all__ = [
+    "AccountRow",
+    "RefreshRow",
+    "StaffIds",
+    "StaffRow",
+    "StaffScopeRow",
+    "accounts_of_person",
+    "authority_by_name",
+    "community_in_authority",
+    "delete_account_without_person",
+    "delete_expired",
+    "delete_staff",
+    "end_session",
+    "end_sessions",
+    "get_account",
+    "get_account_by_phone",
+    "get_refresh_token",
+    "get_session_for_update",
+    "get_staff",
+    "get_staff_by_account",
+    "has_administrator",
+    "insert_account",
+    "insert_challenge",
+    "insert_refresh_token",
+    "insert_session",
+    "insert_staff",
+    "list_staff",
+    "lock",
+    "nth_latest_of_address",
+    "nth_latest_of_phone",
+    "phone_of_person",
+    "replace_roles",
+    "set_person",
+    "staff_scope",
+    "take_attempt",
+    "update_staff_name",
+    "use_challenge",
+    "use_refresh_token",
+]
+
+Surface = Literal["resident", "staff"]
+EndedBy = Literal["logout", "reuse", "removed"]
+
+
+class AccountRow(msgspec.Struct, frozen=True):
+    """Who may log in with ``phone`` (E.164); ``person_id`` is None for staff who never logged in as residents."""
+
+    account_id: UUID
+    person_id: UUID | None
+    phone: str
+
+
+class RefreshRow(msgspec.Struct, frozen=True):
+    """A refresh token with its session's account."""
+
+    session_id: UUID
+    account_id: UUID
+    person_id: UUID | None
+    expires_at: datetime
+    used_at: datetime | None
+    ended_at: datetime | None
+
+
+class StaffRow(msgspec.Struct, frozen=True):
+    """A member of staff; ``grants`` are (role, community or None) pairs in a stable order."""
+
+    staff_id: UUID
+    authority_id: UUID
+    account_id: UUID
+    name: str
+    grants: list[tuple[str, UUID | None]]
+
+
+class StaffScopeRow(msgspec.Struct, frozen=True):
+    """What a member of staff may do in one community, or where none is asked about in the whole authority."""
+
+    staff_id: UUID
+    authority_id: UUID
+    roles: list[str]
+    communities: list[UUID] | None
+    community_known: bool
+
+
+class StaffIds(msgspec.Struct, frozen=True):
+    """A member of staff and his authority."""
+
+    staff_id: UUID
+    authority_id: UUID
+
+
+class _Id(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+class _Hash(msgspec.Struct, frozen=True):
+    code_hash: bytes
+
+
+async def lock(conn: Connection, *keys: bytes) -> None:
+    """Hold these keys (hashes of at least 8 bytes) until the transaction ends.
+
+    Taken in the order of their numbers, so that two transactions that want the same two cannot wait for each other.
+    """
+    for number in sorted(int.from_bytes(key[:8], "big", signed=True) for key in keys):
+        await conn.execute("SELECT pg_advisory_xact_lock($1)", number)
+
+
+async def nth_latest_of_phone(conn: Connection, *, phone_hash: bytes, nth: int, since: datetime) -> datetime | None:
+    """When the ``nth``-latest code since then was asked for this number; None where there were fewer."""
+    found: datetime | None = await conn.fetchval(
+        """
+        SELECT created_at FROM login_challenge WHERE phone_hash = $1 AND created_at > $2
+        ORDER BY created_at DESC OFFSET $3 LIMIT 1
+        """,
+        phone_hash, since, nth - 1,
+    )  # fmt: skip
+    return found
+
+
+async def nth_latest_of_address(conn: Connection, *, address_hash: bytes, nth: int, since: datetime) -> datetime | None:
+    """When the ``nth``-latest code since then was asked for from this address; None where there were fewer."""
+    found: datetime | None = await conn.fetchval(
+        """
+        SELECT created_at FROM login_challenge WHERE address_hash = $1 AND created_at > $2
+        ORDER BY created_at DESC OFFSET $3 LIMIT 1
+        """,
+        address_hash, since, nth - 1,
+    )  # fmt: skip
+    return found
+
+
+async def insert_challenge(
+    conn: Connection,
+    *,
+    challenge_id: UUID,
+    surface: Surface,
+    phone_hash: bytes,
+    address_hash: bytes,
+    code_hash: bytes,
+    created_at: datetime,
+    expires_at: datetime,
+) -> None:
+    """A code that was asked for."""
+    await conn.execute(
+        """
+        INSERT INTO login_challenge
+            (challenge_id, surface, phone_hash, address_hash, code_hash, created_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        challenge_id, surface, phone_hash, address_hash, code_hash, created_at, expires_at,
+    )  # fmt: skip
+
+
+async def take_attempt(
+    conn: Connection, *, challenge_id: UUID, surface: Surface, attempts: int, now: datetime
+) -> bytes | None:
+    """Count an attempt and give the code's hash, or None where none is left or the code was used or has expired."""
+    row = await fetch_one(
+        conn,
+        _Hash,
+        """
+        UPDATE login_challenge SET attempts = attempts + 1
+        WHERE challenge_id = $1 AND surface = $2 AND attempts < $3 AND used_at IS NULL AND expires_at > $4
+        RETURNING code_hash
+        """,
+        challenge_id, surface, attempts, now,
+    )  # fmt: skip
+    return None if row is None else row.code_hash
+
+
+async def use_challenge(conn: Connection, *, challenge_id: UUID, now: datetime) -> None:
+    """The code was given rightly: it is not good a second time."""
+    await conn.execute("UPDATE login_challenge SET used_at = $2 WHERE challenge_id = $1", challenge_id, now)
+
+
+async def get_account(conn: Connection, *, account_id: UUID) -> AccountRow | None:
+    """The account."""
+    return await fetch_one(
+        conn, AccountRow, "SELECT account_id, person_id, phone FROM account WHERE account_id = $1", account_id
+    )
+
+
+async def get_account_by_phone(conn: Connection, *, phone: str) -> AccountRow | None:
+    """The account of a number (E.164)."""
+    return await fetch_one(conn, AccountRow, "SELECT account_id, person_id, phone FROM account WHERE phone = $1", phone)
+
+
+async def insert_account(conn: Connection, *, phone: str, person_id: UUID | None) -> AccountRow:
+    """A new account. The caller holds the lock of the number."""
+    return await require_one(
+        conn,
+        AccountRow,
+        "INSERT INTO account (phone, person_id) VALUES ($1, $2) RETURNING account_id, person_id, phone",
+        phone, person_id,
+    )  # fmt: skip
+
+
+async def set_person(conn: Connection, *, account_id: UUID, person_id: UUID | None) -> None:
+    """Tie the account to a person, or to nobody."""
+    await conn.execute("UPDATE account SET person_id = $2 WHERE account_id = $1", account_id, person_id)
+
+
+async def phone_of_person(conn: Connection, *, person_id: UUID) -> str | None:
+    """The person's number (E.164), if he has an account. Needs his own scope, or the platform's."""
+    found: str | None = await conn.fetchval("SELECT phone FROM account WHERE person_id = $1", person_id)
+    return found
+
+
+async def accounts_of_person(conn: Connection, *, person_id: UUID) -> list[AccountRow]:
+    """The person's accounts: one, or none."""
+    return await fetch_all(
+        conn, AccountRow, "SELECT account_id, person_id, phone FROM account WHERE person_id = $1", person_id
+    )
+
+
+async def delete_account_without_person(conn: Connection, *, account_id: UUID) -> None:
+    """Delete the account with its sessions, unless a person still hangs on it."""
+    await conn.execute("DELETE FROM account WHERE account_id = $1 AND person_id IS NULL", account_id)
+
+
+async def insert_session(conn: Connection, *, account_id: UUID, surface: Surface, now: datetime) -> UUID:
+    """A new session."""
+    row = await require_one(
+        conn,
+        _Id,
+        "INSERT INTO session (account_id, surface, created_at) VALUES ($1, $2, $3) RETURNING session_id AS id",
+        account_id, surface, now,
+    )  # fmt: skip
+    return row.id
+
+
+async def get_session_for_update(conn: Connection, *, session_id: UUID) -> bool:
+    """Lock the session's row, so that its refresh tokens are exchanged one at a time; whether it is there."""
+    return await conn.fetchval("SELECT true FROM session WHERE session_id = $1 FOR UPDATE", session_id) is True
+
+
+async def end_session(conn: Connection, *, session_id: UUID, ended_by: EndedBy, now: datetime) -> bool:
+    """End it; whether it was open until now."""
+    status = await conn.execute(
+        "UPDATE session SET ended_at = $3, ended_by = $2 WHERE session_id = $1 AND ended_at IS NULL",
+        session_id, ended_by, now,
+    )  # fmt: skip
+    return status == "UPDATE 1"
+
+
+async def end_sessions(
+    conn: Connection, *, account_id: UUID, surface: Surface, ended_by: EndedBy, now: datetime
+) -> None:
+    """End all of an account's sessions on one surface."""
+    await conn.execute(
+        """
+        UPDATE session SET ended_at = $4, ended_by = $3
+        WHERE account_id = $1 AND surface = $2 AND ended_at IS NULL
+        """,
+        account_id, surface, ended_by, now,
+    )  # fmt: skip
+
+
+async def insert_refresh_token(conn: Connection, *, token_hash: bytes, session_id: UUID, expires_at: datetime) -> None:
+    """A refresh token, good for one exchange."""
+    await conn.execute(
+        "INSERT INTO refresh_token (token_hash, session_id, expires_at) VALUES ($1, $2, $3)",
+        token_hash, session_id, expires_at,
+    )  # fmt: skip
+
+
+async def get_refresh_token(conn: Connection, *, token_hash: bytes, surface: Surface) -> RefreshRow | None:
+    """A refresh token of that surface, used or not."""
+    return await fetch_one(
+        conn,
+        RefreshRow,
+        """
+        SELECT s.session_id, s.account_id, a.person_id, t.expires_at, t.used_at, s.ended_at
+        FROM refresh_token t
+        JOIN session s ON s.session_id = t.session_id
+        JOIN account a ON a.account_id = s.account_id
+        WHERE t.token_hash = $1 AND s.surface = $2
+        """,
+        token_hash, surface,
+    )  # fmt: skip
+
+
+async def use_refresh_token(conn: Connection, *, token_hash: bytes, now: datetime) -> None:
+    """The token was exchanged."""
+    await conn.execute("UPDATE refresh_token SET used_at = $2 WHERE token_hash = $1", token_hash, now)
+
+
+async def delete_expired(conn: Connection, *, now: datetime, keep_challenges: timedelta) -> int:
+    """Delete refresh tokens past their time, sessions that have none left, and codes older than that; how many."""
+    counts = [
+        await conn.execute("DELETE FROM refresh_token WHERE expires_at <= $1", now),
+        await conn.execute(
+            """
+            DELETE FROM session s WHERE created_at < $1
+                AND NOT EXISTS (SELECT FROM refresh_token t WHERE t.session_id = s.session_id)
+            """,
+            now,
+        ),
+        await conn.execute("DELETE FROM login_challenge WHERE created_at < $1", now - keep_challenges),
+    ]
+    return sum(int(status.rsplit(" ", 1)[1]) for status in counts)
+
+
+async def authority_by_name(conn: Connection, *, name: str) -> UUID | None:
+    """The oldest authority of that name."""
+    found: UUID | None = await conn.fetchval(
+        "SELECT authority_id FROM authority WHERE name = $1 ORDER BY created_at, authority_id LIMIT 1", name
+    )
+    return found
+
+
+async def community_in_authority(conn: Connection, *, community_id: UUID, authority_id: UUID) -> bool:
+    """Whether the community is that authority's."""
+    found = await conn.fetchval(
+        "SELECT true FROM community WHERE community_id = $1 AND authority_id = $2", community_id, authority_id
+    )
+    return found is True
+
+
+async def staff_scope(
+    conn: Connection, *, staff_id: UUID, session_id: UUID, community_id: UUID | None
+) -> StaffScopeRow | None:
+    """What the member may do there; None where he is gone or his session has ended."""
+    return await fetch_one(
+        conn,
+        StaffScopeRow,
+        """
+        SELECT s.staff_id, s.authority_id,
+            coalesce(
+                array_agg(DISTINCT r.role) FILTER (WHERE r.role IS NOT NULL AND (r.reach IS NULL OR r.reach = $3)),
+                '{}'
+            ) AS roles,
+            CASE WHEN coalesce(bool_or(r.role IS NOT NULL AND r.reach IS NULL), false) THEN NULL
+            ELSE coalesce(array_agg(DISTINCT r.reach) FILTER (WHERE r.reach IS NOT NULL), '{}')
+            END AS communities,
+            $3::uuid IS NULL OR EXISTS (
+                SELECT FROM community c WHERE c.community_id = $3 AND c.authority_id = s.authority_id
+            ) AS community_known
+        FROM staff s
+        JOIN session ON session.session_id = $2 AND session.account_id = s.account_id
+            AND session.surface = 'staff' AND session.ended_at IS NULL
+        LEFT JOIN staff_role r ON r.staff_id = s.staff_id
+        WHERE s.staff_id = $1
+        GROUP BY s.staff_id
+        """,
+        staff_id, session_id, community_id,
+    )  # fmt: skip
+
+
+async def get_staff_by_account(conn: Connection, *, account_id: UUID) -> StaffIds | None:
+    """The member of staff who logs in with that account."""
+    return await fetch_one(conn, StaffIds, "SELECT staff_id, authority_id FROM staff WHERE account_id = $1", account_id)
+
+
+async def get_staff(conn: Connection, *, staff_id: UUID, authority_id: UUID) -> StaffRow | None:
+    """One member of an authority's staff."""
+    found = await list_staff(conn, authority_id=authority_id, staff_id=staff_id)
+    return found[0] if found else None
+
+
+async def list_staff(conn: Connection, *, authority_id: UUID, staff_id: UUID | None = None) -> list[StaffRow]:
+    """An authority's staff by name; only the one where ``staff_id`` is given."""
+    return await fetch_all(
+        conn,
+        StaffRow,
+        """
+        SELECT s.staff_id, s.authority_id, s.account_id, s.name, array(
+            SELECT ROW (r.role, r.reach) FROM staff_role r WHERE r.staff_id = s.staff_id
+            ORDER BY r.role, r.reach NULLS FIRST
+        ) AS grants
+        FROM staff s WHERE s.authority_id = $1 AND ($2::uuid IS NULL OR s.staff_id = $2)
+        ORDER BY s.name, s.staff_id
+        """,
+        authority_id, staff_id,
+    )  # fmt: skip
+
+
+async def insert_staff(conn: Connection, *, authority_id: UUID, account_id: UUID, name: str) -> UUID:
+    """A new member without roles."""
+    row = await require_one(
+        conn,
+        _Id,
+        "INSERT INTO staff (authority_id, account_id, name) VALUES ($1, $2, $3) RETURNING staff_id AS id",
+        authority_id, account_id, name,
+    )  # fmt: skip
+    return row.id
+
+
+async def update_staff_name(conn: Connection, *, staff_id: UUID, authority_id: UUID, name: str) -> None:
+    """Change the member's name."""
+    await conn.execute(
+        "UPDATE staff SET name = $3 WHERE staff_id = $1 AND authority_id = $2", staff_id, authority_id, name
+    )
+
+
+async def replace_roles(conn: Connection, *, staff_id: UUID, grants: Sequence[tuple[str, UUID | None]]) -> None:
+    """Give the member these roles and no others."""
+    await conn.execute("DELETE FROM staff_role WHERE staff_id = $1", staff_id)
+    await conn.execute(
+        "INSERT INTO staff_role (staff_id, role, reach) SELECT $1, * FROM unnest($2::text[], $3::uuid[])",
+        staff_id, [role for role, _ in grants], [reach for _, reach in grants],
+    )  # fmt: skip
+
+
+async def has_administrator(conn: Connection, *, authority_id: UUID) -> bool:
+    """Whether the authority has an administrator."""
+    found = await conn.fetchval(
+        """
+        SELECT true FROM staff s JOIN staff_role r ON r.staff_id = s.staff_id
+        WHERE s.authority_id = $1 AND r.role = 'authority_administrator' LIMIT 1
+        """,
+        authority_id,
+    )
+    return found is True
+
+
+async def delete_staff(conn: Connection, *, staff_id: UUID, authority_id: UUID) -> None:
+    """Remove the member and his roles."""
+    await conn.execute("DELETE FROM staff WHERE staff_id = $1 AND authority_id = $2", staff_id, authority_id)

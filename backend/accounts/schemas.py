@@ -1,0 +1,129 @@
+"""Requests and responses about log-in, oneself and staff."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from backend.accounts.repository import StaffRow
+from backend.kit.auth import ACCESS_TTL, StaffRole
+
+__all__ = [
+    "Challenge",
+    "Login",
+    "LoginCode",
+    "Me",
+    "MeChange",
+    "NewStaff",
+    "Refresh",
+    "RoleGrant",
+    "Staff",
+    "StaffChange",
+    "StaffList",
+    "TokenPair",
+]
+
+Phone = Annotated[str, Meta(min_length=3, max_length=32, description="With country code, or national for China")]
+Language = Literal["zh-CN", "en"]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ask for a code. ``language`` is the message's."""
+
+    phone: Phone
+    language: Language = "zh-CN"
+
+
+class Challenge(msgspec.Struct, frozen=True):
+    """A code was asked for. ``expires_in`` in seconds. The same answer whether or not the number is known."""
+
+    challenge_id: str
+    expires_in: int
+
+
+class LoginCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The code that arrived."""
+
+    challenge_id: Annotated[str, Meta(min_length=1, max_length=200, pattern="^[A-Za-z0-9_-]+$")]
+    code: Annotated[str, Meta(pattern="^[0-9]{6}$")]
+
+
+class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The refresh token, good for one exchange."""
+
+    refresh_token: Annotated[str, Meta(min_length=20, max_length=100, pattern="^[A-Za-z0-9_-]+$")]
+
+
+class TokenPair(msgspec.Struct, frozen=True):
+    """An access token, its life in seconds, and the refresh token that replaces the one before."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int = int(ACCESS_TTL.total_seconds())
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the scheme's name in RFC 6750, no password
+
+
+class Me(msgspec.Struct, frozen=True):
+    """The person who is logged in. ``name`` is null until he gives it."""
+
+    person_id: UUID
+    name: str | None
+    language: Language
+    phone: str
+
+
+class MeChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is to change; what is absent stays."""
+
+    name: Name | None = None
+    language: Language | None = None
+
+
+class RoleGrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A role in one community, or with null in all of the authority's."""
+
+    role: StaffRole
+    community_id: UUID | None = None
+
+
+Roles = Annotated[tuple[RoleGrant, ...], Meta(min_length=1, max_length=200)]
+
+
+class NewStaff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A member of staff to be added; he logs in with this number."""
+
+    phone: Phone
+    name: Name
+    roles: Roles
+
+
+class StaffChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is to change; what is absent stays. ``roles`` replaces all of them."""
+
+    name: Name | None = None
+    roles: Roles | None = None
+
+
+class Staff(msgspec.Struct, frozen=True):
+    """A member of staff."""
+
+    staff_id: UUID
+    name: str
+    roles: tuple[RoleGrant, ...]
+
+    @classmethod
+    def of(cls, row: StaffRow) -> "Staff":
+        """From the database's row."""
+        return cls(
+            staff_id=row.staff_id,
+            name=row.name,
+            roles=tuple(RoleGrant(StaffRole(role), reach) for role, reach in row.grants),
+        )
+
+
+class StaffList(msgspec.Struct, frozen=True):
+    """An authority's staff by name."""
+
+    staff: tuple[Staff, ...]

@@ -1,0 +1,298 @@
+"""Rules of log-in, sessions and oneself.
+
+What must be kept although the caller is refused (an attempt counted, a session ended for reuse) is answered, not
+raised: the route raises after the transaction has committed.
+"""
+
+import base64
+import binascii
+import hmac
+import secrets
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import msgspec
+
+from backend.accounts import repository
+from backend.accounts.errors import CodeRefused, SessionEnded, TokenRenewedElsewhere, TooManyCodes
+from backend.accounts.limits import ADDRESS_LIMITS, PHONE_LIMITS, address_group, wait_seconds
+from backend.accounts.repository import AccountRow, RefreshRow, Surface
+from backend.audit import service as audit
+from backend.kit.auth import ResidentPrincipal, StaffPrincipal
+from backend.kit.crypto import SealBroken, keyed_hash, new_token, open_sealed, seal
+from backend.kit.db import Connection
+from backend.kit.problems import Problem
+from backend.people import repository as people
+
+__all__ = [
+    "CODE_TTL",
+    "REFRESH_TTL",
+    "Asked",
+    "Refused",
+    "Session",
+    "begin_login",
+    "end_session",
+    "finish_login",
+    "forget_person",
+    "refresh",
+    "sweep",
+]
+
+CODE_TTL = timedelta(minutes=5)
+CODE_ATTEMPTS = 5
+REFRESH_TTL = timedelta(days=30)
+# Two tabs or a retry may send the same refresh token at almost the same time; a thief comes later.
+RENEWAL_GRACE = timedelta(seconds=10)
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A code that was asked for. ``deliver`` is false where nobody of this surface has the number."""
+
+    challenge_id: str
+    code: str
+    deliver: bool
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A session just begun or renewed: who it is, and the refresh token to hand out."""
+
+    principal: ResidentPrincipal | StaffPrincipal
+    refresh_token: str
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The caller is to be refused with this problem, after what was noted about him is committed."""
+
+    problem: Problem
+
+
+async def begin_login(
+    conn: Connection, *, pepper: bytes, surface: Surface, phone: str, address: str, now: datetime
+) -> Asked:
+    """Note that a code was asked for. The same statements run whether or not anybody has the number.
+
+    Args:
+        conn: a transaction in the platform scope.
+        pepper: keys the hashes.
+        surface: where the code will be good.
+        phone: E.164.
+        address: the caller's IP address.
+        now: the present.
+
+    Raises:
+        TooManyCodes: for this number or from this address, too many were asked for.
+    """
+    phone_hash = keyed_hash(pepper, "login-phone", f"{surface}/{phone}")
+    address_hash = keyed_hash(pepper, "login-address", address_group(address))
+    # Without the locks, requests at the same moment would all count the same past.
+    await repository.lock(conn, phone_hash, address_hash)
+    latest = [
+        (limit, await repository.nth_latest_of_phone(conn, phone_hash=phone_hash, nth=limit.count,
+                                                     since=now - limit.window))
+        for limit in PHONE_LIMITS
+    ] + [
+        (limit, await repository.nth_latest_of_address(conn, address_hash=address_hash, nth=limit.count,
+                                                       since=now - limit.window))
+        for limit in ADDRESS_LIMITS
+    ]  # fmt: skip
+    wait = wait_seconds(latest, now=now)
+    if wait > 0:
+        raise TooManyCodes(retry_after_s=wait)
+    challenge_id = uuid4()
+    code = f"{secrets.randbelow(10**6):06d}"
+    await repository.insert_challenge(
+        conn,
+        challenge_id=challenge_id,
+        surface=surface,
+        phone_hash=phone_hash,
+        address_hash=address_hash,
+        code_hash=_code_hash(pepper, challenge_id, code),
+        created_at=now,
+        expires_at=now + CODE_TTL,
+    )
+    is_staff = await _staff_of(conn, await repository.get_account_by_phone(conn, phone=phone)) is not None
+    return Asked(_public_id(pepper, surface, challenge_id, phone), code, deliver=surface == "resident" or is_staff)
+
+
+async def finish_login(
+    conn: Connection, *, pepper: bytes, surface: Surface, challenge_id: str, code: str, now: datetime
+) -> Session | Refused:
+    """A session for who gives the right code; a resident's first one makes his account.
+
+    Args:
+        conn: a transaction in the platform scope.
+        pepper: keys the hashes.
+        surface: where the caller logs in.
+        challenge_id: as :func:`begin_login` gave it out.
+        code: six digits.
+        now: the present.
+    """
+    found = _open_public_id(pepper, surface, challenge_id)
+    if found is None:
+        return Refused(CodeRefused())
+    number, phone = found
+    expected = await repository.take_attempt(
+        conn, challenge_id=number, surface=surface, attempts=CODE_ATTEMPTS, now=now
+    )
+    if expected is None or not hmac.compare_digest(expected, _code_hash(pepper, number, code)):
+        return Refused(CodeRefused())
+    await repository.use_challenge(conn, challenge_id=number, now=now)
+    if surface == "staff":
+        return await _begin_staff(conn, pepper=pepper, phone=phone, now=now)
+    account_id, person_id = await _resident_account(conn, pepper=pepper, phone=phone)
+    session_id, token = await _begin_session(conn, pepper=pepper, account_id=account_id, surface=surface, now=now)
+    return Session(ResidentPrincipal(account_id, person_id, session_id), token)
+
+
+async def refresh(conn: Connection, *, pepper: bytes, surface: Surface, token: str, now: datetime) -> Session | Refused:
+    """Exchange a refresh token for its successor. A used one ends the session: somebody else has it too.
+
+    Args:
+        conn: a transaction in the platform scope.
+        pepper: keys the hashes.
+        surface: where the caller is.
+        token: the refresh token.
+        now: the present.
+    """
+    token_hash = keyed_hash(pepper, "refresh-token", token)
+    row = await repository.get_refresh_token(conn, token_hash=token_hash, surface=surface)
+    if row is None or not await repository.get_session_for_update(conn, session_id=row.session_id):
+        return Refused(SessionEnded())
+    # Read again under the session's lock: another request may have exchanged it meanwhile.
+    row = await repository.get_refresh_token(conn, token_hash=token_hash, surface=surface)
+    if row is None or row.ended_at is not None or row.expires_at <= now:
+        return Refused(SessionEnded())
+    if row.used_at is not None:
+        return await _reused(conn, row=row, used_at=row.used_at, now=now)
+    principal = await _principal(conn, row=row, surface=surface)
+    if principal is None:
+        return Refused(SessionEnded())
+    await repository.use_refresh_token(conn, token_hash=token_hash, now=now)
+    return Session(principal, await _new_refresh_token(conn, pepper=pepper, session_id=row.session_id, now=now))
+
+
+async def end_session(conn: Connection, *, session_id: UUID, now: datetime) -> None:
+    """Log out. Repeating is harmless."""
+    await repository.end_session(conn, session_id=session_id, ended_by="logout", now=now)
+
+
+async def forget_person(conn: Connection, *, person_id: UUID, now: datetime) -> None:
+    """Delete the person's account and number; where he is also staff, only the tie to the person and its sessions.
+
+    To be called before the person is deleted, whose deletion would take the account along and with it his work.
+
+    Args:
+        conn: a transaction in the platform scope.
+        person_id: who is to be forgotten.
+        now: the present.
+    """
+    for account in await repository.accounts_of_person(conn, person_id=person_id):
+        await repository.end_sessions(
+            conn, account_id=account.account_id, surface="resident", ended_by="removed", now=now
+        )
+        await repository.set_person(conn, account_id=account.account_id, person_id=None)
+        if await _staff_of(conn, account) is None:
+            await repository.delete_account_without_person(conn, account_id=account.account_id)
+
+
+async def sweep(conn: Connection, *, now: datetime) -> int:
+    """Delete codes and sessions past their time; how many rows. Needs the platform scope."""
+    longest = max(limit.window for limit in (*PHONE_LIMITS, *ADDRESS_LIMITS))
+    return await repository.delete_expired(conn, now=now, keep_challenges=longest)
+
+
+async def account_of_phone(conn: Connection, *, phone: str, pepper: bytes) -> AccountRow:
+    """The account of a number, made without a person where there is none."""
+    await repository.lock(conn, keyed_hash(pepper, "account-phone", phone))
+    found = await repository.get_account_by_phone(conn, phone=phone)
+    return found or await repository.insert_account(conn, phone=phone, person_id=None)
+
+
+async def _resident_account(conn: Connection, *, pepper: bytes, phone: str) -> tuple[UUID, UUID]:
+    account = await account_of_phone(conn, phone=phone, pepper=pepper)
+    if account.person_id is not None:
+        return account.account_id, account.person_id
+    person = await people.insert_person(conn)
+    await repository.set_person(conn, account_id=account.account_id, person_id=person.person_id)
+    return account.account_id, person.person_id
+
+
+async def _begin_staff(conn: Connection, *, pepper: bytes, phone: str, now: datetime) -> Session | Refused:
+    account = await repository.get_account_by_phone(conn, phone=phone)
+    staff = await _staff_of(conn, account)
+    if account is None or staff is None:
+        return Refused(CodeRefused())
+    session_id, token = await _begin_session(
+        conn, pepper=pepper, account_id=account.account_id, surface="staff", now=now
+    )
+    await audit.record(
+        conn, community_id=None, actor=f"staff:{staff.staff_id}", action="session.begin",
+        target=f"session:{session_id}",
+    )  # fmt: skip
+    return Session(StaffPrincipal(staff.staff_id, staff.authority_id, session_id), token)
+
+
+async def _staff_of(conn: Connection, account: AccountRow | None) -> repository.StaffIds | None:
+    # Asked also where there is no account, so that the database does the same work for every number.
+    return await repository.get_staff_by_account(conn, account_id=account.account_id if account else uuid4())
+
+
+async def _reused(conn: Connection, *, row: RefreshRow, used_at: datetime, now: datetime) -> Refused:
+    if now - used_at <= RENEWAL_GRACE:
+        return Refused(TokenRenewedElsewhere())
+    await repository.end_session(conn, session_id=row.session_id, ended_by="reuse", now=now)
+    await audit.record(
+        conn, community_id=None, actor="system", action="session.reuse", target=f"session:{row.session_id}"
+    )
+    return Refused(SessionEnded("This refresh token was used before, so the session was ended for safety."))
+
+
+async def _principal(
+    conn: Connection, *, row: RefreshRow, surface: Surface
+) -> ResidentPrincipal | StaffPrincipal | None:
+    if surface == "resident":
+        return None if row.person_id is None else ResidentPrincipal(row.account_id, row.person_id, row.session_id)
+    staff = await repository.get_staff_by_account(conn, account_id=row.account_id)
+    return None if staff is None else StaffPrincipal(staff.staff_id, staff.authority_id, row.session_id)
+
+
+async def _begin_session(
+    conn: Connection, *, pepper: bytes, account_id: UUID, surface: Surface, now: datetime
+) -> tuple[UUID, str]:
+    session_id = await repository.insert_session(conn, account_id=account_id, surface=surface, now=now)
+    return session_id, await _new_refresh_token(conn, pepper=pepper, session_id=session_id, now=now)
+
+
+async def _new_refresh_token(conn: Connection, *, pepper: bytes, session_id: UUID, now: datetime) -> str:
+    token = new_token()
+    await repository.insert_refresh_token(
+        conn,
+        token_hash=keyed_hash(pepper, "refresh-token", token),
+        session_id=session_id,
+        expires_at=now + REFRESH_TTL,
+    )
+    return token
+
+
+def _code_hash(pepper: bytes, challenge_id: UUID, code: str) -> bytes:
+    return keyed_hash(pepper, "login-code", f"{challenge_id}/{code}")
+
+
+def _public_id(pepper: bytes, surface: Surface, challenge_id: UUID, phone: str) -> str:
+    """The challenge's id with the number sealed inside: no table holds a number before it is proven."""
+    sealed = seal(_seal_key(pepper), phone.encode(), bound_to=f"login/{surface}/{challenge_id}")
+    return base64.urlsafe_b64encode(challenge_id.bytes + sealed).rstrip(b"=").decode("ascii")
+
+
+def _open_public_id(pepper: bytes, surface: Surface, public_id: str) -> tuple[UUID, str] | None:
+    try:
+        raw = base64.b64decode(public_id + "=" * (-len(public_id) % 4), altchars=b"-_", validate=True)
+        challenge_id = UUID(bytes=raw[:16])
+        phone = open_sealed(_seal_key(pepper), raw[16:], bound_to=f"login/{surface}/{challenge_id}")
+    except (binascii.Error, ValueError, SealBroken):
+        return None
+    return challenge_id, phone.decode()
+
+
+def _seal_key(pepper: bytes) -> bytes:
+    return keyed_hash(pepper, "seal-key", "login-phone")

@@ -1,0 +1,1 @@
+"""Messages to phones: templates and the senders that carry them."""
