@@ -16,6 +16,7 @@ import msgspec
 from backend.kit.problems import Unavailable
 
 __all__ = [
+    "CommitUnknown",
     "Connection",
     "Database",
     "DatabaseUnavailable",
@@ -37,6 +38,13 @@ class DatabaseUnavailable(Unavailable):
 
     code = "database-unavailable"
     remedy = "Try again in a few seconds; nothing of this request was kept."
+
+
+class CommitUnknown(Unavailable):
+    """The database went away while it kept the change; whether it did is not known."""
+
+    code = "commit-unknown"
+    remedy = "Read the present state before repeating the request."
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -116,21 +124,22 @@ class Database:
         """
         if self._pool is None:
             raise DatabaseUnavailable
-        mode = f"ISOLATION LEVEL {isolation}{' READ ONLY' if read_only else ''}"
+        # One round trip for BEGIN and the scope together.
+        begin = f"BEGIN ISOLATION LEVEL {isolation}{' READ ONLY' if read_only else ''}; {scope.settings()}"
+        conn = await _begun(self._pool, begin)
         try:
-            conn = await self._pool.acquire(timeout=10)
-        except (OSError, TimeoutError, asyncpg.PostgresConnectionError) as error:
-            raise DatabaseUnavailable from error
-        try:
-            # One round trip for BEGIN and the scope together.
-            await conn.execute(f"BEGIN {mode}; {scope.settings()}")
             try:
                 yield conn
+            except _LOST as error:
+                raise DatabaseUnavailable from error
             except BaseException:
                 if not conn.is_closed():
                     await conn.execute("ROLLBACK")
                 raise
-            await conn.execute("COMMIT")
+            try:
+                await conn.execute("COMMIT")
+            except _LOST as error:
+                raise CommitUnknown from error
         finally:
             await self._pool.release(conn)
 
@@ -145,6 +154,38 @@ class Database:
             yield conn
         finally:
             await conn.close()
+
+
+# What asyncpg raises where the server has gone away, idle connections that were cut included.
+_LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
+
+async def _begun(pool: "asyncpg.Pool[asyncpg.Record]", begin: str) -> Connection:
+    """A connection with a transaction begun. After a restart of the server every pooled one is dead: one new try."""
+    for _ in range(2):
+        try:
+            conn = await pool.acquire(timeout=10)
+        except (*_LOST, TimeoutError) as error:
+            raise DatabaseUnavailable from error
+        try:
+            await conn.execute(begin)
+        except _LOST:
+            conn.terminate()
+            await pool.release(conn)
+            await pool.expire_connections()
+        except BaseException:
+            await pool.release(conn)
+            raise
+        else:
+            return conn
+    raise DatabaseUnavailable
 
 
 async def _no_reset(_: object) -> None:
