@@ -130,11 +130,10 @@ class Database:
         try:
             try:
                 yield conn
-            except _LOST as error:
-                raise DatabaseUnavailable from error
-            except BaseException:
-                if not conn.is_closed():
-                    await conn.execute("ROLLBACK")
+            except BaseException as error:
+                await _roll_back(conn)
+                if isinstance(error, _LOST):
+                    raise DatabaseUnavailable from error
                 raise
             try:
                 await conn.execute("COMMIT")
@@ -186,6 +185,16 @@ async def _begun(pool: "asyncpg.Pool[asyncpg.Record]", begin: str) -> Connection
         else:
             return conn
     raise DatabaseUnavailable
+
+
+async def _roll_back(conn: Connection) -> None:
+    """End a failed transaction. A connection on which even that fails must not go back to the pool as it is."""
+    if conn.is_closed():
+        return
+    try:
+        await conn.execute("ROLLBACK")
+    except _LOST:
+        conn.terminate()
 
 
 async def _no_reset(_: object) -> None:

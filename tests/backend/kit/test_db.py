@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -127,3 +128,32 @@ async def test_a_connection_cut_before_the_commit_says_that_the_outcome_is_unkno
 
     with pytest.raises(CommitUnknown):
         await write()
+
+
+async def test_a_statement_that_is_cancelled_leaves_a_clean_connection(db: Database) -> None:
+    async def slow() -> None:
+        async with db.transaction(Scope(platform=True)) as conn:
+            await conn.execute("INSERT INTO authority (name) VALUES ('A')")
+            await conn.execute("SET LOCAL statement_timeout = '50ms'")
+            await conn.execute("SELECT pg_sleep(5)")
+
+    with pytest.raises(DatabaseUnavailable):
+        await slow()
+    async with db.transaction(Scope()) as conn:
+        assert await fetch_one(conn, _Settings, _READ) == _Settings(None, None, None)
+    async with db.transaction(Scope(platform=True)) as conn:
+        assert await conn.fetchval("SELECT count(*) FROM authority") == 0
+
+
+async def test_a_caller_who_hangs_up_leaves_a_clean_connection(db: Database) -> None:
+    async def slow() -> None:
+        async with db.transaction(Scope(platform=True)) as conn:
+            await conn.execute("SELECT pg_sleep(5)")
+
+    task = asyncio.create_task(slow())
+    await asyncio.sleep(0.2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with db.transaction(Scope()) as conn:
+        assert await fetch_one(conn, _Settings, _READ) == _Settings(None, None, None)
