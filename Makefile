@@ -102,7 +102,7 @@ COMPILE := env -u PIP_FIND_LINKS -u UV_FIND_LINKS -u UV_INDEX -u UV_EXTRA_INDEX_
 
 .PHONY: requirements
 requirements: $(STAMP) ## Compile requirements/*.txt anew (ARGS=--upgrade takes newer versions)
-	@$(COMPILE) $(ARGS) pyproject.toml gate_sdk/pyproject.toml --extra face --extra models --group dev \
+	@$(COMPILE) $(ARGS) pyproject.toml gate_sdk/pyproject.toml --all-extras --group dev \
 		-o requirements/dev.txt
 	@$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
 	@$(COMPILE) gate_sdk/pyproject.toml --extra face -c requirements/dev.txt -o requirements/sdk.txt
