@@ -5,6 +5,7 @@ level security shows it those rows and no others, so a forgotten WHERE leaks not
 route, a job) opens a transaction; services and repositories are handed its connection.
 """
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal, TypeAlias, TypeVar
@@ -189,12 +190,12 @@ async def _begun(pool: "asyncpg.Pool[asyncpg.Record]", begin: str) -> Connection
 
 async def _roll_back(conn: Connection) -> None:
     """End a failed transaction. A connection on which even that fails must not go back to the pool as it is."""
-    if conn.is_closed():
-        return
     try:
         await conn.execute("ROLLBACK")
     except _LOST:
-        conn.terminate()
+        # A connection that was lost may have left the pool by itself, and then answers nothing more.
+        with contextlib.suppress(asyncpg.InterfaceError):
+            conn.terminate()
 
 
 async def _no_reset(_: object) -> None:
