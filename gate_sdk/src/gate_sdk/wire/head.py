@@ -12,7 +12,7 @@ __all__ = ["BadSignature", "Head", "Policy", "ServerKey", "SignedHead", "sign_he
 _DOMAIN = b"doorward/head/v1\0"
 
 
-class BadSignature(Exception):  # noqa: N818 - named after what was found, as in the protocol's documents
+class BadSignature(Exception):
     """The head was not signed by any key that this gate trusts for its community."""
 
 
