@@ -242,7 +242,8 @@ async def insert_session(conn: Connection, *, account_id: UUID, surface: Surface
 
 async def get_session_for_update(conn: Connection, *, session_id: UUID) -> bool:
     """Lock the session's row, so that its refresh tokens are exchanged one at a time; whether it is there."""
-    return await conn.fetchval("SELECT true FROM session WHERE session_id = $1 FOR UPDATE", session_id) is True
+    found = await conn.fetchval("SELECT true FROM session WHERE session_id = $1 FOR UPDATE", session_id)
+    return found is True
 
 
 async def end_session(conn: Connection, *, session_id: UUID, ended_by: EndedBy, now: datetime) -> bool:
@@ -251,7 +252,7 @@ async def end_session(conn: Connection, *, session_id: UUID, ended_by: EndedBy, 
         "UPDATE session SET ended_at = $3, ended_by = $2 WHERE session_id = $1 AND ended_at IS NULL",
         session_id, ended_by, now,
     )  # fmt: skip
-    return status == "UPDATE 1"
+    return str(status) == "UPDATE 1"
 
 
 async def end_sessions(

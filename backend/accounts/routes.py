@@ -166,8 +166,12 @@ def _me(person: people.PersonRow | None, phone: str | None) -> Me:
     if person is None or phone is None:
         # Erased while an access token was still good.
         raise Unauthorised
-    language = "en" if person.language == "en" else "zh-CN"
-    return Me(person_id=person.person_id, name=person.name, language=language, phone=phone)
+    return Me(
+        person_id=person.person_id,
+        name=person.name,
+        language="en" if person.language == "en" else "zh-CN",
+        phone=phone,
+    )
 
 
 _STAFF_PROBLEMS = (Unauthorised, Forbidden)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -70,7 +71,9 @@ async def api(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the running application, logged in as nobody."""
     async with (
         running(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://doorward.test") as client,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=cast("Any", app)), base_url="http://doorward.test"
+        ) as client,
     ):
         yield client
 

@@ -1,0 +1,265 @@
+"""The command ``doorward``: runs the parts, brings databases to the schema, makes the first administrator."""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from backend.kit.auth import Surface
+from backend.kit.problems import Problem
+from backend.settings import Settings, SettingsRefused, load_settings
+
+__all__ = ["main"]
+
+# Each command imports what it runs: `doorward openapi` needs no database, `doorward api` no demo.
+# ruff: noqa: PLC0415
+
+_DATA_DIR = Path("doorward-data")
+_OPENAPI = Path(__file__).resolve().parents[1] / "openapi"
+
+
+class CommandFailed(Exception):
+    """The command could not be carried out; the message says why and what helps."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; answers the exit code: 0 done, 1 failed or different, 2 misused."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except (CommandFailed, SettingsRefused) as error:
+        print(f"doorward: {error}", file=sys.stderr)
+        return 2
+    except Problem as problem:
+        print(f"doorward: {problem} {problem.remedy}", file=sys.stderr)
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="doorward", description="Face access for residential communities.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    up = commands.add_parser("up", help="run the single box: database, API and worker under one directory")
+    _add_data_dir(up)
+    up.set_defaults(run=_up)
+
+    demo = commands.add_parser("demo", help="run the main job end to end and report it")
+    demo.add_argument("--faces", type=Path, metavar="DIR", help="photographs as DIR/person/photo.jpg")
+    demo.add_argument("--once", action="store_true", help="stop at the end instead of serving on")
+    demo.add_argument("--report", type=Path, default=Path("build/demo/report.json"), metavar="FILE.json")
+    demo.add_argument("--seed", type=int, default=1, help="chooses the sample of a large folder")
+    demo.set_defaults(run=_demo)
+
+    commands.add_parser("api", help="run the API on databases named by the environment").set_defaults(run=_api)
+    commands.add_parser("worker", help="run the background jobs").set_defaults(run=_worker)
+
+    migrate = commands.add_parser("migrate", help="bring both databases to this release's schema")
+    _add_data_dir(migrate)
+    migrate.set_defaults(run=_migrate)
+
+    openapi = commands.add_parser("openapi", help="write the OpenAPI documents of the five surfaces")
+    openapi.add_argument("--check", action="store_true", help="write nothing; fail where a document is out of date")
+    openapi.add_argument("--directory", type=Path, default=_OPENAPI, help=argparse.SUPPRESS)
+    openapi.set_defaults(run=_openapi)
+
+    staff = commands.add_parser("staff", help="keep staff").add_subparsers(required=True, metavar="COMMAND")
+    create = staff.add_parser("create", help="make an administrator, and the authority where it is new")
+    create.add_argument("--phone", required=True, help="the number he logs in with, such as +8613800138000")
+    create.add_argument("--name", required=True)
+    create.add_argument("--authority", required=True, metavar="NAME")
+    _add_data_dir(create)
+    create.set_defaults(run=_create_staff)
+    return parser
+
+
+def _add_data_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help=f"the box's directory (default: {_DATA_DIR})")
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    settings = load_settings()
+    data_dir = arguments.data_dir or settings.data_dir or _DATA_DIR
+    return msgspec.structs.replace(settings, data_dir=data_dir.absolute())
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    from backend.embedded.box import SingleBox
+
+    settings = _settings(arguments)
+    # What ends the box tidily on Ctrl-C shall do so for a service manager as well.
+    signal.signal(signal.SIGTERM, _interrupt)
+    with _box_failures():
+        box = SingleBox(settings, data_dir=settings.data_dir or _DATA_DIR)
+        with box:
+            print(f"API       {box.url}/  (resident, visitor, partner, gate, staff: /<surface>/v1)")
+            print(f"data      {box.data_dir}")
+            print(f"messages  {box.messages}  (one-time codes and links)")
+            print("Ctrl-C ends.", flush=True)
+            box.children.wait()
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from backend.demo.run import run_demo
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    return run_demo(faces=arguments.faces, once=arguments.once, report=arguments.report, seed=arguments.seed)
+
+
+def _api(_: argparse.Namespace) -> int:
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+    from granian.log import LogLevels
+
+    from backend.embedded.children import tie_to_parent
+
+    tie_to_parent()
+    settings = load_settings()
+    if settings.port == 0:
+        raise SettingsRefused("DOORWARD_PORT must be a port: only the single box may choose a free one")
+    Granian(
+        "backend.app:create_app_from_environment",
+        factory=True,
+        interface=Interfaces.ASGI,
+        address=settings.host,
+        port=settings.port,
+        workers=settings.api_workers,
+        http=HTTPModes.http1,
+        websockets=False,
+        # Long polls of gates are ended by the worker's own shutdown; one that hangs must not keep the service.
+        workers_kill_timeout=10,
+        respawn_failed_workers=True,
+        log_level=LogLevels.warning,
+    ).serve()
+    return 0
+
+
+def _worker(_: argparse.Namespace) -> int:
+    from backend import worker
+    from backend.embedded.children import tie_to_parent
+
+    tie_to_parent()
+    worker.run(load_settings())
+    return 0
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    from backend.migrate import migrate
+
+    with _databases(_settings(arguments)) as settings:
+        if settings.migration_database_url is None or settings.keys_database_url is None:
+            raise SettingsRefused("DOORWARD_MIGRATION_DATABASE_URL and DOORWARD_KEYS_DATABASE_URL are needed")
+        migrate(settings.migration_database_url, settings.keys_database_url)
+    print("both databases are at this release's schema")
+    return 0
+
+
+def _create_staff(arguments: argparse.Namespace) -> int:
+    from backend.accounts import phones, staff
+    from backend.kit.db import Scope
+    from backend.resources import open_resources
+
+    async def create(settings: Settings) -> None:
+        phone = phones.parse(arguments.phone)
+        async with (
+            open_resources(settings, process="api") as resources,
+            resources.db.transaction(Scope(platform=True)) as conn,
+        ):
+            await staff.create_administrator(
+                conn, pepper=resources.pepper, phone=phone, name=arguments.name, authority=arguments.authority
+            )
+
+    if not (1 <= len(arguments.name) <= 200 and 1 <= len(arguments.authority) <= 200):  # noqa: PLR2004 - the columns' bounds
+        raise CommandFailed("--name and --authority must have between 1 and 200 characters")
+    with _databases(_settings(arguments)) as settings:
+        asyncio.run(create(settings))
+        print(f"administrator made; log in with that number at {settings.public_url}/staff/v1/login")
+    return 0
+
+
+def _openapi(arguments: argparse.Namespace) -> int:
+    from backend.app import openapi_document
+
+    different = []
+    for surface in Surface:
+        # Sorted, so that the text depends on the interface alone and not on the order of imports.
+        text = json.dumps(openapi_document(surface), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        path = arguments.directory / f"{surface}.json"
+        if path.exists() and path.read_text("utf-8") == text:
+            continue
+        different.append(path.name)
+        if not arguments.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+    if different and arguments.check:
+        print(f"out of date: {', '.join(different)}; run `make openapi` and commit", file=sys.stderr)
+        return 1
+    print(f"written: {', '.join(different)}" if different else "the OpenAPI documents are up to date")
+    return 0
+
+
+@contextmanager
+def _databases(settings: Settings) -> Iterator[Settings]:
+    """The settings with every database's address: a server of one's own, or the box's, started if it does not run."""
+    from backend.embedded.passwords import KEYS, OWNER
+    from backend.embedded.postgres import EmbeddedPostgres
+    from backend.embedded.provision import KEY_DATABASE
+    from backend.migrate import migrate
+
+    if settings.database_url is not None or settings.api_database_url is not None:
+        migration = settings.migration_database_url or settings.database_url
+        yield msgspec.structs.replace(settings, migration_database_url=migration)
+        return
+    place = (settings.data_dir or _DATA_DIR) / "postgres"
+    with _box_failures():
+        running = EmbeddedPostgres.running(place)
+        postgres = running or EmbeddedPostgres(place)
+        if running is None:
+            postgres.start()
+        try:
+            addresses = {
+                "api_database_url": postgres.url("doorward_api"),
+                "worker_database_url": postgres.url("doorward_worker"),
+                "migration_database_url": postgres.url(OWNER),
+                "keys_database_url": postgres.url(KEYS, KEY_DATABASE),
+            }
+            if running is None:
+                migrate(addresses["migration_database_url"], addresses["keys_database_url"])
+            yield msgspec.structs.replace(settings, **addresses)
+        finally:
+            if running is None:
+                postgres.stop()
+
+
+@contextmanager
+def _box_failures() -> Iterator[None]:
+    """The box's own failures as one line instead of a traceback."""
+    from backend.embedded.children import ChildDied
+    from backend.embedded.datadir import DataDirectoryBusy
+    from backend.embedded.postgres import PostgresFailed
+    from backend.embedded.provision import ProvisioningRefused
+    from backend.embedded.runas import NoUserToRunAs
+    from backend.migrate import MigrationFailed
+
+    try:
+        yield
+    except (ChildDied, DataDirectoryBusy, MigrationFailed, NoUserToRunAs, PostgresFailed, ProvisioningRefused) as error:
+        raise CommandFailed(str(error)) from error
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
