@@ -1,12 +1,14 @@
 """Opens an encrypted SQLite file the way both stores need it."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
 
 from gate_sdk._files import remove
 
-__all__ = ["checkpoint", "delete_files", "open_database", "open_readonly"]
+__all__ = ["checkpoint", "delete_files", "open_database", "open_readonly", "transaction"]
 
 # Another process only ever reads (doorward-gate status); it holds its lock for milliseconds.
 _BUSY_MS = 5_000
@@ -43,7 +45,7 @@ def open_database(path: Path, key: bytes, schema: str) -> apsw.Connection:
         connection.pragma("secure_delete", 1)
         # Checkpoints run when the owner says so, never inside a decision.
         connection.pragma("wal_autocheckpoint", 0)
-        with connection:
+        with transaction(connection):
             connection.execute(schema)
         path.chmod(0o600)
     except BaseException:
@@ -66,6 +68,23 @@ def open_readonly(path: Path, key: bytes) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """All of the statements inside, or none.
+
+    Not apsw's own ``with connection``: on a full disk SQLite rolls back by itself, and releasing a savepoint that is
+    gone then hides the reason behind an SQL error that reads like damage.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def checkpoint(connection: apsw.Connection) -> None:

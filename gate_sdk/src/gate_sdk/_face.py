@@ -9,7 +9,6 @@ from uuid import UUID
 import numpy as np
 
 from gate_sdk._recognition import Candidate, Evidence, UnusableError
-from gate_sdk.face.align import align
 from gate_sdk.face.arrays import Detection, Frame, Vector
 from gate_sdk.face.choose import choose
 from gate_sdk.face.decode import decode
@@ -108,7 +107,7 @@ class FaceRecognition:
     def align(self, frame: Frame, face: Detection) -> Frame:
         """Cut the face out, upright, uint8 RGB (112, 112, 3)."""
         try:
-            return align(frame, face.landmarks)
+            return self._engine.align(frame, face)
         except (FaceError, ValueError) as error:
             raise UnusableError("landmarks") from error
 

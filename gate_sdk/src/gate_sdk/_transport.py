@@ -17,6 +17,7 @@ import httpx
 import jwt
 import msgspec
 
+from gate_sdk._clock import Clock
 from gate_sdk._identity import Identity
 from gate_sdk._version import VERSION
 from gate_sdk.errors import (
@@ -139,8 +140,9 @@ def _seconds(value: str | None) -> float | None:
 class Transport:
     """The gate surface, as this gate. Safe for several threads."""
 
-    def __init__(self, identity: Identity, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, identity: Identity, clock: Clock, transport: httpx.BaseTransport | None = None) -> None:
         self._identity = identity
+        self._clock = clock
         self._client = open_client(identity.url, transport)
         self._own = transport
         self._lock = threading.Lock()
@@ -225,10 +227,10 @@ class Transport:
 
     def _bearer(self, *, renew: bool = False) -> str:
         with self._lock:
-            if renew or time.monotonic() >= self._token_until:
+            if renew or self._clock.monotonic() >= self._token_until:
                 answer = self._fetch_token()
                 self._token = answer.access_token
-                self._token_until = time.monotonic() + max(1.0, answer.expires_in - _RENEW_BEFORE_S)
+                self._token_until = self._clock.monotonic() + max(1.0, answer.expires_in - _RENEW_BEFORE_S)
             return self._token
 
     def _fetch_token(self) -> TokenResponse:
@@ -240,7 +242,7 @@ class Transport:
 
     def _post_assertion(self) -> httpx.Response:
         address = f"{self._identity.url}/gate/v1/token"
-        now = int(time.time() + self._skew_s)
+        now = int(self._clock.now_us() / 1e6 + self._skew_s)
         gate = str(self._identity.gate_id)
         claims = {
             "iss": gate,
@@ -268,7 +270,7 @@ class Transport:
             server = email.utils.parsedate_to_datetime(response.headers["Date"]).timestamp()
         except (KeyError, ValueError):
             return False
-        skew = server - time.time()
+        skew = server - self._clock.now_us() / 1e6
         if abs(skew - self._skew_s) < _SKEW_S:
             return False
         _log.warning("the device's clock differs from the server's by %.0f s", skew)

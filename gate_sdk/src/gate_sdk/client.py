@@ -116,7 +116,7 @@ class GateClient:
         except BaseException:
             self._release()
             raise
-        self._transport = Transport(self._identity, transport)
+        self._transport = Transport(self._identity, clock, transport)
         self._engine = SyncEngine(self._identity, self._store, self._transport, self._time, rows)
         self._engine.alarm = self._alarm
         self._loop = SyncLoop(

@@ -11,7 +11,7 @@ import msgspec
 from gate_sdk._cache import repository
 from gate_sdk._cache.repository import Staging
 from gate_sdk._cache.rules import Floor, Row, check_stored, check_whole
-from gate_sdk._database import checkpoint, delete_files, open_database
+from gate_sdk._database import checkpoint, delete_files, open_database, transaction
 from gate_sdk.errors import DigestMismatchError, StorageError
 from gate_sdk.keys import KeyProvider
 from gate_sdk.wire import BadSignature, Head, PageKind, SignedHead, verify_head
@@ -105,7 +105,7 @@ class RosterStore:
             with _storage():
                 self._connection = open_database(self._path, self._keys.create("roster"), repository.SCHEMA)
                 if floor is not None:
-                    with self._connection:
+                    with transaction(self._connection):
                         repository.write_floor(self._connection, floor)
         except RosterDamagedError as error:
             raise StorageError("an empty roster cannot be written") from error
@@ -131,14 +131,14 @@ class RosterStore:
 
     def stage(self, items: list[tuple[bytes, int, Row | None]], staging: Staging) -> None:
         """Keep one page; a later process goes on behind it."""
-        with _storage(), self._open:
+        with _storage(), transaction(self._open):
             repository.add_staged(self._open, items, staging)
         self.staging = staging
 
     def drop_staged(self) -> None:
         """Forget an unfinished sequence."""
         if self.staging is not None:
-            with _storage(), self._open:
+            with _storage(), transaction(self._open):
                 repository.clear_staged(self._open)
             self.staging = None
 
@@ -148,7 +148,7 @@ class RosterStore:
         """Apply what is staged and the last page together with their head: all of it or nothing."""
         floor = Floor.of(head)
         with _storage():
-            with self._open:
+            with transaction(self._open):
                 repository.add_staged(self._open, items, None)
                 repository.merge_staged(self._open, kind)
                 repository.write_head(self._open, signed, floor)
@@ -160,7 +160,7 @@ class RosterStore:
         """Keep a later head over the same entries: the lease goes on."""
         floor = Floor.of(head)
         with _storage():
-            with self._open:
+            with transaction(self._open):
                 repository.write_head(self._open, signed, floor)
                 repository.write_seen_us(self._open, head.issued_at_us)
             checkpoint(self._open)
@@ -169,7 +169,7 @@ class RosterStore:
     def wipe_ended(self, now_us: int) -> bool:
         """Wipe the templates of those whose grants have all ended; whether there were any."""
         with _storage():
-            with self._open:
+            with transaction(self._open):
                 wiped = repository.wipe_ended(self._open, now_us)
             if wiped:
                 checkpoint(self._open)
@@ -182,7 +182,7 @@ class RosterStore:
 
     def keep_seen(self, at_us: int) -> None:
         """Keep the latest time known to have passed."""
-        with _storage(), self._open:
+        with _storage(), transaction(self._open):
             repository.write_seen_us(self._open, at_us)
         self.seen_us = at_us
 

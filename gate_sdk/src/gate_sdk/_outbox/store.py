@@ -18,7 +18,7 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from gate_sdk._database import checkpoint, open_database
+from gate_sdk._database import checkpoint, open_database, transaction
 from gate_sdk._outbox import repository
 from gate_sdk._outbox.repository import Counts
 from gate_sdk.errors import StorageError
@@ -82,7 +82,7 @@ class Outbox:
     def _open(self, key: bytes) -> None:
         connection = open_database(self._path, key, repository.SCHEMA)
         try:
-            with connection:
+            with transaction(connection):
                 self.store_epoch = repository.store_epoch(connection, secrets.randbits(53))
             self._last = repository.last_seq(connection)
             counts = repository.read_counts(connection)
@@ -158,7 +158,7 @@ class Outbox:
 
     def _make_room(self, connection: apsw.Connection, at_us: int) -> None:
         count = max(1, min(_EVICT, self._max // 10))
-        with connection:
+        with transaction(connection):
             dropped = repository.evict(connection, count)
             alarm = GateEvent(
                 store_epoch=self.store_epoch,
@@ -186,7 +186,7 @@ class Outbox:
             return 0
         with self._lock, _storage():
             connection = self._connected
-            with connection:
+            with transaction(connection):
                 deleted = repository.delete_through(connection, min(receipt.seq, sent[-1].seq))
             checkpoint(connection)
             self._count -= deleted
@@ -194,7 +194,7 @@ class Outbox:
 
     def refuse(self, events: list[GateEvent]) -> None:
         """Set events apart that the server will not take."""
-        with self._lock, _storage(), self._connected:
+        with self._lock, _storage(), transaction(self._connected):
             repository.mark_refused(self._connected, [event.seq for event in events])
 
     def counts(self) -> Counts:

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 import msgspec
 
+from gate_sdk._decision import Decision
 from gate_sdk._status import GateState, GateStatus
 from gate_sdk.client import GateClient
 from gate_sdk.commands._gate import add_data, guarded, keys_for
@@ -122,17 +123,19 @@ def _answer(
 
 
 def _decide(client: GateClient, picture: bytes) -> dict[str, Any]:
-    decision = client.decide(picture)
-    answer: dict[str, Any] = msgspec.to_builtins(decision)
-    return {**answer, "allowed": decision.allowed}
+    return _line(client.decide(picture))
 
 
 def _observe(client: GateClient, picture: bytes) -> dict[str, Any]:
     decision = client.observe(picture)
-    if decision is None:
-        return {"outcome": None}
-    answer: dict[str, Any] = msgspec.to_builtins(decision)
-    return {**answer, "allowed": decision.allowed}
+    return {"outcome": None, "allowed": False} if decision is None else _line(decision)
+
+
+def _line(decision: Decision) -> dict[str, Any]:
+    line: dict[str, Any] = msgspec.to_builtins(decision)
+    # On these lines "event" says what a line is; the event's number goes by its own name.
+    line["seq"] = line.pop("event")
+    return {**line, "allowed": decision.allowed}
 
 
 class _Lines:

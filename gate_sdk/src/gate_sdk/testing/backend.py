@@ -191,9 +191,9 @@ class FakeBackend:
                 self._faulty(name)
                 answer = routes.get((request.method, request.path), _not_found)(request)
             except _Refusal as refusal:
-                answer = _problem(refusal)
+                answer = self._problem(refusal)
             except msgspec.DecodeError:
-                answer = _problem(_Refusal(400, "malformed"))
+                answer = self._problem(_Refusal(400, "malformed"))
             finally:
                 self._condition.notify_all()
             if name in self._lost:
@@ -245,7 +245,11 @@ class FakeBackend:
                 key,
                 algorithms=["EdDSA"],
                 audience=f"{request.base}/gate/v1/token",
-                options={"require": ["iss", "sub", "aud", "jti", "iat", "exp"], "verify_exp": False},
+                options={
+                    "require": ["iss", "sub", "aud", "jti", "iat", "exp"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                },
             )
         except (jwt.InvalidTokenError, KeyError, ValueError):
             raise _Refusal(401, "bad-assertion") from None
@@ -341,6 +345,23 @@ class FakeBackend:
     def _changing(self) -> AbstractContextManager[object]:
         return _Changing(self._condition)
 
+    def _problem(self, refusal: _Refusal) -> Response:
+        body = {
+            "type": f"https://doorward.example/problems/{refusal.code}",
+            "title": refusal.code,
+            "status": refusal.status,
+            "detail": refusal.code,
+            "remedy": "",
+            "code": refusal.code,
+        }
+        headers = {
+            "Content-Type": "application/problem+json",
+            "Date": formatdate(self.roster.now_us() / 1e6, usegmt=True),
+        }
+        if refusal.retry_after is not None:
+            headers["Retry-After"] = str(refusal.retry_after)
+        return Response(refusal.status, msgspec.json.encode(body), headers)
+
 
 class _Changing:
     """Holds the lock for a change, then wakes whoever waits for one."""
@@ -358,18 +379,3 @@ class _Changing:
 
 def _not_found(_: Request) -> Response:
     raise _Refusal(404, "not-found")
-
-
-def _problem(refusal: _Refusal) -> Response:
-    body = {
-        "type": f"https://doorward.example/problems/{refusal.code}",
-        "title": refusal.code,
-        "status": refusal.status,
-        "detail": refusal.code,
-        "remedy": "",
-        "code": refusal.code,
-    }
-    headers = {"Content-Type": "application/problem+json", "Date": formatdate(usegmt=True)}
-    if refusal.retry_after is not None:
-        headers["Retry-After"] = str(refusal.retry_after)
-    return Response(refusal.status, msgspec.json.encode(body), headers)

@@ -1,0 +1,153 @@
+"""Events: on the disk before the decision is returned, delivered at least once, counted once."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from gate_sdk import Outcome, Reason
+from gate_sdk._decision import Decision
+from gate_sdk._outbox.events import alarm, report
+from gate_sdk._outbox.store import Outbox
+from gate_sdk.keys import FileKeyProvider
+from gate_sdk.testing import FakeBackend
+from gate_sdk.testing import synthetic as syn
+from gate_sdk.wire import MAX_BATCH, EventKind, EventReceipt, GateEvent
+from tests.gate_sdk.conftest import OpenGate
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Outbox:
+    opened = Outbox(tmp_path, FileKeyProvider(tmp_path / "keys"), max_events=100)
+    opened.open()
+    return opened
+
+
+def entry(outcome: Outcome = Outcome.ALLOW, at_us: int = 1) -> GateEvent:
+    return GateEvent(store_epoch=0, seq=0, kind=EventKind.ENTRY, at_us=at_us, outcome=outcome, reason=Reason.MATCHED)
+
+
+class TestStore:
+    def test_numbers_count_from_one_without_gaps_across_restarts(self, outbox: Outbox, tmp_path: Path) -> None:
+        assert [outbox.append(entry()) for _ in range(3)] == [1, 2, 3]
+        epoch = outbox.store_epoch
+        sent = outbox.oldest(10)
+        outbox.acknowledge(EventReceipt(store_epoch=epoch, seq=3), sent)
+        outbox.close()
+        again = Outbox(tmp_path, FileKeyProvider(tmp_path / "keys"))
+        again.open()
+        assert again.store_epoch == epoch
+        assert 0 <= epoch < 2**53
+        assert again.append(entry()) == 4
+        again.close()
+
+    def test_receipt_covers_no_more_than_was_sent(self, outbox: Outbox) -> None:
+        for _ in range(5):
+            outbox.append(entry())
+        assert outbox.acknowledge(EventReceipt(store_epoch=outbox.store_epoch, seq=99), outbox.oldest(2)) == 2
+        assert [event.seq for event in outbox.oldest(10)] == [3, 4, 5]
+        outbox.close()
+
+    def test_receipt_of_another_store_is_ignored(self, outbox: Outbox) -> None:
+        outbox.append(entry())
+        assert outbox.acknowledge(EventReceipt(store_epoch=outbox.store_epoch + 1, seq=1), outbox.oldest(2)) == 0
+        assert outbox.counts().pending == 1
+        outbox.close()
+
+    def test_full_outbox_drops_admissions_before_denials_and_alarms_and_says_so(self, outbox: Outbox) -> None:
+        outbox.append(entry(Outcome.DENY))
+        outbox.append(alarm("roster-damaged", 1))
+        for _ in range(150):
+            outbox.append(entry())
+        kept = outbox.oldest(1000)
+        assert len(kept) <= 100
+        assert kept[0].outcome is Outcome.DENY
+        assert kept[1].detail == "roster-damaged"
+        assert any((event.detail or "").startswith("events-dropped:") for event in kept)
+        assert [event.seq for event in kept] == sorted({event.seq for event in kept})
+        assert outbox.counts().dropped >= 50
+        outbox.close()
+
+
+class TestReport:
+    @pytest.mark.parametrize(
+        "reason", [Reason.NO_FACE, Reason.FACE_TOO_SMALL, Reason.LOW_QUALITY, Reason.NOT_READY, Reason.ROSTER_EMPTY]
+    )
+    def test_nobody_there_is_no_event(self, reason: Reason) -> None:
+        assert report(Decision(outcome=Outcome.DENY, reason=reason, at_us=1)) is None
+
+    @pytest.mark.parametrize("reason", [Reason.UNKNOWN, Reason.AMBIGUOUS, Reason.NOT_LIVE])
+    def test_of_strangers_nothing_is_kept(self, reason: Reason) -> None:
+        event = report(Decision(outcome=Outcome.DENY, reason=reason, at_us=1, score=0.31, margin=0.2))
+        assert event is not None
+        assert (event.subject, event.score) == (None, None)
+
+    def test_of_the_known_the_pseudonym_is_kept(self) -> None:
+        subject = uuid4()
+        event = report(
+            Decision(outcome=Outcome.DENY, reason=Reason.OUTSIDE_WINDOW, at_us=1, subject=subject, score=0.8)
+        )
+        assert event is not None
+        assert (event.subject, event.score, event.kind) == (subject, 0.8, EventKind.ENTRY)
+
+
+def test_event_delivered_twice_is_counted_once(backend: FakeBackend, open_gate: OpenGate) -> None:
+    subject = backend.add_person(syn.template(1))
+    gate = open_gate()
+    gate.start(wait=5)
+    backend.lose_answer("events")
+    assert gate.decide(syn.frame(1)).event == 1
+    assert backend.wait_for(lambda: 2 in backend.deliveries.values())
+    assert [event.subject for event in backend.events.values()] == [subject]
+
+
+def test_events_of_an_outage_arrive_in_order_and_in_batches(backend: FakeBackend, open_gate: OpenGate) -> None:
+    backend.add_person(syn.template(1))
+    gate = open_gate()
+    gate.start(wait=5)
+    backend.partition()
+    for _ in range(MAX_BATCH + 50):
+        gate.decide(syn.frame(1))
+    backend.partition(on=False)
+    assert backend.wait_for(lambda: len(backend.events) == MAX_BATCH + 50, 30)
+    assert [key[2] for key in backend.events] == list(range(1, MAX_BATCH + 51))
+    gate.close()
+    assert set(backend.deliveries.values()) == {1}
+
+
+def test_event_that_the_server_refuses_does_not_hold_up_the_others(backend: FakeBackend, open_gate: OpenGate) -> None:
+    backend.add_person(syn.template(1))
+    gate = open_gate()
+    gate.start(wait=5)
+    backend.partition()
+    for _ in range(4):
+        gate.decide(syn.frame(1))
+    # Refused as a batch of four, of two, and alone: the first event is the one set apart.
+    backend.fail("events", 422, times=3)
+    backend.partition(on=False)
+    assert backend.wait_for(lambda: len(backend.events) == 3)
+    assert sorted(key[2] for key in backend.events) == [2, 3, 4]
+    assert gate.status().refused == 1
+
+
+def test_forbidden_gate_keeps_its_events(backend: FakeBackend, open_gate: OpenGate) -> None:
+    backend.add_person(syn.template(1))
+    gate = open_gate()
+    backend.fail("events", 403, times=2)
+    gate.start(wait=5)
+    gate.decide(syn.frame(1))
+    assert backend.wait_for(lambda: len(backend.events) == 1, 20)
+    assert gate.status().refused == 0
+
+
+def test_unanswered_question_is_refused_and_reported(backend: FakeBackend, open_gate: OpenGate) -> None:
+    for seed in range(2):
+        backend.add_person(syn.template(syn.like(syn.person(1), 0.99, seed=seed)))
+    gate = open_gate()
+    gate.start(wait=5)
+    asked = gate.decide(syn.frame(1))
+    assert (asked.outcome, asked.reason, asked.subject) == (Outcome.NEEDS_SECOND_FACTOR, Reason.AMBIGUOUS, None)
+    settled = gate.resolve(asked, timeout=1)
+    assert (settled.outcome, settled.event) == (Outcome.DENY, 2)
+    denied = gate.decide(syn.frame(77))
+    assert gate.resolve(denied, timeout=1) is denied

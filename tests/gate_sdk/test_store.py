@@ -1,0 +1,164 @@
+"""Files that break, keys that are lost, disks that are full: the gate goes on, and loses no event."""
+
+import os
+from pathlib import Path
+
+import apsw
+import pytest
+
+from gate_sdk import DataDirBusyError, GateClient, Reason, StorageError
+from gate_sdk._database import open_database
+from gate_sdk._inspect import inspect, waiting_events
+from gate_sdk.keys import FileKeyProvider
+from gate_sdk.testing import FakeBackend
+from gate_sdk.testing import synthetic as syn
+from tests.gate_sdk.conftest import OpenGate
+from tests.gate_sdk.gate_process import command
+
+
+@pytest.fixture
+def filled(backend: FakeBackend, open_gate: OpenGate) -> None:
+    """A gate that has a roster of 200 and three undelivered events, and is closed again."""
+    for number in range(200):
+        backend.add_person(syn.template(number))
+    gate = open_gate()
+    backend.fail("events", 503, times=1000, retry_after=600)
+    assert gate.start(wait=10)
+    for _ in range(3):
+        assert gate.decide(syn.frame(1)).allowed
+    gate.close()
+
+
+def events(gate_dir: Path) -> list[int]:
+    return [event.seq for event in waiting_events(gate_dir, FileKeyProvider(gate_dir / "keys"), 100)]
+
+
+@pytest.mark.usefixtures("filled")
+def test_offline_start_from_the_cache(backend: FakeBackend, open_gate: OpenGate) -> None:
+    backend.partition()
+    gate = open_gate()
+    assert not gate.start(wait=0.05)
+    decision = gate.decide(syn.frame(7))
+    assert decision.allowed
+    assert decision.stale_for is not None
+    assert gate.status().count == 200
+
+
+@pytest.mark.parametrize("harm", ["wrong-key", "no-key", "flip", "truncate", "empty", "garbage"])
+@pytest.mark.usefixtures("filled")
+def test_damaged_roster_is_replaced_and_the_outbox_untouched(
+    backend: FakeBackend, open_gate: OpenGate, gate_dir: Path, harm: str
+) -> None:
+    path, key = gate_dir / "roster.db", gate_dir / "keys" / "roster.key"
+    old_key = key.read_bytes()
+    if harm == "wrong-key":
+        key.write_bytes(os.urandom(32))
+    elif harm == "no-key":
+        key.unlink()
+    elif harm == "flip":
+        content = bytearray(path.read_bytes())
+        for place in range(5000, len(content), 4096):
+            content[place] ^= 0xFF
+        path.write_bytes(bytes(content))
+    elif harm == "truncate":
+        os.truncate(path, path.stat().st_size // 2)
+    elif harm == "empty":
+        os.truncate(path, 0)
+    else:
+        path.write_bytes(os.urandom(50_000))
+    backend.partition()
+    gate = open_gate()
+    assert gate.decide(syn.frame(7)).reason is Reason.NOT_READY
+    assert events(gate_dir)[:3] == [1, 2, 3]
+    if harm != "empty":
+        assert key.read_bytes() != old_key
+    backend.partition(on=False)
+    assert gate.start(wait=10)
+    assert gate.decide(syn.frame(7)).allowed
+
+
+@pytest.mark.usefixtures("filled")
+def test_rows_changed_on_the_disk_by_somebody_with_the_key_are_noticed(open_gate: OpenGate, gate_dir: Path) -> None:
+    key = FileKeyProvider(gate_dir / "keys").load("roster")
+    assert key is not None
+    connection = open_database(gate_dir / "roster.db", key, "SELECT 1")
+    connection.execute("UPDATE entry SET template = (SELECT template FROM entry LIMIT 1)")
+    connection.close()
+    assert open_gate().decide(syn.frame(7)).reason is Reason.NOT_READY
+
+
+@pytest.mark.usefixtures("filled")
+def test_damaged_outbox_is_set_aside_with_its_key(backend: FakeBackend, open_gate: OpenGate, gate_dir: Path) -> None:
+    path = gate_dir / "outbox.db"
+    path.write_bytes(os.urandom(20_000))
+    backend.partition()
+    gate = open_gate()
+    assert gate.decide(syn.frame(7)).event == 2
+    kept = list(gate_dir.glob("outbox.damaged-*.db"))
+    assert [file.stat().st_size for file in kept] == [20_000]
+    waiting = waiting_events(gate_dir, FileKeyProvider(gate_dir / "keys"), 10)
+    assert waiting[0].detail == "outbox-damaged"
+
+
+def test_second_process_on_one_directory_is_refused(open_gate: OpenGate, gate_dir: Path) -> None:
+    gate = open_gate()
+    with pytest.raises(DataDirBusyError):
+        GateClient(gate_dir)
+    run = command("run", "--sync-only", "--data", str(gate_dir))
+    assert (run.returncode, run.stderr.split(":")[0]) == (1, "data-dir-busy")
+    gate.close()
+    GateClient(gate_dir).close()
+
+
+@pytest.mark.usefixtures("filled")
+def test_status_can_be_read_beside_a_running_gate(backend: FakeBackend, open_gate: OpenGate, gate_dir: Path) -> None:
+    gate = open_gate()
+    gate.start(wait=5)
+    status = inspect(gate_dir, FileKeyProvider(gate_dir / "keys"))
+    assert (status.count, status.version, status.gate_id) == (200, 200, gate.status().gate_id)
+    assert gate.decide(syn.frame(7)).allowed
+
+
+def limit_pages(connection: apsw.Connection | None, more: int) -> None:
+    assert connection is not None
+    connection.pragma("max_page_count", int(connection.pragma("page_count")) + more)
+
+
+@pytest.mark.usefixtures("filled")
+def test_full_disk_does_not_keep_a_revoked_person_inside(backend: FakeBackend, open_gate: OpenGate) -> None:
+    gate = open_gate()
+    limit_pages(gate._store._connection, 0)
+    leaver = next(iter(backend.roster.people))
+    for number in range(500, 900):
+        backend.add_person(syn.template(number))
+    backend.revoke(leaver)
+    gate.start(wait=0.0)
+    assert backend.wait_for(lambda: gate._loop.last_error == "storage")
+    assert not gate.decide(syn.frame(0)).allowed
+    assert gate.decide(syn.frame(510)).allowed
+    assert all(one.version == 200 for one in backend.acknowledged.values())
+
+
+def test_full_disk_does_not_keep_people_outside_and_events_follow_later(
+    backend: FakeBackend, open_gate: OpenGate
+) -> None:
+    backend.add_person(syn.template(1))
+    gate = open_gate()
+    gate.start(wait=5)
+    backend.partition()
+    connection = gate._outbox._connection
+    assert connection is not None
+    connection.execute("DELETE FROM event")
+    limit_pages(connection, 0)
+    decisions = [gate.decide(syn.frame(1)) for _ in range(200)]
+    assert all(one.allowed for one in decisions)
+    assert any(one.event is None for one in decisions) or gate.status().dropped
+    connection.pragma("max_page_count", 1_000_000)
+    assert gate.decide(syn.frame(1)).event is not None
+    assert gate.status().pending + gate.status().dropped >= 201
+
+
+def test_read_only_directory_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageError):
+        GateClient.provision("https://fake.test", "code", data_dir=tmp_path / "file" / "gate")

@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+
+from gate_sdk import GateClient, Outcome, Reason
+from gate_sdk._decision import Decision
+from gate_sdk.face import Frame
+from gate_sdk.testing import FakeBackend
+from gate_sdk.testing import synthetic as syn
+from tests.gate_sdk.conftest import OpenGate
+
+FPS = 15.0
+
+
+@pytest.fixture
+def gate(backend: FakeBackend, open_gate: OpenGate) -> GateClient:
+    for number in range(3):
+        backend.add_person(syn.template(number))
+    gate = open_gate()
+    assert gate.start(wait=5)
+    return gate
+
+
+def watch(gate: GateClient, frames: list[Frame], start: float = 0.0, fps: float = FPS) -> list[Decision]:
+    seen = (gate.observe(frame, at=start + index / fps) for index, frame in enumerate(frames))
+    return [decision for decision in seen if decision is not None]
+
+
+def test_clear_match_is_decided_after_three_frames(gate: GateClient) -> None:
+    decisions = watch(gate, [syn.frame(1)] * 3)
+    assert [(one.outcome, one.frames) for one in decisions] == [(Outcome.ALLOW, 3)]
+
+
+def test_one_decision_per_approach(gate: GateClient) -> None:
+    assert len(watch(gate, [syn.frame(1)] * 60)) == 1
+
+
+def test_stranger_gets_one_refusal_however_long_he_stands_there(gate: GateClient) -> None:
+    decisions = watch(gate, [syn.frame(77)] * 150)
+    assert [(one.outcome, one.reason, one.subject) for one in decisions] == [(Outcome.DENY, Reason.UNKNOWN, None)]
+
+
+def test_decision_comes_within_a_second_from_few_frames(gate: GateClient) -> None:
+    decisions = watch(gate, [syn.frame(syn.like(syn.person(1), 0.53))] * 4, fps=2.0)
+    assert [(one.outcome, one.frames) for one in decisions] == [(Outcome.ALLOW, 3)]
+
+
+def test_passer_by_seen_for_two_frames_is_not_decided_about(gate: GateClient) -> None:
+    assert watch(gate, [syn.frame(1)] * 2 + [syn.empty_frame()] * 60) == []
+
+
+def test_coming_back_is_a_new_approach(gate: GateClient) -> None:
+    frames = [syn.frame(1)] * 5 + [syn.empty_frame()] * 20 + [syn.frame(1)] * 5
+    assert len(watch(gate, frames)) == 2
+
+
+def test_next_person_in_the_same_place_is_decided_about_anew(gate: GateClient) -> None:
+    decisions = watch(gate, [syn.frame(1)] * 10 + [syn.frame(77)] * 40)
+    assert [one.reason for one in decisions] == [Reason.MATCHED, Reason.UNKNOWN]
+
+
+def test_two_people_are_never_fused(gate: GateClient) -> None:
+    alternating = [syn.frame(1), syn.frame(77)] * 20
+    assert watch(gate, alternating) == []
+
+
+def test_nearer_face_takes_over(gate: GateClient) -> None:
+    frames = [syn.frame(77, x=900.0)] * 2 + [syn.frame(1, x=0.0)] * 4
+    assert [one.reason for one in watch(gate, frames)] == [Reason.MATCHED]
+
+
+def test_face_too_far_away_is_waited_for(gate: GateClient) -> None:
+    growing = [syn.frame(1, width=40.0 + 5 * step) for step in range(12)]
+    decisions = watch(gate, growing)
+    assert [one.frames for one in decisions] == [3]
+
+
+def test_poor_frames_are_left_out_and_said_so_once(gate: GateClient) -> None:
+    decisions = watch(gate, [syn.frame(1, weight=2.0)] * 60 + [syn.frame(1)] * 5)
+    assert [one.reason for one in decisions] == [Reason.LOW_QUALITY, Reason.MATCHED]
+
+
+def test_garbage_and_broken_pictures_are_no_decision(gate: GateClient) -> None:
+    assert gate.observe(b"\xff\xd8garbage") is None
+    assert gate.observe(syn.encoded(syn.empty_frame())) is None
+
+
+@pytest.mark.parametrize("shape", [(10, 10), (10, 10, 4)])
+def test_array_that_is_no_frame_is_the_callers_mistake(gate: GateClient, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        gate.observe(np.zeros(shape, dtype=np.uint8))
+    with pytest.raises(ValueError, match="uint8"):
+        gate.decide(np.zeros((4, 4, 3), dtype=np.float32))
+
+
+def test_zone_leaves_out_who_stands_beside_it(backend: FakeBackend, open_gate: OpenGate) -> None:
+    backend.add_person(syn.template(1))
+    gate = open_gate(zone=(0.0, 0.0, 300.0, 300.0))
+    gate.start(wait=5)
+    assert gate.decide(syn.frame(1, x=800.0)).reason is Reason.NO_FACE
+    assert gate.decide(syn.frame(1, x=50.0)).allowed
+
+
+class Flat:
+    """Takes everything for a picture on paper."""
+
+    threshold = 0.5
+
+    def __init__(self, score: float) -> None:
+        self.value = score
+
+    def score(self, frame: Frame, face: object) -> float:  # noqa: ARG002 - sees paper everywhere
+        return self.value
+
+
+@pytest.mark.parametrize("live, reason", [(0.1, Reason.NOT_LIVE), (0.9, Reason.MATCHED)])
+def test_presentation_attack_is_refused(backend: FakeBackend, open_gate: OpenGate, live: float, reason: Reason) -> None:
+    backend.add_person(syn.template(1))
+    gate = open_gate(liveness=Flat(live), unattended=True)
+    gate.start(wait=5)
+    decisions = watch(gate, [syn.frame(1)] * 30)
+    assert [one.reason for one in decisions] == [reason]
