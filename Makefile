@@ -21,6 +21,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export PIP_NO_INPUT := 1
 
+# Without a home to write to, as in some containers, the models live in the checkout.
+ifneq ($(shell [ -w "$${XDG_CACHE_HOME:-$$HOME}" ] && echo yes),yes)
+export DOORWARD_MODELS ?= $(CURDIR)/build/models
+endif
+
 .PHONY: help
 help: ## Show this list
 	@echo "Doorward. Two commands to begin with: make demo, make test"

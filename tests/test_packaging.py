@@ -109,6 +109,21 @@ print("seen")
     assert (ended.stdout, ended.stderr) == ("seen\n", "")
 
 
+def test_recognition_reports_nothing_to_the_runtimes_maker(tmp_path: Path) -> None:
+    # Importing ONNX Runtime with its telemetry on leaves a device id below the home directory.
+    code = """
+import os
+import gate_sdk.face
+import onnxruntime
+assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
+print("quiet")
+"""
+    environment = {"PATH": os.defpath, "HOME": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.stderr) == ("quiet\n", "")
+    assert [*tmp_path.rglob("*")] == []
+
+
 def test_the_sdk_declares_recognition_as_an_extra(sdk_wheel: Path) -> None:
     always = closure(requirements_of(sdk_wheel), set())
     assert not always & HEAVY

@@ -10,6 +10,7 @@ Pure steps over two ONNX sessions. Needs the SDK's `face` extra; importing `gate
 
 from __future__ import annotations
 
+from gate_sdk.face import _telemetry  # noqa: F401 - for its effect, and before the engine's import
 from gate_sdk.face.align import align
 from gate_sdk.face.arrays import Detection, Embedding, Frame, Vector
 from gate_sdk.face.choose import Zone, bystanders, choose
