@@ -40,7 +40,7 @@ class Guarded:
         self._longest_stop = grace * len(stop_signals) + _MARGIN_SECONDS
         command = [sys.executable, "-I", "-S", str(_GUARD), "--parent", str(os.getpid())]
         command += ["--stop-signals", ",".join(str(int(number)) for number in stop_signals)]
-        command += ["--grace", str(grace), "--drop", drop, "--", *argv]
+        command += ["--grace", str(grace), f"--drop={drop}", "--", *argv]
         self._guard = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
