@@ -19,7 +19,7 @@ def test_shift_by_whole_pixels_is_exact() -> None:
     picture = textured()
     # Within one: Pillow cuts fractions off.
     np.testing.assert_allclose(
-        align(picture, TARGET + (37, 51)).astype(int), picture[51:163, 37:149].astype(int), atol=1
+        align(picture, TARGET + np.array([37, 51])).astype(int), picture[51:163, 37:149].astype(int), atol=1
     )
 
 
@@ -45,10 +45,10 @@ def test_large_face_is_averaged_before_sampling() -> None:
 
 def test_beyond_the_frame_is_black() -> None:
     white = np.full((100, 100, 3), 255, dtype=np.uint8)
-    face = align(white, TARGET - (60, 0))
+    face = align(white, TARGET - np.array([60, 0]))
     assert face[50, 90].tolist() == [255, 255, 255]
     assert face[:, :59].max() == 0
-    assert align(white, TARGET + (5000, 0)).max() == 0
+    assert align(white, TARGET + np.array([5000, 0])).max() == 0
 
 
 def test_degenerate_landmarks_do_not_raise() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -23,7 +24,19 @@ TARGET.setflags(write=False)
 _SMALLEST_SCALE = 1e-9
 
 
-def similarity(landmarks: NDArray[np.floating]) -> tuple[float, float, float, float]:
+class Placement(msgspec.Struct, frozen=True):
+    """Where a small picture lies in a frame: its point z, as a complex number, at turn * z + shift.
+
+    Attributes:
+        turn: scale and rotation.
+        shift: of its origin, in pixels of the frame.
+    """
+
+    turn: complex
+    shift: complex
+
+
+def similarity(landmarks: NDArray[np.floating]) -> Placement:
     """Find the least-squares similarity from an aligned face back to the frame.
 
     Solved backwards, in closed form: a point z of the aligned face (as a complex number) lies at a*z + t in the frame.
@@ -32,7 +45,7 @@ def similarity(landmarks: NDArray[np.floating]) -> tuple[float, float, float, fl
         landmarks: (5, 2), pixels of the frame.
 
     Returns:
-        Real and imaginary part of a (scale and rotation), then of t, in pixels of the frame.
+        Where the aligned face lies in the frame.
     """
     source = landmarks[:, 0].astype(np.float64) + 1j * landmarks[:, 1]
     target = TARGET[:, 0] + 1j * TARGET[:, 1]
@@ -45,7 +58,38 @@ def similarity(landmarks: NDArray[np.floating]) -> tuple[float, float, float, fl
         forward = _SMALLEST_SCALE + 0j
     back = 1.0 / forward
     shift = source_mean - back * target_mean
-    return float(back.real), float(back.imag), float(shift.real), float(shift.imag)
+    return Placement(turn=complex(back), shift=complex(shift))
+
+
+def warp(frame: Frame, placement: Placement, side: int) -> Frame:
+    """Cut a turned and scaled square out of a frame.
+
+    Args:
+        frame: uint8 (height, width, 3), RGB.
+        placement: where the square lies in it.
+        side: of the result in pixels.
+
+    Returns:
+        uint8 (side, side, 3); black where the frame ends.
+    """
+    # Only the part of the frame that is needed is handed to Pillow, which copies it.
+    corners = np.array([0, side, side * 1j, side * (1 + 1j)]) * placement.turn + placement.shift
+    height, width = frame.shape[:2]
+    left, top = max(0, math.floor(corners.real.min()) - 2), max(0, math.floor(corners.imag.min()) - 2)
+    right, bottom = min(width, math.ceil(corners.real.max()) + 3), min(height, math.ceil(corners.imag.max()) + 3)
+    if right <= left or bottom <= top:
+        return np.zeros((side, side, 3), dtype=np.uint8)
+    patch = Image.fromarray(frame[top:bottom, left:right])
+    # Bilinear sampling reads four pixels only: a large face must be averaged first, or fine texture turns into noise.
+    factor = max(1, int(abs(placement.turn)))
+    if factor > 1:
+        patch = patch.reduce(factor)
+    real, imag = placement.turn.real / factor, placement.turn.imag / factor
+    # Landmarks name pixel centres as whole numbers, Pillow as halves.
+    shift_x = (placement.shift.real + 0.5 - left) / factor - 0.5 * (real - imag)
+    shift_y = (placement.shift.imag + 0.5 - top) / factor - 0.5 * (imag + real)
+    coefficients = (real, -imag, shift_x, imag, real, shift_y)
+    return np.asarray(patch.transform((side, side), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR))
 
 
 def align(frame: Frame, landmarks: NDArray[np.floating]) -> Frame:
@@ -58,23 +102,4 @@ def align(frame: Frame, landmarks: NDArray[np.floating]) -> Frame:
     Returns:
         uint8 (112, 112, 3), RGB; black where the frame ends.
     """
-    real, imag, shift_x, shift_y = similarity(landmarks)
-    # Only the part of the frame that is needed is handed to Pillow, which copies it.
-    corners = np.array([0, SIDE, SIDE * 1j, SIDE * (1 + 1j)]) * complex(real, imag) + complex(shift_x, shift_y)
-    height, width = frame.shape[:2]
-    left, top = max(0, math.floor(corners.real.min()) - 2), max(0, math.floor(corners.imag.min()) - 2)
-    right, bottom = min(width, math.ceil(corners.real.max()) + 3), min(height, math.ceil(corners.imag.max()) + 3)
-    if right <= left or bottom <= top:
-        return np.zeros((SIDE, SIDE, 3), dtype=np.uint8)
-    patch = Image.fromarray(frame[top:bottom, left:right])
-    # Bilinear sampling reads four pixels only: a large face must be averaged first, or fine texture turns into noise.
-    factor = max(1, int(math.hypot(real, imag)))
-    if factor > 1:
-        patch = patch.reduce(factor)
-    real, imag = real / factor, imag / factor
-    # Landmarks name pixel centres as whole numbers, Pillow as halves.
-    shift_x = (shift_x + 0.5 - left) / factor - 0.5 * (real - imag)
-    shift_y = (shift_y + 0.5 - top) / factor - 0.5 * (imag + real)
-    coefficients = (real, -imag, shift_x, imag, real, shift_y)
-    warped = patch.transform((SIDE, SIDE), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR)
-    return np.asarray(warped)
+    return warp(frame, similarity(landmarks), SIDE)

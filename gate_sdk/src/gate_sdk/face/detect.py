@@ -26,6 +26,11 @@ MAX_CANDIDATES = 1000
 MAX_ENLARGEMENT = 4.0
 
 
+def input_scale(shape: tuple[int, ...], side: int = INPUT_SIDE) -> float:
+    """Give the scale from a frame of this shape to the detector's input."""
+    return min(side / max(shape[:2]), MAX_ENLARGEMENT)
+
+
 def letterbox(frame: Frame, side: int = INPUT_SIDE) -> tuple[NDArray[np.uint8], float]:
     """Bring a frame to the detector's input size.
 
@@ -40,7 +45,7 @@ def letterbox(frame: Frame, side: int = INPUT_SIDE) -> tuple[NDArray[np.uint8], 
         uint8 (1, h, w, 3), h and w multiples of 32; and the scale from the frame to it.
     """
     height, width = frame.shape[:2]
-    scale = min(side / max(height, width), MAX_ENLARGEMENT)
+    scale = input_scale(frame.shape, side)
     new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
     if (new_width, new_height) != (width, height):
         # reducing_gap: large photographs are first averaged by a whole factor, which is several times faster.

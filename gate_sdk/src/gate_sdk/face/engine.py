@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from gate_sdk.face.align import SIDE, align
 from gate_sdk.face.arrays import Detection, Embedding, Frame, Vector
-from gate_sdk.face.detect import INPUT_SIDE, MIN_SCORE, STRIDES, decode_maps, letterbox
+from gate_sdk.face.detect import INPUT_SIDE, MIN_SCORE, STRIDES, decode_maps, input_scale, letterbox
 from gate_sdk.face.errors import PackDamaged
 from gate_sdk.face.manifest import ModelFile, ModelInput
 from gate_sdk.face.packs import ModelPack
+from gate_sdk.face.refine import CLOSE_UP_SIDE, close_up, needed, refined
+from gate_sdk.face.refine import MIN_SCORE as CLOSE_UP_SCORE
 from gate_sdk.face.templates import template
 
 #: The detector's outputs in the order `decode_maps` takes them.
@@ -83,6 +85,26 @@ class FaceEngine:
         outputs = self._detector.run(DETECTOR_OUTPUTS, {self._detector_input: _formed(picture, form)})
         return decode_maps(outputs, height, width, scale, min_score)
 
+    def align(self, frame: Frame, detection: Detection) -> Frame:
+        """Cut a face out upright, with landmarks from a second look where it helps; see `refine`.
+
+        Args:
+            frame: uint8 (height, width, 3), RGB.
+            detection: of this frame.
+
+        Returns:
+            uint8 (112, 112, 3), RGB, for `embed_aligned`.
+        """
+        form = self.pack.manifest.detector.input
+        landmarks = detection.landmarks
+        # A detector of fixed size would cost as much again.
+        if not form.side and needed(detection.box[2] * input_scale(frame.shape)):
+            picture, placement = close_up(frame, landmarks)
+            outputs = self._detector.run(DETECTOR_OUTPUTS, {self._detector_input: _formed(picture[None], form)})
+            found = decode_maps(outputs, CLOSE_UP_SIDE, CLOSE_UP_SIDE, 1.0, CLOSE_UP_SCORE)
+            landmarks = refined(landmarks, found, placement)
+        return align(frame, landmarks)
+
     def embed(self, frame: Frame, detection: Detection) -> Embedding:
         """Align a face and embed it.
 
@@ -93,13 +115,13 @@ class FaceEngine:
         Returns:
             A unit vector, and its norm before.
         """
-        return self.embed_aligned(align(frame, detection.landmarks))
+        return self.embed_aligned(self.align(frame, detection))
 
     def embed_aligned(self, face: Frame) -> Embedding:
         """Embed an aligned face.
 
         Args:
-            face: uint8 (112, 112, 3), RGB, as `align` makes it.
+            face: uint8 (112, 112, 3), RGB, as the method `align` makes it.
 
         Returns:
             A unit vector, and its norm before.

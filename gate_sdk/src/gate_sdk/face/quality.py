@@ -98,33 +98,34 @@ class QualityLimits(msgspec.Struct, frozen=True, kw_only=True):
     norm: float
 
 
-#: For enrolment photographs, which a person can take again.
+#: For enrolment photographs, which a person can take again. Of the default pack's norms on LFW 1 % are below 10.0;
+#: faces blurred by 6 % of their width, which are no longer recognised, have 8.6 in the median.
 ENROLMENT = QualityLimits(
     face_width=80,
     inside=0.9,
-    sharpness=0.05,
+    sharpness=0.06,
     darkest=40,
     brightest=225,
     clipped=0.25,
-    contrast=18,
+    contrast=15,
     yaw=35,
     pitch=30,
     roll=30,
-    norm=7.0,
+    norm=9.5,
 )
 #: For frames at a gate: only what cannot be recognised is left out, the next frame comes anyway.
 GATE = QualityLimits(
     face_width=60,
     inside=0.8,
-    sharpness=0.02,
-    darkest=15,
+    sharpness=0.03,
+    darkest=8,
     brightest=240,
     clipped=0.5,
-    contrast=8,
+    contrast=3,
     yaw=50,
     pitch=45,
     roll=45,
-    norm=6.0,
+    norm=7.5,
 )
 
 
@@ -148,7 +149,7 @@ class Quality(msgspec.Struct, frozen=True):
     Attributes:
         face_width: of the box in pixels.
         inside: part of the box that lies in the frame, 0 to 1.
-        sharpness: gradient energy at the finest scale relative to that at the next, measured on the aligned face.
+        sharpness: see `sharpness`.
         luminance: mean of the face, 0 to 255.
         clipped: part of the face that is burnt out, 0 to 1.
         contrast: standard deviation of the luminance.
@@ -184,6 +185,9 @@ _HEAD: NDArray[np.float64] = np.column_stack(
 )
 _HEAD_INVERSE: NDArray[np.float64] = np.linalg.pinv(_HEAD - _HEAD.mean(axis=0))
 
+#: What the fit gives, in degrees, for people who look straight ahead: the median over LFW. The detector sets the tip
+#: of the nose lower than anatomy does.
+_NEUTRAL_PITCH = -9.0
 #: The inner face in an aligned picture, brows to chin, without background: rows, columns.
 _INNER = (slice(30, 104), slice(26, 86))
 #: Luminance of ITU-R BT.601.
@@ -209,29 +213,34 @@ def pose(landmarks: NDArray[np.floating]) -> Pose:
     # Where the head's forward axis points in the picture: x right, y down.
     yaw = math.asin(max(-1.0, min(1.0, float(upright[0, 2]) / scale)))
     pitch = -math.asin(max(-1.0, min(1.0, float(upright[1, 2]) / scale)))
-    return Pose(yaw=math.degrees(yaw), pitch=math.degrees(pitch), roll=math.degrees(roll))
+    return Pose(yaw=math.degrees(yaw), pitch=math.degrees(pitch) - _NEUTRAL_PITCH, roll=math.degrees(roll))
 
 
 def sharpness(luminance: NDArray[np.float32]) -> float:
-    """Compare the energy of the finest detail with that of detail twice as coarse.
+    """Measure the fine detail of an aligned face: the Laplacian's standard deviation over the luminance's.
 
-    A ratio, so that neither light nor contrast changes it.
+    A ratio, so that neither light nor contrast changes it. Smoothed by two pixels first, or noise and compression would
+    pass for detail. Medians on LFW: 0.28; blurred by a Gaussian of 2 % of the face's width 0.11, 3 % 0.066, 6 % 0.030.
 
     Args:
         luminance: float32 (112, 112) of an aligned face.
 
     Returns:
-        About 0 for a blurred face; real, sharp ones have 0.1 and more.
+        0 and more; the larger the sharper.
     """
     inner = luminance[_INNER]
-    fine = float(np.var(np.diff(inner, n=2, axis=0)) + np.var(np.diff(inner, n=2, axis=1)))
-    coarse_x = inner[:, 4:] - 2 * inner[:, 2:-2] + inner[:, :-4]
-    coarse_y = inner[4:] - 2 * inner[2:-2] + inner[:-4]
-    return fine / (float(np.var(coarse_x) + np.var(coarse_y)) + 1e-3)
+    smooth = (inner[:-1, :-1] + inner[1:, :-1] + inner[:-1, 1:] + inner[1:, 1:]) / 4
+    around = smooth[2:, 1:-1] + smooth[:-2, 1:-1] + smooth[1:-1, 2:] + smooth[1:-1, :-2]
+    return float((4 * smooth[1:-1, 1:-1] - around).std()) / (float(inner.std()) + 1.0)
 
 
 def assess(
-    frame: Frame, detection: Detection, norm: float | None = None, *, limits: QualityLimits = ENROLMENT
+    frame: Frame,
+    detection: Detection,
+    norm: float | None = None,
+    *,
+    aligned: Frame | None = None,
+    limits: QualityLimits = ENROLMENT,
 ) -> Quality:
     """Measure a face and say what stands against it.
 
@@ -239,12 +248,15 @@ def assess(
         frame: uint8 (height, width, 3), RGB.
         detection: of this frame.
         norm: of its embedding, when it has been computed.
+        aligned: the face cut out, where the caller has it already.
         limits: what is good enough.
 
     Returns:
         The measurements, and a refusal for every limit that is not met.
     """
-    face = align(frame, detection.landmarks).astype(np.float32) @ _LUMA
+    if aligned is None:
+        aligned = align(frame, detection.landmarks)
+    face = aligned.astype(np.float32) @ _LUMA
     inner = face[_INNER]
     looks = pose(detection.landmarks)
     width = detection.box[2]

@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from gate_sdk.face.align import align
 from gate_sdk.face.arrays import Embedding
 from gate_sdk.face.choose import choose
 from gate_sdk.face.decode import DecodeLimits, decode
@@ -114,7 +113,7 @@ def embed_photograph(engine: FaceEngine, data: bytes, timer: Timer) -> Embedding
     if face is None:
         return None
     timer.start()
-    aligned = align(frame, face.landmarks)
+    aligned = engine.align(frame, face)
     timer.stage("align")
     embedding = engine.embed_aligned(aligned)
     timer.stage("embed")
