@@ -8,6 +8,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from backend.embedded.objects import DirectoryObjectStore
+from backend.enrolment.faces import FaceService, ModelsRefused, open_faces
 from backend.keys.service import Keys
 from backend.keys.wrapping import FileKeyWrapper
 from backend.kit.auth import Tokens
@@ -33,6 +34,8 @@ class Resources(msgspec.Struct, frozen=True):
     tokens: Tokens
     pepper: bytes
     sender: Sender
+    # Looks at photographs while people enrol: the API's alone.
+    faces: FaceService | None
 
 
 @asynccontextmanager
@@ -40,7 +43,7 @@ async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[R
     """Open everything that ``process`` ("api" or "worker") needs and close it again.
 
     Raises:
-        SettingsRefused: an address is missing.
+        SettingsRefused: an address is missing, or the API's face model pack is not installed.
         OSError: a database cannot be reached.
     """
     db = _database(settings, process, getattr(settings, f"{process}_database_url"))
@@ -61,6 +64,7 @@ async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[R
             tokens=await _tokens(keys),
             pepper=await keys.pepper(),
             sender=sender,
+            faces=await opened.enter_async_context(_faces(settings)) if process == "api" else None,
         )
 
 
@@ -83,6 +87,17 @@ def _sender(settings: Settings) -> ConsoleSender | HttpSender:
     if settings.otp_sender == "http" and settings.otp_http_url is not None:
         return HttpSender(settings.otp_http_url, settings.otp_http_token)
     return ConsoleSender(_path(settings.otp_console_file, settings, "messages.jsonl"))
+
+
+@asynccontextmanager
+async def _faces(settings: Settings) -> AsyncIterator[FaceService]:
+    models = open_faces(pack_id=settings.model_pack, models_dir=settings.models_dir, threads=settings.face_threads)
+    async with AsyncExitStack() as opened:
+        try:
+            service = await opened.enter_async_context(models)
+        except ModelsRefused as error:
+            raise SettingsRefused(str(error)) from error
+        yield service
 
 
 def _path(given: Path | None, settings: Settings, name: str) -> Path:

@@ -1,0 +1,263 @@
+"""Looking at a photograph while the person waits: decode, detect, choose, embed, assess, in a few threads."""
+
+import asyncio
+import functools
+import io
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from backend.enrolment.errors import FacesBusy, PhotoRefused, PhotoTooLarge, PhotoTypeUnsupported
+from backend.enrolment.sealing import Features
+from gate_sdk.face import (
+    DEFAULT_LIMITS,
+    DEFAULT_PACK,
+    Detection,
+    Embedding,
+    FaceEngine,
+    Frame,
+    ImageMislabelled,
+    ImageRefused,
+    ImageTooLarge,
+    ImageTypeUnsupported,
+    ModelPack,
+    PackError,
+    Quality,
+    RefusalCode,
+    assess,
+    bystanders,
+    choose,
+    decode,
+    pack_template,
+)
+
+__all__ = ["MAX_PHOTO_BYTES", "Checked", "FaceService", "ModelsRefused", "QualityNumbers", "open_faces"]
+
+MAX_PHOTO_BYTES = DEFAULT_LIMITS.max_bytes
+#: Photographs waiting at most, and of one person; one takes about 0.1 s, so nobody waits in vain for longer than that
+#: many divided by ten times the threads.
+_QUEUE = 24
+_QUEUE_PER_PERSON = 3
+#: Uploads being received at once: each may hold 15 MB.
+_UPLOADS = 32
+_JPEG_QUALITY = 92
+
+
+class ModelsRefused(Exception):
+    """The model pack cannot be used; the message says what to do."""
+
+
+class QualityNumbers(msgspec.Struct, frozen=True):
+    """Of the picture, not of the person.
+
+    ``face_width`` in pixels; ``sharpness`` about 0 for a blurred face, 0.1 and more for a sharp one; ``luminance`` mean
+    of the face and ``contrast`` its standard deviation, 0 to 255.
+    """
+
+    face_width: int
+    sharpness: float
+    luminance: int
+    contrast: int
+
+
+class Checked(msgspec.Struct, frozen=True, eq=False):
+    """A photograph that is good enough.
+
+    ``jpeg`` is the head with some room around it, encoded anew: no position, no device, nobody in the background.
+    """
+
+    jpeg: bytes
+    features: Features
+    quality: Quality
+
+    def numbers(self) -> "QualityNumbers":
+        """What may be shown and kept in the clear."""
+        return QualityNumbers(
+            face_width=round(self.quality.face_width),
+            sharpness=round(self.quality.sharpness, 2),
+            luminance=round(self.quality.luminance),
+            contrast=round(self.quality.contrast),
+        )
+
+    def __repr__(self) -> str:
+        """Nothing of it: biometric data must not reach a log by way of an error text."""
+        return "Checked()"
+
+
+class FaceService:
+    """Looks at photographs in ``threads`` threads, one of each person in turn.
+
+    In turn, so that somebody who sends many does not keep the others waiting; and with a bound on those waiting, so
+    that people are told to come back in a moment instead of looking at a page that hangs.
+    """
+
+    def __init__(self, engine: FaceEngine, *, threads: int) -> None:
+        """Take over an engine; its model runs should use one thread each."""
+        self.engine = engine
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="faces")
+        self._free = threads
+        self._waiting: OrderedDict[UUID, deque[asyncio.Future[None]]] = OrderedDict()
+        self._uploads = 0
+
+    @property
+    def pack(self) -> ModelPack:
+        """The model pack that templates are made by."""
+        return self.engine.pack
+
+    def template(self, embeddings: Sequence[Embedding]) -> bytes:
+        """The stored bytes of the template of one person's photographs."""
+        return pack_template(self.engine.template(embeddings))
+
+    def close(self) -> None:
+        """Let running work end."""
+        self._pool.shutdown()
+
+    @asynccontextmanager
+    async def upload(self) -> AsyncIterator[None]:
+        """Room in memory for one upload.
+
+        Raises:
+            FacesBusy: there is none.
+        """
+        if self._uploads >= _UPLOADS:
+            raise FacesBusy
+        self._uploads += 1
+        try:
+            yield
+        finally:
+            self._uploads -= 1
+
+    async def check(self, data: bytes, *, declared: str, person_id: UUID) -> Checked:
+        """Look at a photograph.
+
+        Args:
+            data: the file as sent: hostile input.
+            declared: its Content-Type.
+            person_id: whose turn it takes.
+
+        Raises:
+            FacesBusy: too many wait.
+            PhotoTooLarge, PhotoTypeUnsupported: as the names say.
+            PhotoRefused: it is damaged, or the face is not good enough.
+        """
+        await self._take_turn(person_id)
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, check_photo, self.engine, data, declared)
+        finally:
+            self._next()
+
+    async def _take_turn(self, person_id: UUID) -> None:
+        if self._free and not self._waiting:
+            self._free -= 1
+            return
+        mine = self._waiting.get(person_id, deque())
+        if sum(map(len, self._waiting.values())) >= _QUEUE or len(mine) >= _QUEUE_PER_PERSON:
+            raise FacesBusy
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        mine.append(turn)
+        self._waiting[person_id] = mine
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._next()  # the turn had come: it goes to the next in line, or a thread would stay idle for good
+            else:
+                self._leave(person_id, turn)
+            raise
+
+    def _leave(self, person_id: UUID, turn: asyncio.Future[None]) -> None:
+        mine = self._waiting.get(person_id)
+        if mine is not None and turn in mine:
+            mine.remove(turn)
+            if not mine:
+                del self._waiting[person_id]
+
+    def _next(self) -> None:
+        while self._waiting:
+            person_id, mine = self._waiting.popitem(last=False)
+            turn = mine.popleft()
+            if mine:
+                self._waiting[person_id] = mine  # behind the others
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+
+@asynccontextmanager
+async def open_faces(*, pack_id: str | None, models_dir: Path | None, threads: int) -> AsyncIterator[FaceService]:
+    """The service with its models loaded.
+
+    Args:
+        pack_id: the model pack; the default one without it.
+        models_dir: where packs are installed; the SDK's cache directory without it.
+        threads: photographs looked at at once.
+
+    Raises:
+        ModelsRefused: the pack is not installed or damaged.
+    """
+    name = pack_id or DEFAULT_PACK
+    try:
+        engine = await asyncio.to_thread(_engine, name, models_dir)
+    except PackError as error:
+        raise ModelsRefused(
+            f"the face model pack {name!r} cannot be used: {error}. "
+            f"Run `doorward-gate models{'' if models_dir is None else f' --cache {models_dir}'} install`"
+        ) from error
+    service = FaceService(engine, threads=threads)
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+@functools.lru_cache(maxsize=2)
+def _engine(pack_id: str, models_dir: Path | None) -> FaceEngine:
+    # One a process, however often its parts are opened: sessions hold no state, and loading takes half a second.
+    return FaceEngine(ModelPack.load(pack_id, cache=models_dir))
+
+
+def check_photo(engine: FaceEngine, data: bytes, declared: str) -> Checked:
+    """Look at one photograph; blocking, about 0.1 s for 12 megapixels. See :meth:`FaceService.check`."""
+    try:
+        frame = decode(data, declared=declared)
+    except ImageTooLarge as error:
+        raise PhotoTooLarge from error
+    except (ImageTypeUnsupported, ImageMislabelled) as error:
+        raise PhotoTypeUnsupported from error
+    except ImageRefused as error:
+        raise PhotoRefused(error.code) from error
+    faces = engine.detect(frame)
+    face = choose(faces, frame.shape)
+    if face is None:
+        raise PhotoRefused(RefusalCode.NO_FACE)
+    if bystanders(faces, face):
+        raise PhotoRefused(RefusalCode.SEVERAL_FACES)
+    embedding = engine.embed(frame, face)
+    quality = assess(frame, face, embedding.norm)
+    if not quality.ok:
+        raise PhotoRefused(*quality.refusals)
+    features = Features(embedding=embedding, landmarks=face.landmarks, yaw=quality.pose.yaw)
+    return Checked(jpeg=_encoded(_head(frame, face)), features=features, quality=quality)
+
+
+def _head(frame: Frame, face: Detection) -> NDArray[np.uint8]:
+    """The face with as much around it again on each side, as far as the picture goes."""
+    x, y, width, height = face.box
+    top, left = max(0, int(y - height)), max(0, int(x - width))
+    return frame[top : max(top + 1, int(y + 2 * height)), left : max(left + 1, int(x + 2 * width))]
+
+
+def _encoded(picture: NDArray[np.uint8]) -> bytes:
+    target = io.BytesIO()
+    Image.fromarray(picture).save(target, "JPEG", quality=_JPEG_QUALITY)
+    return target.getvalue()

@@ -1,0 +1,299 @@
+"""SQL of the gallery: which embeddings are searchable in a community. Always in the community's scope."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+import numpy as np
+
+from backend.kit.db import Connection, fetch_all, require_one
+
+__all__ = [
+    "NeighbourRow",
+    "NewGalleryRow",
+    "SealedRow",
+    "WaitingRow",
+    "add_to_histogram",
+    "delete_stale",
+    "ensure_partition",
+    "insert_rows",
+    "is_complete",
+    "list_communities",
+    "list_missing",
+    "list_sealed",
+    "list_templates",
+    "list_waiting",
+    "nearest",
+    "put_row",
+]
+
+
+class SealedRow(msgspec.Struct, frozen=True):
+    """A subject's active template as ciphertext under his person's key."""
+
+    subject_id: UUID
+    person_id: UUID
+    template_id: UUID
+    pack: str
+    sealed: bytes
+
+
+class NewGalleryRow(msgspec.Struct, frozen=True):
+    """A row to be made; ``template`` is float16, little-endian."""
+
+    subject_id: UUID
+    template_id: UUID
+    pack: str
+    template: bytes
+
+
+class NeighbourRow(msgspec.Struct, frozen=True):
+    """The other subject whose template is most like a probe, and how much (cosine)."""
+
+    probe: int
+    subject_id: UUID
+    score: float
+
+
+class WaitingRow(msgspec.Struct, frozen=True):
+    """A subject who may pass, whose face is known, and whom the gates do not know yet."""
+
+    subject_id: UUID
+    person_id: UUID
+
+
+class _Template(msgspec.Struct, frozen=True):
+    subject_id: UUID
+    sent: bytes
+
+
+class _Id(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+class _Flag(msgspec.Struct, frozen=True):
+    yes: bool
+
+
+# pgvector's binary form: number of dimensions and a reserved field, two bytes each, then big-endian float16.
+_HEADER = np.dtype(">u2")
+_SENT = np.dtype(">f2")
+_STORED = np.dtype("<f2")
+
+
+async def ensure_partition(conn: Connection) -> None:
+    """Make the community's partition where there is none; best in a transaction of its own."""
+    await conn.execute("SELECT gallery_ensure()")
+
+
+async def put_row(
+    conn: Connection, *, community_id: UUID, subject_id: UUID, template_id: UUID, pack: str, template: bytes
+) -> None:
+    """The subject's only row, in place of one that was there. ``template`` is float16, little-endian."""
+    await conn.execute(
+        "DELETE FROM gallery WHERE community_id = $1 AND subject_id = $2 AND pack <> $3", community_id, subject_id, pack
+    )
+    await conn.execute(
+        """
+        INSERT INTO gallery (community_id, pack, subject_id, template_id, embedding)
+        VALUES ($1, $2, $3, $4, $5::text::halfvec)
+        ON CONFLICT (community_id, pack, subject_id)
+        DO UPDATE SET template_id = excluded.template_id, embedding = excluded.embedding
+        """,
+        community_id, pack, subject_id, template_id, _text(np.frombuffer(template, _STORED).tolist()),
+    )  # fmt: skip
+
+
+async def insert_rows(conn: Connection, *, community_id: UUID, rows: Sequence[NewGalleryRow]) -> int:
+    """Many rows at once; those whose credential has gone or changed meanwhile are left out. How many were made.
+
+    The credentials are held: one that is dropped at this moment is dropped after this transaction, and takes the row
+    along. Not COPY, which PostgreSQL refuses on tables with row-level security.
+    """
+    await conn.set_type_codec("halfvec", schema="public", encoder=_encode, decoder=_decode, format="binary")
+    done: str = await conn.execute(
+        """
+        INSERT INTO gallery (community_id, pack, subject_id, template_id, embedding)
+        SELECT $1, fc.pack, fc.subject_id, fc.template_id, n.embedding
+        FROM unnest($2::uuid[], $3::uuid[], $4::halfvec[]) AS n (subject_id, template_id, embedding)
+        JOIN face_credential fc
+            ON fc.community_id = $1 AND fc.subject_id = n.subject_id AND fc.template_id = n.template_id
+        FOR KEY SHARE OF fc
+        ON CONFLICT DO NOTHING
+        """,
+        community_id,
+        [row.subject_id for row in rows],
+        [row.template_id for row in rows],
+        [row.template for row in rows],
+    )
+    return int(done.rsplit(" ", 1)[-1])
+
+
+async def delete_stale(conn: Connection, *, community_id: UUID) -> None:
+    """Delete rows that no credential asks for."""
+    await conn.execute(
+        """
+        DELETE FROM gallery g WHERE g.community_id = $1 AND NOT EXISTS (
+            SELECT FROM face_credential fc
+            WHERE fc.community_id = $1 AND fc.subject_id = g.subject_id
+                AND fc.template_id = g.template_id AND fc.pack = g.pack
+        )
+        """,
+        community_id,
+    )
+
+
+async def is_complete(conn: Connection, *, community_id: UUID) -> bool:
+    """Whether every credential of the community has its row."""
+    row = await require_one(
+        conn,
+        _Flag,
+        """
+        SELECT NOT EXISTS (
+            SELECT FROM face_credential fc WHERE fc.community_id = $1 AND NOT EXISTS (
+                SELECT FROM gallery g
+                WHERE g.community_id = $1 AND g.pack = fc.pack AND g.subject_id = fc.subject_id
+                    AND g.template_id = fc.template_id
+            )
+        ) AS yes
+        """,
+        community_id,
+    )
+    return row.yes
+
+
+async def list_missing(conn: Connection, *, community_id: UUID, after: UUID, limit: int) -> list[SealedRow]:
+    """Active templates that have no row, from a subject on, by subject."""
+    return await fetch_all(
+        conn,
+        SealedRow,
+        """
+        SELECT fc.subject_id, t.person_id, fc.template_id, fc.pack, t.sealed
+        FROM face_credential fc
+        JOIN subject s ON s.community_id = fc.community_id AND s.subject_id = fc.subject_id
+        JOIN template t ON t.person_id = s.person_id AND t.template_id = fc.template_id
+        WHERE fc.community_id = $1 AND fc.subject_id > $2 AND NOT EXISTS (
+            SELECT FROM gallery g
+            WHERE g.community_id = $1 AND g.pack = fc.pack AND g.subject_id = fc.subject_id
+        )
+        ORDER BY fc.subject_id LIMIT $3
+        """,
+        community_id, after, limit,
+    )  # fmt: skip
+
+
+async def list_sealed(
+    conn: Connection, *, community_id: UUID, pack: str, subject_ids: Sequence[UUID]
+) -> list[SealedRow]:
+    """Active templates of these subjects as ciphertext."""
+    return await fetch_all(
+        conn,
+        SealedRow,
+        """
+        SELECT fc.subject_id, t.person_id, fc.template_id, fc.pack, t.sealed
+        FROM face_credential fc
+        JOIN subject s ON s.community_id = fc.community_id AND s.subject_id = fc.subject_id
+        JOIN template t ON t.person_id = s.person_id AND t.template_id = fc.template_id
+        WHERE fc.community_id = $1 AND fc.pack = $2 AND fc.subject_id = ANY ($3)
+        """,
+        community_id, pack, list(subject_ids),
+    )  # fmt: skip
+
+
+async def list_templates(
+    conn: Connection, *, community_id: UUID, pack: str, subject_ids: Sequence[UUID]
+) -> dict[UUID, bytes]:
+    """Templates of these subjects, float16, little-endian; those without a row are missing."""
+    rows = await fetch_all(
+        conn,
+        _Template,
+        """
+        SELECT g.subject_id, halfvec_send(g.embedding) AS sent
+        FROM gallery g
+        JOIN face_credential fc ON fc.community_id = g.community_id AND fc.subject_id = g.subject_id
+            AND fc.template_id = g.template_id
+        WHERE g.community_id = $1 AND g.pack = $2 AND g.subject_id = ANY ($3)
+        """,
+        community_id, pack, list(subject_ids),
+    )  # fmt: skip
+    return {row.subject_id: _decode(row.sent) for row in rows}
+
+
+async def nearest(
+    conn: Connection, *, community_id: UUID, pack: str, besides: UUID, probes: Sequence[Sequence[float]]
+) -> list[NeighbourRow]:
+    """For each unit vector the most similar other subject, by exact search; none where the gallery has no other."""
+    return await fetch_all(
+        conn,
+        NeighbourRow,
+        """
+        SELECT p.probe::integer - 1 AS probe, n.subject_id, n.score
+        FROM unnest($4::text[]::halfvec[]) WITH ORDINALITY AS p (embedding, probe)
+        CROSS JOIN LATERAL (
+            SELECT g.subject_id, -(g.embedding <#> p.embedding) AS score
+            FROM gallery g
+            WHERE g.community_id = $1 AND g.pack = $2 AND g.subject_id <> $3
+            ORDER BY g.embedding <#> p.embedding LIMIT 1
+        ) n
+        ORDER BY p.probe
+        """,
+        community_id, pack, besides, [_text(probe) for probe in probes],
+    )  # fmt: skip
+
+
+async def add_to_histogram(conn: Connection, *, community_id: UUID, pack: str, bins: Sequence[int]) -> None:
+    """Count each bin (hundredths of cosine) once more."""
+    await conn.execute(
+        """
+        INSERT INTO impostor_histogram (community_id, pack, bin, count)
+        SELECT $1, $2, bin, count(*) FROM unnest($3::smallint[]) AS bin GROUP BY bin ORDER BY bin
+        ON CONFLICT (community_id, pack, bin) DO UPDATE SET count = impostor_histogram.count + excluded.count
+        """,
+        community_id, pack, list(bins),
+    )  # fmt: skip
+
+
+async def list_waiting(conn: Connection, *, community_id: UUID, after: UUID, limit: int) -> list[WaitingRow]:
+    """Subjects with a grant and a template, but no credential, and no open or refused review of it; by subject."""
+    return await fetch_all(
+        conn,
+        WaitingRow,
+        """
+        SELECT s.subject_id, s.person_id FROM subject s
+        WHERE s.community_id = $1 AND s.subject_id > $2
+            AND EXISTS (
+                SELECT FROM access_grant ag
+                WHERE ag.community_id = $1 AND ag.subject_id = s.subject_id AND ag.state <> 'ended'
+            )
+            AND NOT EXISTS (
+                SELECT FROM face_credential fc WHERE fc.community_id = $1 AND fc.subject_id = s.subject_id
+            )
+            AND EXISTS (
+                SELECT FROM template t WHERE t.person_id = s.person_id AND NOT EXISTS (
+                    SELECT FROM face_review r
+                    WHERE r.community_id = $1 AND r.subject_id = s.subject_id AND r.template_id = t.template_id
+                        AND r.state IN ('pending', 'refused')
+                )
+            )
+        ORDER BY s.subject_id LIMIT $3
+        """,
+        community_id, after, limit,
+    )  # fmt: skip
+
+
+async def list_communities(conn: Connection) -> list[UUID]:
+    """Every community. Platform scope."""
+    return [row.id for row in await fetch_all(conn, _Id, "SELECT community_id AS id FROM community ORDER BY 1")]
+
+
+def _text(vector: Sequence[float]) -> str:
+    return f"[{','.join(map(repr, vector))}]"
+
+
+def _encode(template: bytes) -> bytes:
+    values = np.frombuffer(template, _STORED)
+    return np.array([len(values), 0], _HEADER).tobytes() + values.astype(_SENT).tobytes()
+
+
+def _decode(sent: bytes) -> bytes:
+    return np.frombuffer(sent, _SENT, offset=2 * _HEADER.itemsize).astype(_STORED).tobytes()

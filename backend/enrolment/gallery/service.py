@@ -1,0 +1,355 @@
+"""Which faces a community's gates know: making a template active, taking it off, and filling galleries again.
+
+A template becomes active in one community by one short transaction that writes the searchable row and the credential
+together; everything slow (opening ciphertext, asking the key store) happens before it begins.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+import numpy as np
+
+from backend.access import repository as credentials
+from backend.access import service as access
+from backend.consent import service as consent
+from backend.consent.service import Purpose
+from backend.enrolment import repository
+from backend.enrolment.findings import Finding, must_be_reviewed, neighbour_finding
+from backend.enrolment.gallery import repository as gallery
+from backend.enrolment.gallery.repository import NewGalleryRow, SealedRow
+from backend.enrolment.repository import TemplateRow
+from backend.enrolment.reviews import repository as reviews
+from backend.enrolment.sealing import open_template
+from backend.keys.errors import KeyStoreError
+from backend.keys.service import Keys
+from backend.kit.crypto import SealBroken
+from backend.kit.db import Connection, Database, Scope
+
+__all__ = [
+    "Face",
+    "Outcome",
+    "Progress",
+    "attach",
+    "attach_waiting",
+    "complete_gallery",
+    "count_impostors",
+    "detach",
+    "ensure_galleries",
+    "gallery_templates",
+    "make_active",
+    "nearest_score",
+    "open_face",
+    "open_templates",
+    "put_active",
+    "rebuild_gallery",
+    "settle",
+    "unpacked",
+]
+
+#: Called with (rows made so far, of this community) while a gallery is rebuilt.
+Progress = Callable[[int], None]
+
+_BATCH = 5_000
+_NIL = UUID(int=0)
+
+
+class Outcome(StrEnum):
+    """What became of a face in one community."""
+
+    ACTIVE = "active"
+    IN_REVIEW = "in_review"
+    NOT_NEEDED = "not_needed"
+    ENROL_AGAIN = "enrol_again"
+
+
+class Face(msgspec.Struct, frozen=True):
+    """A template in the clear, with its row."""
+
+    row: TemplateRow
+    template: bytes
+
+    def __repr__(self) -> str:
+        """Nothing of it: biometric data must not reach a log by way of an error text."""
+        return "Face()"
+
+
+async def settle(
+    db: Database, keys: Keys, *, community_id: UUID, subject_id: UUID, face: Face, now: datetime
+) -> Outcome:
+    """Make a face active in a community, or open a review, as :func:`findings.must_be_reviewed` says. Repeatable."""
+    person_id = face.row.person_id
+    scope = Scope(community_id=community_id, person_id=person_id)
+    await complete_gallery(db, keys, community_id)
+    async with db.transaction(scope, read_only=True) as conn:
+        kinds = await access.kinds(conn, community_id=community_id, subject_id=subject_id)
+        credential = await credentials.get_credential(conn, community_id=community_id, subject_id=subject_id)
+        score = await nearest_score(conn, community_id=community_id, subject_id=subject_id, face=face)
+    if credential is not None and credential.template_id == face.row.template_id:
+        return Outcome.ACTIVE
+    if not kinds:
+        return Outcome.NOT_NEEDED
+    found = set() if face.row.accepted else {Finding.CHANGED_FACE}
+    neighbour = neighbour_finding(score, duplicate_from=face.row.duplicate_from)
+    if neighbour is not None:
+        found.add(neighbour)
+    if not must_be_reviewed(kinds, frozenset(found), known_before=credential is not None):
+        return await make_active(db, community_id=community_id, subject_id=subject_id, face=face, now=now)
+    async with db.transaction(scope) as conn:
+        # Photographs are erased once a face has been decided on, unless the person lets them be kept.
+        photos = await repository.list_photos(conn, person_id=person_id, enrolment_id=face.row.enrolment_id)
+        if not photos:
+            return Outcome.ENROL_AGAIN
+        await reviews.supersede(conn, community_id=community_id, subject_id=subject_id, now=now)
+        await reviews.insert_review(
+            conn,
+            community_id=community_id,
+            subject_id=subject_id,
+            person_id=person_id,
+            enrolment_id=face.row.enrolment_id,
+            template_id=face.row.template_id,
+            findings=sorted(found),
+            now=now,
+        )
+    return Outcome.IN_REVIEW
+
+
+async def make_active(db: Database, *, community_id: UUID, subject_id: UUID, face: Face, now: datetime) -> Outcome:
+    """Give the community's gates this face, in place of an older one of the same subject."""
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        await gallery.ensure_partition(conn)
+    async with db.transaction(Scope(community_id=community_id, person_id=face.row.person_id)) as conn:
+        done = await put_active(conn, community_id=community_id, subject_id=subject_id, face=face, now=now)
+    return Outcome.ACTIVE if done else Outcome.ENROL_AGAIN
+
+
+async def put_active(conn: Connection, *, community_id: UUID, subject_id: UUID, face: Face, now: datetime) -> bool:
+    """See :func:`make_active`, within a transaction of both scopes; the partition must be there.
+
+    False where the template has been erased meanwhile.
+    """
+    if not await repository.hold_template(conn, person_id=face.row.person_id, template_id=face.row.template_id):
+        return False
+    await access.set_credential(
+        conn,
+        community_id=community_id,
+        subject_id=subject_id,
+        template_id=face.row.template_id,
+        pack=face.row.pack,
+        template_sha256=face.row.sha256,
+        now=now,
+    )
+    await gallery.put_row(
+        conn,
+        community_id=community_id,
+        subject_id=subject_id,
+        template_id=face.row.template_id,
+        pack=face.row.pack,
+        template=face.template,
+    )
+    return True
+
+
+async def attach(
+    db: Database, keys: Keys, *, community_id: UUID, subject_id: UUID, person_id: UUID, now: datetime
+) -> bool:
+    """Put the person's face into the community's gallery, where it may be without anybody's looking.
+
+    Opens the transactions it needs; call it outside of any. Repeating is harmless.
+
+    Returns:
+        Whether the community's gates know him by face now. Otherwise he has none, or somebody has to look first: then
+        a review is open, and QR serves him meanwhile.
+    """
+    async with db.transaction(Scope(community_id=community_id, person_id=person_id), read_only=True) as conn:
+        if not await consent.is_given(conn, person_id=person_id, purpose=Purpose.FACE_ACCESS):
+            return False
+        templates = await repository.list_templates(conn, person_id=person_id)
+        looked_at = {
+            review.template_id: review.state
+            for review in await reviews.list_reviews_of_person(conn, person_id=person_id)
+            if review.community_id == community_id and review.state in {"pending", "refused"}
+        }
+    for row in templates:
+        if row.template_id in looked_at:
+            continue  # not before somebody has said yes; an older face serves meanwhile
+        try:
+            face = await open_face(keys, row)
+        except (KeyStoreError, SealBroken):
+            return False  # he is being erased
+        outcome = await settle(db, keys, community_id=community_id, subject_id=subject_id, face=face, now=now)
+        if outcome is Outcome.ACTIVE:
+            return True
+    return False
+
+
+async def attach_waiting(db: Database, keys: Keys, *, now: datetime) -> int:
+    """Attach everybody who has a grant and a face that his community's gates do not know yet; how many it became.
+
+    A job for every minute: it finishes what a crash cut off, and serves people who enrolled before they came to a
+    community. Needs a role that may enter the platform scope.
+    """
+    done = 0
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        communities = await gallery.list_communities(conn)
+    for community_id in communities:
+        after = _NIL
+        while True:
+            async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+                waiting = await gallery.list_waiting(conn, community_id=community_id, after=after, limit=500)
+            for row in waiting:
+                done += await attach(
+                    db,
+                    keys,
+                    community_id=community_id,
+                    subject_id=row.subject_id,
+                    person_id=row.person_id,
+                    now=now,
+                )
+            if not waiting:
+                break
+            after = waiting[-1].subject_id
+    return done
+
+
+async def detach(conn: Connection, *, community_id: UUID, subject_id: UUID) -> bool:
+    """Take the subject's face off the community's gates and out of its gallery; whether there was one.
+
+    In the caller's transaction, which is the community's. A trigger takes the gallery's row with the credential.
+    """
+    return await access.drop_credential(conn, community_id=community_id, subject_id=subject_id)
+
+
+async def gallery_templates(
+    conn: Connection, *, community_id: UUID, pack: str, subject_ids: Sequence[UUID]
+) -> dict[UUID, bytes]:
+    """Active templates of these subjects, float16, little-endian; those not in the gallery at present are missing.
+
+    The gallery is empty for seconds after a crash of the database: take what is missing from :func:`open_templates`.
+    """
+    return await gallery.list_templates(conn, community_id=community_id, pack=pack, subject_ids=subject_ids)
+
+
+async def open_templates(
+    conn: Connection, keys: Keys, *, community_id: UUID, pack: str, subject_ids: Sequence[UUID]
+) -> dict[UUID, bytes]:
+    """The same bytes from ciphertext: some 30 microseconds each, and the key store must answer."""
+    rows = await gallery.list_sealed(conn, community_id=community_id, pack=pack, subject_ids=subject_ids)
+    return {row.subject_id: row.template for row in await _opened(keys, rows)}
+
+
+async def rebuild_gallery(db: Database, keys: Keys, *, community_id: UUID, progress: Progress | None = None) -> int:
+    """Bring the community's gallery up to its credentials, from ciphertext; how many rows were made.
+
+    Batches with a transaction each: a rebuild that is cut off is simply continued, by anybody. Safe beside everything
+    else, rebuilding by another process included.
+    """
+    scope = Scope(community_id=community_id)
+    async with db.transaction(scope) as conn:
+        await gallery.ensure_partition(conn)
+    async with db.transaction(scope) as conn:
+        await gallery.delete_stale(conn, community_id=community_id)
+    made, after = 0, _NIL
+    while True:
+        async with db.transaction(scope, read_only=True) as conn:
+            rows = await gallery.list_missing(conn, community_id=community_id, after=after, limit=_BATCH)
+        if not rows:
+            return made
+        opened = await _opened(keys, rows)
+        async with db.transaction(scope) as conn:
+            made += await gallery.insert_rows(conn, community_id=community_id, rows=opened)
+        after = rows[-1].subject_id
+        if progress is not None:
+            progress(made)
+
+
+async def ensure_galleries(db: Database, keys: Keys, *, progress: Callable[[UUID, int], None] | None = None) -> int:
+    """Rebuild every gallery that lacks a row; how many rows were made. Cheap where none does.
+
+    The worker calls it when it starts and every minute: UNLOGGED partitions are empty after a crash of the database,
+    which need not have stopped the worker. The API does not wait for it: gates are served from ciphertext meanwhile,
+    and an enrolment completes its own community's gallery before it searches there.
+    """
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        communities = await gallery.list_communities(conn)
+    made = 0
+    for community_id in communities:
+        made += await complete_gallery(db, keys, community_id, _told(progress, community_id))
+    return made
+
+
+async def nearest_score(conn: Connection, *, community_id: UUID, subject_id: UUID, face: Face) -> float | None:
+    """Cosine of the most similar template of another subject of the community; None where there is no other."""
+    found = await gallery.nearest(
+        conn, community_id=community_id, pack=face.row.pack, besides=subject_id, probes=[unpacked(face.template)]
+    )
+    return found[0].score if found else None
+
+
+async def count_impostors(
+    db: Database, *, community_id: UUID, subject_id: UUID, face: Face, probes: Sequence[Sequence[float]]
+) -> None:
+    """Count how like each new photograph is to the most similar other person: the score's bin and nothing else.
+
+    Every photograph of an enrolment is an impostor's attempt on everybody else. Left out where the nearest is probably
+    the same person: that is no impostor.
+    """
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        vectors = [unpacked(face.template), *probes]
+        found = await gallery.nearest(
+            conn, community_id=community_id, pack=face.row.pack, besides=subject_id, probes=vectors
+        )
+        if not found or found[0].score >= face.row.duplicate_from:
+            return
+        bins = [max(-100, min(100, math.floor(row.score * 100))) for row in found[1:]]
+        await gallery.add_to_histogram(conn, community_id=community_id, pack=face.row.pack, bins=bins)
+
+
+async def open_face(keys: Keys, row: TemplateRow) -> Face:
+    """A template in the clear.
+
+    Raises:
+        KeyStoreError: the person's key is gone.
+        SealBroken: the ciphertext is not that of this template under this key.
+    """
+    key = await keys.person_key(row.person_id)
+    return Face(row, open_template(key, row.sealed, person_id=row.person_id, template_id=row.template_id))
+
+
+def unpacked(template: bytes) -> list[float]:
+    """A template's stored bytes as numbers."""
+    values: list[float] = np.frombuffer(template, "<f2").tolist()
+    return values
+
+
+async def complete_gallery(db: Database, keys: Keys, community_id: UUID, progress: Progress | None = None) -> int:
+    """Rebuild the community's gallery if it lacks a row; how many rows were made."""
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        complete = await gallery.is_complete(conn, community_id=community_id)
+    return 0 if complete else await rebuild_gallery(db, keys, community_id=community_id, progress=progress)
+
+
+async def _opened(keys: Keys, rows: Sequence[SealedRow]) -> list[NewGalleryRow]:
+    """What can be opened of these; whose key is gone is being erased."""
+    found = await keys.person_keys(list({row.person_id for row in rows}))
+    return await asyncio.to_thread(lambda: list(_open_rows(found, rows)))
+
+
+def _open_rows(keys: dict[UUID, bytes], rows: Sequence[SealedRow]) -> Iterable[NewGalleryRow]:
+    for row in rows:
+        key = keys.get(row.person_id)
+        if key is None:
+            continue
+        try:
+            template = open_template(key, row.sealed, person_id=row.person_id, template_id=row.template_id)
+        except SealBroken:
+            continue
+        yield NewGalleryRow(subject_id=row.subject_id, template_id=row.template_id, pack=row.pack, template=template)
+
+
+def _told(progress: Callable[[UUID, int], None] | None, community_id: UUID) -> Progress | None:
+    return None if progress is None else lambda made: progress(community_id, made)

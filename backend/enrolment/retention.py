@@ -1,0 +1,200 @@
+"""Keeping no face longer than it is needed, and erasing a person's faces altogether."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from backend.access import repository as credentials
+from backend.consent import service as consent
+from backend.consent.service import Purpose
+from backend.enrolment import repository
+from backend.enrolment.repository import EnrolmentRow, TemplateRow
+from backend.enrolment.reviews import repository as reviews
+from backend.enrolment.reviews.repository import ReviewRow
+from backend.enrolment.sealing import photo_prefix
+from backend.keys.service import Keys
+from backend.kit.db import Connection, Database, Scope, enter_community
+from backend.kit.storage import ObjectStore, StorageUnavailable
+from backend.people import repository as people
+
+_log = structlog.get_logger(__name__)
+__all__ = ["Erased", "Keep", "discard", "erase_person", "sweep", "tidy", "what_to_keep"]
+
+#: An upload or a completion takes seconds; what is older and belongs to nothing was left behind by a crash.
+_SETTLING = timedelta(minutes=10)
+_ORPHANED = timedelta(hours=1)
+_PAGE = 500
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """What was erased, for a certificate."""
+
+    photos: int
+    templates: int
+    objects: int
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """What is still needed of an enrolment; ``refused`` remembers, without a face, that it was."""
+
+    template: bool
+    photos: bool
+    refused: bool
+
+
+def what_to_keep(
+    enrolment: EnrolmentRow,
+    template: TemplateRow | None,
+    *,
+    newest_accepted: UUID | None,
+    active: frozenset[UUID],
+    reviewed: list[ReviewRow],
+    photos_consented: bool,
+    now: datetime,
+) -> Keep:
+    """What is still needed of a completed enrolment. Pure.
+
+    Args:
+        enrolment: the enrolment.
+        template: its template, if it is still there.
+        newest_accepted: the person's newest template that may be used in further communities.
+        active: templates that some community's gates know.
+        reviewed: all reviews of the person.
+        photos_consented: whether he lets photographs be kept.
+        now: the time.
+    """
+    mine = [review for review in reviewed if review.enrolment_id == enrolment.enrolment_id]
+    pending = any(review.state == "pending" for review in mine)
+    settling = not mine and enrolment.completed_at is not None and now - enrolment.completed_at < _SETTLING
+    used = template is not None and (template.template_id == newest_accepted or template.template_id in active)
+    needed = pending or settling or used
+    return Keep(
+        template=needed,
+        photos=pending or settling or (needed and photos_consented),
+        refused=not needed and any(review.state == "refused" for review in mine),
+    )
+
+
+async def tidy(db: Database, objects: ObjectStore, *, person_id: UUID, now: datetime) -> None:
+    """Erase what is no longer needed of the person's enrolments. Repeating is harmless.
+
+    Photographs go when the face has been decided on, unless he lets them be kept; templates and photographs of older
+    enrolments when no community uses them. Call it when a review was decided or consent to keeping was withdrawn.
+    """
+    async with db.transaction(Scope(person_id=person_id)) as conn:
+        before = await repository.list_object_keys(conn, person_id=person_id)
+        consented = await consent.is_given(conn, person_id=person_id, purpose=Purpose.PHOTO_RETENTION)
+        reviewed = await reviews.list_reviews_of_person(conn, person_id=person_id)
+        templates = await repository.list_templates(conn, person_id=person_id)
+        enrolments = await repository.list_enrolments(conn, person_id=person_id)
+        active = await _active_templates(conn, person_id)
+        newest = next((row.template_id for row in templates if row.accepted), None)
+        by_enrolment = {row.enrolment_id: row for row in templates}
+        for enrolment in enrolments:
+            if enrolment.state != "completed":
+                continue
+            keep = what_to_keep(
+                enrolment,
+                by_enrolment.get(enrolment.enrolment_id),
+                newest_accepted=newest,
+                active=active,
+                reviewed=reviewed,
+                photos_consented=consented,
+                now=now,
+            )
+            await _apply(conn, enrolment, keep, now)
+        gone = before - await repository.list_object_keys(conn, person_id=person_id)
+    await discard(objects, gone)
+
+
+async def discard(objects: ObjectStore, keys: Iterable[str]) -> None:
+    """Delete objects that no row names any more; one that cannot be deleted now is the sweep's."""
+    for key in keys:
+        try:
+            await objects.delete(key)
+        except StorageUnavailable:
+            _log.warning("object left for the sweep")
+
+
+async def erase_person(db: Database, _keys: Keys, objects: ObjectStore, *, person_id: UUID) -> Erased:
+    """Erase all of a person's photographs, templates and reviews; repeat it until it answers zeros.
+
+    Call it before the last :func:`detach` in each community: a face that is being attached at this moment holds its
+    template, so it is either attached before this returns, and then detached, or never. Destroying the key is the
+    caller's: it makes the backups unreadable, this makes the living stores empty.
+    """
+    async with db.transaction(Scope(person_id=person_id)) as conn:
+        photos, templates = await repository.delete_person_data(conn, person_id=person_id)
+    # By listing, not by rows: a crash between storing an object and its row leaves one that no row names.
+    erased = 0
+    async for key in objects.list(photo_prefix(person_id)):
+        await objects.delete(key)
+        erased += 1
+    return Erased(photos=photos, templates=templates, objects=erased)
+
+
+async def sweep(db: Database, objects: ObjectStore, *, now: datetime) -> int:
+    """Erase enrolments that were not completed in time, and objects that a crash left without a row; how many.
+
+    A job for every hour. Needs a role that may enter the platform scope.
+    """
+    swept = 0
+    while True:
+        async with db.transaction(Scope(platform=True), read_only=True) as conn:
+            expired = await repository.list_expired(conn, at=now, limit=_PAGE)
+        if not expired:
+            break
+        for person_id, enrolment_id in expired:
+            async with db.transaction(Scope(person_id=person_id)) as conn:
+                photos = await repository.list_photos(conn, person_id=person_id, enrolment_id=enrolment_id)
+                await repository.delete_enrolment(conn, person_id=person_id, enrolment_id=enrolment_id)
+            await discard(objects, [photo.object_key for photo in photos])
+            swept += 1
+    batch: list[str] = []
+    async for key in objects.list("people/"):
+        written_s = key.rpartition("/")[2].partition("-")[0]
+        if written_s.isdigit() and now.timestamp() - int(written_s) > _ORPHANED.total_seconds():
+            batch.append(key)
+        if len(batch) == _PAGE:
+            swept += await _delete_orphans(db, objects, batch)
+            batch = []
+    return swept + await _delete_orphans(db, objects, batch)
+
+
+async def _delete_orphans(db: Database, objects: ObjectStore, keys: list[str]) -> int:
+    if not keys:
+        return 0
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        known = await repository.known_object_keys(conn, keys=keys)
+    orphans = [key for key in keys if key not in known]
+    for key in orphans:
+        await objects.delete(key)
+    return len(orphans)
+
+
+async def _active_templates(conn: Connection, person_id: UUID) -> frozenset[UUID]:
+    found = set()
+    for subject in await people.list_subjects_of_person(conn, person_id=person_id):
+        await enter_community(conn, subject.community_id)
+        row = await credentials.get_credential(conn, community_id=subject.community_id, subject_id=subject.subject_id)
+        if row is not None:
+            found.add(row.template_id)
+    return frozenset(found)
+
+
+async def _apply(conn: Connection, enrolment: EnrolmentRow, keep: Keep, now: datetime) -> None:
+    person_id, enrolment_id = enrolment.person_id, enrolment.enrolment_id
+    if not keep.photos:
+        await repository.delete_photos(conn, person_id=person_id, enrolment_id=enrolment_id)
+    if keep.template:
+        return
+    if keep.refused:
+        await repository.delete_template(conn, person_id=person_id, enrolment_id=enrolment_id)
+        await repository.finish_enrolment(
+            conn, person_id=person_id, enrolment_id=enrolment_id, state="refused", now=now
+        )
+    else:
+        await repository.delete_enrolment(conn, person_id=person_id, enrolment_id=enrolment_id)

@@ -1,0 +1,1 @@
+"""The queue of faces that a community's staff must look at before its gates may know them."""

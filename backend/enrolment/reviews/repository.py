@@ -1,0 +1,158 @@
+"""SQL of reviews. The community's scope writes; the person's own scope reads what concerns him."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, fetch_all, fetch_one
+
+__all__ = [
+    "Basis",
+    "ReviewRow",
+    "ReviewState",
+    "add_finding",
+    "decide",
+    "get_review",
+    "insert_review",
+    "list_pending",
+    "list_reviews_of_person",
+    "lock_review",
+    "supersede",
+]
+
+ReviewState = Literal["pending", "approved", "refused", "superseded"]
+Basis = Literal["seen_in_person", "register_photo"]
+
+
+class ReviewRow(msgspec.Struct, frozen=True):
+    """One face that one community's staff decide on."""
+
+    community_id: UUID
+    review_id: UUID
+    subject_id: UUID
+    person_id: UUID
+    enrolment_id: UUID
+    template_id: UUID
+    findings: list[str]
+    state: ReviewState
+    basis: Basis | None
+    reason: str | None
+    opened_at: datetime
+    decided_at: datetime | None
+    decided_by: UUID | None
+
+
+async def supersede(conn: Connection, *, community_id: UUID, subject_id: UUID, now: datetime) -> None:
+    """End the subject's open review: a newer enrolment takes its place."""
+    await conn.execute(
+        """
+        UPDATE face_review SET state = 'superseded', decided_at = $3
+        WHERE community_id = $1 AND subject_id = $2 AND state = 'pending'
+        """,
+        community_id, subject_id, now,
+    )  # fmt: skip
+
+
+async def insert_review(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    subject_id: UUID,
+    person_id: UUID,
+    enrolment_id: UUID,
+    template_id: UUID,
+    findings: Sequence[str],
+    now: datetime,
+) -> None:
+    """A new review; nothing happens where the subject has an open one."""
+    await conn.execute(
+        """
+        INSERT INTO face_review (community_id, subject_id, person_id, enrolment_id, template_id, findings, opened_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (community_id, subject_id) WHERE state = 'pending' DO NOTHING
+        """,
+        community_id, subject_id, person_id, enrolment_id, template_id, list(findings), now,
+    )  # fmt: skip
+
+
+async def get_review(conn: Connection, *, community_id: UUID, review_id: UUID) -> ReviewRow | None:
+    """One review of the community."""
+    return await fetch_one(
+        conn,
+        ReviewRow,
+        "SELECT * FROM face_review WHERE community_id = $1 AND review_id = $2",
+        community_id, review_id,
+    )  # fmt: skip
+
+
+async def lock_review(conn: Connection, *, community_id: UUID, review_id: UUID) -> ReviewRow | None:
+    """One review of the community, held until the transaction ends."""
+    return await fetch_one(
+        conn,
+        ReviewRow,
+        "SELECT * FROM face_review WHERE community_id = $1 AND review_id = $2 FOR NO KEY UPDATE",
+        community_id, review_id,
+    )  # fmt: skip
+
+
+async def list_pending(
+    conn: Connection, *, community_id: UUID, after: tuple[datetime, UUID] | None, limit: int
+) -> list[ReviewRow]:
+    """The community's open reviews, the longest waiting first, after the given (opened_at, review_id)."""
+    opened, review = after or (None, None)
+    return await fetch_all(
+        conn,
+        ReviewRow,
+        """
+        SELECT * FROM face_review
+        WHERE community_id = $1 AND state = 'pending'
+            AND ($2::timestamptz IS NULL OR (opened_at, review_id) > ($2, $3::uuid))
+        ORDER BY opened_at, review_id LIMIT $4
+        """,
+        community_id, opened, review, limit,
+    )  # fmt: skip
+
+
+async def list_reviews_of_person(conn: Connection, *, person_id: UUID) -> list[ReviewRow]:
+    """The person's reviews, the newest first: in his scope all, in a community's scope that one's."""
+    return await fetch_all(
+        conn,
+        ReviewRow,
+        "SELECT * FROM face_review WHERE person_id = $1 ORDER BY opened_at DESC, review_id",
+        person_id,
+    )
+
+
+async def add_finding(conn: Connection, *, community_id: UUID, review_id: UUID, finding: str) -> None:
+    """Note what was found after the review was opened."""
+    await conn.execute(
+        """
+        UPDATE face_review SET findings = array_append(findings, $3)
+        WHERE community_id = $1 AND review_id = $2 AND NOT $3 = ANY (findings)
+        """,
+        community_id, review_id, finding,
+    )  # fmt: skip
+
+
+async def decide(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    review_id: UUID,
+    state: ReviewState,
+    basis: Basis | None,
+    reason: str | None,
+    decided_by: UUID,
+    now: datetime,
+) -> None:
+    """Close a review."""
+    await conn.execute(
+        """
+        UPDATE face_review SET state = $3, basis = $4, reason = $5, decided_by = $6, decided_at = $7
+        WHERE community_id = $1 AND review_id = $2
+        """,
+        community_id, review_id, state, basis, reason, decided_by, now,
+    )  # fmt: skip

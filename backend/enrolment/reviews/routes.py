@@ -1,0 +1,166 @@
+"""Staff: faces that somebody has to look at."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from litestar import Response, Router, get, post
+from litestar.datastructures import CacheControlHeader
+from litestar.params import Parameter
+from msgspec import Meta
+
+from backend.enrolment.errors import (
+    EnrolmentUnderErasure,
+    PhotoNotFound,
+    ReviewChanged,
+    ReviewDecided,
+    ReviewNotFound,
+)
+from backend.enrolment.reviews import repository, service
+from backend.enrolment.reviews.schemas import Approval, Refusal, Review, ReviewList
+from backend.keys.service import Keys
+from backend.kit.auth import Permission, StaffMember
+from backend.kit.clock import Clock
+from backend.kit.db import Database, Scope
+from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
+from backend.kit.problems import Forbidden, Unauthorised, problems
+from backend.kit.storage import ObjectStore, StorageUnavailable
+
+__all__ = ["staff_router"]
+
+Slot = Annotated[int, Parameter(ge=1, le=3)]
+
+
+class _After(msgspec.Struct, frozen=True, array_like=True):
+    """The key of a page's last row."""
+
+    opened_at: Annotated[datetime, Meta(tz=True)]
+    review_id: UUID
+
+
+@get(
+    "/",
+    responses=problems(Unauthorised, Forbidden, CursorInvalid),
+    cache_control=CacheControlHeader(no_store=True),
+    summary="List faces in review",
+)
+async def list_reviews(
+    community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 50, cursor: Cursor = None
+) -> ReviewList:
+    """The faces that wait, the longest waiting first."""
+    staff.require(Permission.ENROLMENT_REVIEW)
+    after = decode_cursor(cursor, _After)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        rows = await repository.list_pending(
+            conn,
+            community_id=community_id,
+            after=None if after is None else (after.opened_at, after.review_id),
+            limit=limit + 1,
+        )
+        page, next_cursor = split_page(rows, limit, lambda row: _After(row.opened_at, row.review_id))
+        return ReviewList(tuple([await service.shown(conn, row) for row in page]), next_cursor)
+
+
+@get(
+    "/{review_id:uuid}",
+    responses=problems(Unauthorised, Forbidden, ReviewNotFound),
+    cache_control=CacheControlHeader(no_store=True),
+    summary="Read a review",
+)
+async def read_review(community_id: UUID, review_id: UUID, staff: StaffMember, db: Database) -> Review:
+    """One face that waits or was decided on."""
+    staff.require(Permission.ENROLMENT_REVIEW)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        return await service.shown(conn, await service.get(conn, community_id=community_id, review_id=review_id))
+
+
+@get(
+    "/{review_id:uuid}/photos/{slot:int}",
+    responses=problems(Unauthorised, Forbidden, ReviewNotFound, PhotoNotFound, StorageUnavailable),
+    cache_control=CacheControlHeader(no_store=True),
+    media_type="image/jpeg",
+    summary="Look at a photograph",
+)
+async def read_photo(
+    community_id: UUID,
+    review_id: UUID,
+    slot: Slot,
+    staff: StaffMember,
+    db: Database,
+    keys: Keys,
+    objects: ObjectStore,
+) -> Response[bytes]:
+    """A photograph of an open review, as JPEG without any hidden data. Each look is recorded in the audit trail."""
+    staff.require(Permission.ENROLMENT_REVIEW)
+    jpeg = await service.photo(
+        db, keys, objects, community_id=community_id, review_id=review_id, slot=slot, staff_id=staff.staff_id
+    )
+    return Response(jpeg, media_type="image/jpeg", headers={"X-Content-Type-Options": "nosniff"})
+
+
+@post(
+    "/{review_id:uuid}/approve",
+    status_code=200,
+    responses=problems(
+        Unauthorised, Forbidden, ReviewNotFound, ReviewDecided, ReviewChanged, EnrolmentUnderErasure, StorageUnavailable
+    ),
+    summary="Approve a face",
+)
+async def approve(
+    community_id: UUID,
+    review_id: UUID,
+    data: Approval,
+    staff: StaffMember,
+    db: Database,
+    keys: Keys,
+    objects: ObjectStore,
+    clock: Clock,
+) -> Review:
+    """The reviewer has made sure whose face it is: the community's gates may know it."""
+    staff.require(Permission.ENROLMENT_REVIEW)
+    return await service.approve(
+        db,
+        keys,
+        objects,
+        community_id=community_id,
+        review_id=review_id,
+        basis=data.basis,
+        staff_id=staff.staff_id,
+        now=clock(),
+    )
+
+
+@post(
+    "/{review_id:uuid}/refuse",
+    status_code=200,
+    responses=problems(Unauthorised, Forbidden, ReviewNotFound, ReviewDecided, StorageUnavailable),
+    summary="Refuse a face",
+)
+async def refuse(
+    community_id: UUID,
+    review_id: UUID,
+    data: Refusal,
+    staff: StaffMember,
+    db: Database,
+    objects: ObjectStore,
+    clock: Clock,
+) -> Review:
+    """The gates do not get this face, and it is erased; the person sees the reason and keeps his QR code."""
+    staff.require(Permission.ENROLMENT_REVIEW)
+    return await service.refuse(
+        db,
+        objects,
+        community_id=community_id,
+        review_id=review_id,
+        reason=data.reason,
+        staff_id=staff.staff_id,
+        now=clock(),
+    )
+
+
+staff_router = Router(
+    path="/communities/{community_id:uuid}/reviews",
+    route_handlers=[list_reviews, read_review, read_photo, approve, refuse],
+    tags=["faces"],
+)

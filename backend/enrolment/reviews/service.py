@@ -1,0 +1,207 @@
+"""Rules of reviews: somebody looks at the photographs, or at the person, and says yes or no."""
+
+from datetime import datetime
+from uuid import UUID
+
+from backend.audit import service as audit
+from backend.enrolment import repository as enrolments
+from backend.enrolment.errors import EnrolmentUnderErasure, PhotoNotFound, ReviewChanged, ReviewDecided, ReviewNotFound
+from backend.enrolment.findings import Finding, neighbour_finding
+from backend.enrolment.gallery import repository as gallery
+from backend.enrolment.gallery.service import Face, complete_gallery, nearest_score, open_face, put_active
+from backend.enrolment.retention import tidy
+from backend.enrolment.reviews import repository
+from backend.enrolment.reviews.repository import Basis, ReviewRow
+from backend.enrolment.reviews.schemas import Review
+from backend.enrolment.sealing import open_photo
+from backend.keys.errors import KeyStoreError
+from backend.keys.service import Keys
+from backend.kit.crypto import SealBroken
+from backend.kit.db import Connection, Database, Scope
+from backend.kit.storage import ObjectMissing, ObjectStore
+from backend.people import repository as people
+
+__all__ = ["approve", "get", "photo", "refuse", "shown"]
+
+
+async def get(conn: Connection, *, community_id: UUID, review_id: UUID) -> ReviewRow:
+    """One review of the community.
+
+    Raises:
+        ReviewNotFound: there is none.
+    """
+    row = await repository.get_review(conn, community_id=community_id, review_id=review_id)
+    if row is None:
+        raise ReviewNotFound
+    return row
+
+
+async def shown(conn: Connection, row: ReviewRow) -> Review:
+    """The review as staff see it."""
+    person = await people.get_person(conn, person_id=row.person_id)
+    photos = await enrolments.list_photos(conn, person_id=row.person_id, enrolment_id=row.enrolment_id)
+    slots = tuple(photo.slot for photo in photos) if row.state == "pending" else ()
+    return Review.of(row, name=None if person is None else person.name, slots=slots)
+
+
+async def photo(
+    db: Database, keys: Keys, objects: ObjectStore, *, community_id: UUID, review_id: UUID, slot: int, staff_id: UUID
+) -> bytes:
+    """A photograph of an open review as JPEG, opened in memory; the access is recorded first.
+
+    Raises:
+        ReviewNotFound: there is no such review.
+        PhotoNotFound: it is decided, or the photograph has been erased.
+    """
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        row = await get(conn, community_id=community_id, review_id=review_id)
+        photos = await enrolments.list_photos(conn, person_id=row.person_id, enrolment_id=row.enrolment_id)
+        found = next((one for one in photos if one.slot == slot), None)
+        if row.state != "pending" or found is None:
+            raise PhotoNotFound
+        await audit.record(
+            conn,
+            community_id=community_id,
+            actor=f"staff:{staff_id}",
+            action="review.photo.read",
+            target=f"review:{review_id}/{slot}",
+        )
+    try:
+        sealed = await objects.get(found.object_key)
+        key = await keys.person_key(row.person_id)
+        return open_photo(key, sealed, person_id=row.person_id, object_id=found.object_id)
+    except (ObjectMissing, KeyStoreError, SealBroken):
+        raise PhotoNotFound from None
+
+
+async def approve(
+    db: Database,
+    keys: Keys,
+    objects: ObjectStore,
+    *,
+    community_id: UUID,
+    review_id: UUID,
+    basis: Basis,
+    staff_id: UUID,
+    now: datetime,
+) -> Review:
+    """Let the community's gates know this face.
+
+    It is held against the gallery once more: of two people who enrol one face under two names, neither is in it while
+    both wait.
+
+    Raises:
+        ReviewNotFound, ReviewDecided: as the names say.
+        ReviewChanged: a duplicate has appeared that the reviewer has not seen; the finding now stands in the review.
+        EnrolmentUnderErasure: the face is being erased.
+    """
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        row = _pending(await get(conn, community_id=community_id, review_id=review_id))
+        template = await enrolments.get_template(conn, person_id=row.person_id, enrolment_id=row.enrolment_id)
+        await gallery.ensure_partition(conn)
+    if template is None:
+        raise EnrolmentUnderErasure
+    try:
+        face = await open_face(keys, template)
+    except (KeyStoreError, SealBroken):
+        raise EnrolmentUnderErasure from None
+    await complete_gallery(db, keys, community_id)
+    if await _note_duplicate(db, row, face):
+        raise ReviewChanged(findings=[Finding.POSSIBLE_DUPLICATE.value])
+    async with db.transaction(Scope(community_id=community_id, person_id=row.person_id)) as conn:
+        if not await put_active(conn, community_id=community_id, subject_id=row.subject_id, face=face, now=now):
+            raise EnrolmentUnderErasure
+        _pending(await _locked(conn, community_id, review_id))
+        await repository.decide(
+            conn,
+            community_id=community_id,
+            review_id=review_id,
+            state="approved",
+            basis=basis,
+            reason=None,
+            decided_by=staff_id,
+            now=now,
+        )
+        # Somebody has confirmed whose face it is; other communities need not ask the same again.
+        await enrolments.accept_template(conn, person_id=row.person_id, template_id=template.template_id, accepted=True)
+        await audit.record(
+            conn,
+            community_id=community_id,
+            actor=f"staff:{staff_id}",
+            action="review.approve",
+            target=f"review:{review_id}",
+            reason=basis,
+        )
+    await tidy(db, objects, person_id=row.person_id, now=now)
+    return await _read(db, community_id, review_id)
+
+
+async def refuse(
+    db: Database,
+    objects: ObjectStore,
+    *,
+    community_id: UUID,
+    review_id: UUID,
+    reason: str,
+    staff_id: UUID,
+    now: datetime,
+) -> Review:
+    """Keep this face off the community's gates; it is erased unless another community uses it or has yet to look.
+
+    Raises:
+        ReviewNotFound, ReviewDecided: as the names say.
+    """
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        row = await get(conn, community_id=community_id, review_id=review_id)
+    async with db.transaction(Scope(community_id=community_id, person_id=row.person_id)) as conn:
+        row = _pending(await _locked(conn, community_id, review_id))
+        await repository.decide(
+            conn,
+            community_id=community_id,
+            review_id=review_id,
+            state="refused",
+            basis=None,
+            reason=reason,
+            decided_by=staff_id,
+            now=now,
+        )
+        await enrolments.accept_template(conn, person_id=row.person_id, template_id=row.template_id, accepted=False)
+        # The reason is the reviewer's free words, for the person and not for the trail, which outlives him.
+        await audit.record(
+            conn,
+            community_id=community_id,
+            actor=f"staff:{staff_id}",
+            action="review.refuse",
+            target=f"review:{review_id}",
+        )
+    await tidy(db, objects, person_id=row.person_id, now=now)
+    return await _read(db, community_id, review_id)
+
+
+async def _note_duplicate(db: Database, row: ReviewRow, face: Face) -> bool:
+    """Whether a duplicate has appeared that does not stand in the review; it does then."""
+    async with db.transaction(Scope(community_id=row.community_id)) as conn:
+        score = await nearest_score(conn, community_id=row.community_id, subject_id=row.subject_id, face=face)
+        finding = neighbour_finding(score, duplicate_from=face.row.duplicate_from)
+        if finding is not Finding.POSSIBLE_DUPLICATE or finding in row.findings:
+            return False
+        await repository.add_finding(conn, community_id=row.community_id, review_id=row.review_id, finding=finding)
+        return True
+
+
+async def _locked(conn: Connection, community_id: UUID, review_id: UUID) -> ReviewRow:
+    row = await repository.lock_review(conn, community_id=community_id, review_id=review_id)
+    if row is None:
+        raise ReviewNotFound
+    return row
+
+
+async def _read(db: Database, community_id: UUID, review_id: UUID) -> Review:
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        return await shown(conn, await get(conn, community_id=community_id, review_id=review_id))
+
+
+def _pending(row: ReviewRow) -> ReviewRow:
+    if row.state != "pending":
+        raise ReviewDecided
+    return row

@@ -1,0 +1,303 @@
+"""Residents and visitors: enrolling by three photographs, and what became of it."""
+
+import asyncio
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Router, get, post, put
+from litestar.exceptions import HTTPException
+from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.params import Parameter
+
+from backend.communities.errors import CommunityNotFound
+from backend.consent.errors import ConsentMissing
+from backend.enrolment import service, status
+from backend.enrolment.errors import (
+    EnrolmentEnded,
+    EnrolmentExpired,
+    EnrolmentNotFound,
+    EnrolmentUnderErasure,
+    FacesBusy,
+    PhotoRefused,
+    PhotosChanged,
+    PhotosMissing,
+    PhotoTooLarge,
+    PhotoTypeUnsupported,
+    SetRefused,
+    TooManyPhotos,
+    UploadInterrupted,
+)
+from backend.enrolment.faces import MAX_PHOTO_BYTES, FaceService
+from backend.enrolment.schemas import Completed, Enrolment, EnrolmentList, NewEnrolment, PhotoTaken
+from backend.keys.service import Keys
+from backend.kit.auth import ResidentPrincipal, VisitorPrincipal
+from backend.kit.clock import Clock
+from backend.kit.db import Database, Scope
+from backend.kit.problems import Problem, Unauthorised, problems
+from backend.kit.storage import ObjectStore, StorageFull, StorageUnavailable
+
+__all__ = ["resident_router", "visitor_router"]
+
+AnyRequest = Request[Any, Any, Any]
+Slot = Annotated[int, Parameter(ge=1, le=3, description="Which of the three pictures")]
+
+_UPLOAD_SECONDS = 30.0
+_MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif")
+
+_BEGIN = problems(Unauthorised, CommunityNotFound, EnrolmentNotFound, ConsentMissing)
+_PHOTO = problems(
+    Unauthorised,
+    EnrolmentNotFound,
+    ConsentMissing,
+    EnrolmentEnded,
+    EnrolmentUnderErasure,
+    EnrolmentExpired,
+    PhotoTooLarge,
+    PhotoTypeUnsupported,
+    PhotoRefused,
+    TooManyPhotos,
+    UploadInterrupted,
+    FacesBusy,
+    StorageUnavailable,
+    StorageFull,
+)
+_COMPLETE = problems(
+    Unauthorised,
+    EnrolmentNotFound,
+    ConsentMissing,
+    EnrolmentUnderErasure,
+    EnrolmentExpired,
+    PhotosMissing,
+    PhotosChanged,
+    SetRefused,
+)
+
+
+class _PhotoOperation(Operation):
+    """The body is the picture itself. No form: Litestar's parser keeps large parts of one in files on disk."""
+
+    def __post_init__(self) -> None:
+        """Say so in the interface's description; OpenAPI 3.1 describes raw bytes by their media type alone."""
+        picture = OpenAPIMediaType(schema=Schema())
+        self.request_body = RequestBody(
+            content=dict.fromkeys(_MEDIA_TYPES, picture), required=True, description="The picture, at most 15 MB"
+        )
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who enrols: a resident, or a visitor whom a community has invited."""
+
+    person_id: UUID
+    invited_to: UUID | None = None
+
+
+def _resident(principal: ResidentPrincipal) -> Caller:
+    return Caller(principal.person_id)
+
+
+def _visitor(principal: VisitorPrincipal) -> Caller:
+    return Caller(principal.person_id, principal.community_id)
+
+
+@post("/", responses=_BEGIN, summary="Begin an enrolment")
+async def begin_resident(
+    data: NewEnrolment,
+    resident: ResidentPrincipal,
+    db: Database,
+    objects: ObjectStore,
+    faces: FaceService,
+    clock: Clock,
+) -> Enrolment:
+    """Begin to enrol the caller's own face. An enrolment that was open ends."""
+    return await _begin(_resident(resident), data, db, objects, faces, clock)
+
+
+@post("/", responses=_BEGIN, summary="Begin an enrolment")
+async def begin_visitor(
+    data: NewEnrolment,
+    visitor: VisitorPrincipal,
+    db: Database,
+    objects: ObjectStore,
+    faces: FaceService,
+    clock: Clock,
+) -> Enrolment:
+    """Begin to enrol the caller's own face. An enrolment that was open ends."""
+    return await _begin(_visitor(visitor), data, db, objects, faces, clock)
+
+
+@put(
+    "/{enrolment_id:uuid}/photos/{slot:int}",
+    responses=_PHOTO,
+    operation_class=_PhotoOperation,
+    request_max_body_size=MAX_PHOTO_BYTES + 1,
+    summary="Take a photograph",
+)
+async def photo_resident(
+    enrolment_id: UUID,
+    slot: Slot,
+    request: AnyRequest,
+    resident: ResidentPrincipal,
+    db: Database,
+    keys: Keys,
+    objects: ObjectStore,
+    faces: FaceService,
+    clock: Clock,
+) -> PhotoTaken:
+    """Look at a photograph while the person waits, and keep it where it is good; again takes the place of the first."""
+    return await _photo(request, _resident(resident), enrolment_id, slot, db, keys, objects, faces, clock)
+
+
+@put(
+    "/{enrolment_id:uuid}/photos/{slot:int}",
+    responses=_PHOTO,
+    operation_class=_PhotoOperation,
+    request_max_body_size=MAX_PHOTO_BYTES + 1,
+    summary="Take a photograph",
+)
+async def photo_visitor(
+    enrolment_id: UUID,
+    slot: Slot,
+    request: AnyRequest,
+    visitor: VisitorPrincipal,
+    db: Database,
+    keys: Keys,
+    objects: ObjectStore,
+    faces: FaceService,
+    clock: Clock,
+) -> PhotoTaken:
+    """Look at a photograph while the person waits, and keep it where it is good; again takes the place of the first."""
+    return await _photo(request, _visitor(visitor), enrolment_id, slot, db, keys, objects, faces, clock)
+
+
+@post("/{enrolment_id:uuid}/complete", status_code=200, responses=_COMPLETE, summary="Complete an enrolment")
+async def complete_resident(
+    enrolment_id: UUID,
+    resident: ResidentPrincipal,
+    db: Database,
+    keys: Keys,
+    objects: ObjectStore,
+    faces: FaceService,
+    clock: Clock,
+) -> Completed:
+    """Make the caller's template of the three photographs. Repeating it is harmless."""
+    return await _complete(_resident(resident), enrolment_id, db, keys, objects, faces, clock)
+
+
+@post("/{enrolment_id:uuid}/complete", status_code=200, responses=_COMPLETE, summary="Complete an enrolment")
+async def complete_visitor(
+    enrolment_id: UUID,
+    visitor: VisitorPrincipal,
+    db: Database,
+    keys: Keys,
+    objects: ObjectStore,
+    faces: FaceService,
+    clock: Clock,
+) -> Completed:
+    """Make the caller's template of the three photographs. Repeating it is harmless."""
+    return await _complete(_visitor(visitor), enrolment_id, db, keys, objects, faces, clock)
+
+
+@get("/", responses=problems(Unauthorised), summary="List my enrolments")
+async def list_resident(resident: ResidentPrincipal, db: Database, clock: Clock) -> EnrolmentList:
+    """The caller's enrolments: where his face is active, where it waits for somebody to look at it and since when."""
+    return await _list(_resident(resident), db, clock)
+
+
+@get("/", responses=problems(Unauthorised), summary="List my enrolments")
+async def list_visitor(visitor: VisitorPrincipal, db: Database, clock: Clock) -> EnrolmentList:
+    """The caller's enrolments: where his face is active, where it waits for somebody to look at it and since when."""
+    return await _list(_visitor(visitor), db, clock)
+
+
+async def _begin(
+    caller: Caller, data: NewEnrolment, db: Database, objects: ObjectStore, faces: FaceService, clock: Clock
+) -> Enrolment:
+    row = await service.begin(
+        db,
+        objects,
+        faces,
+        person_id=caller.person_id,
+        invited_to=caller.invited_to,
+        community_id=data.community_id,
+        now=clock(),
+    )
+    return Enrolment.of(row)
+
+
+async def _photo(
+    request: AnyRequest,
+    caller: Caller,
+    enrolment_id: UUID,
+    slot: int,
+    db: Database,
+    keys: Keys,
+    objects: ObjectStore,
+    faces: FaceService,
+    clock: Clock,
+) -> PhotoTaken:
+    declared = request.headers.get("content-type", "")
+    if not declared.lower().startswith("image/"):
+        raise PhotoTypeUnsupported
+    await service.admit(db, person_id=caller.person_id, enrolment_id=enrolment_id, now=clock())
+    async with faces.upload():
+        data = await _received(request)
+        checked = await service.take_photo(
+            db,
+            keys,
+            objects,
+            faces,
+            person_id=caller.person_id,
+            invited_to=caller.invited_to,
+            enrolment_id=enrolment_id,
+            slot=slot,
+            data=data,
+            declared=declared,
+            now=clock(),
+        )
+    return PhotoTaken(slot=slot, quality=checked.numbers())
+
+
+async def _received(request: AnyRequest) -> bytes:
+    try:
+        async with asyncio.timeout(_UPLOAD_SECONDS):
+            return await service.receive(request.stream(), announced=request.content_length)
+    except Problem:
+        raise
+    except HTTPException as error:
+        # Litestar's own words for a body over the limit and for a client that went away.
+        raise (PhotoTooLarge if error.status_code == PhotoTooLarge.status else UploadInterrupted) from error
+    except TimeoutError as error:
+        raise UploadInterrupted from error
+
+
+async def _complete(
+    caller: Caller,
+    enrolment_id: UUID,
+    db: Database,
+    keys: Keys,
+    objects: ObjectStore,
+    faces: FaceService,
+    clock: Clock,
+) -> Completed:
+    placed = await service.complete(
+        db, keys, objects, faces, person_id=caller.person_id, enrolment_id=enrolment_id, now=clock()
+    )
+    return status.completed(placed)
+
+
+async def _list(caller: Caller, db: Database, clock: Clock) -> EnrolmentList:
+    async with db.transaction(Scope(person_id=caller.person_id), read_only=True) as conn:
+        return await status.list_status(conn, person_id=caller.person_id, now=clock())
+
+
+resident_router = Router(
+    path="/enrolments",
+    route_handlers=[begin_resident, photo_resident, complete_resident, list_resident],
+    tags=["faces"],
+)
+visitor_router = Router(
+    path="/enrolments",
+    route_handlers=[begin_visitor, photo_visitor, complete_visitor, list_visitor],
+    tags=["faces"],
+)

@@ -1,0 +1,97 @@
+"""Requests and responses about enrolling."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from backend.communities.repository import CapturePolicy
+from backend.enrolment.capture import Capture, captures
+from backend.enrolment.faces import QualityNumbers
+from backend.enrolment.repository import EnrolmentRow
+
+__all__ = [
+    "Completed",
+    "Enrolment",
+    "EnrolmentList",
+    "EnrolmentState",
+    "NewEnrolment",
+    "PhotoTaken",
+    "Place",
+    "PlaceState",
+]
+
+EnrolmentState = Literal["open", "expired", "in_review", "active", "refused", "inactive"]
+PlaceState = Literal["active", "in_review", "refused", "enrol_again"]
+
+
+class NewEnrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An enrolment to begin. ``community_id`` is one that knows the caller; he enrols for all of them in any case."""
+
+    community_id: UUID | None = None
+
+
+class Enrolment(msgspec.Struct, frozen=True):
+    """An enrolment that has begun: the three pictures to take, and until when."""
+
+    enrolment_id: UUID
+    capture_policy: CapturePolicy
+    captures: tuple[Capture, ...]
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, row: EnrolmentRow) -> "Enrolment":
+        """From the database's row."""
+        return cls(
+            enrolment_id=row.enrolment_id,
+            capture_policy=row.capture_policy,
+            captures=captures(row.capture_policy),
+            expires_at=row.expires_at,
+        )
+
+
+class PhotoTaken(msgspec.Struct, frozen=True):
+    """A photograph that was good enough and is kept in its slot."""
+
+    slot: int
+    quality: QualityNumbers
+
+
+class Place(msgspec.Struct, frozen=True):
+    """What became of a face in one community.
+
+    ``since`` is when that state began; ``reason`` is what staff gave for a refusal. ``enrol_again``: nobody can look at
+    photographs that have been erased, so this community needs new ones.
+    """
+
+    community_id: UUID
+    state: PlaceState
+    since: datetime | None = None
+    reason: str | None = None
+
+
+class Completed(msgspec.Struct, frozen=True):
+    """What became of the face: active everywhere it is wanted, or waiting for somebody to look at it."""
+
+    state: Literal["active", "in_review"]
+    communities: tuple[Place, ...]
+
+
+class EnrolmentStatus(msgspec.Struct, frozen=True):
+    """One of the caller's enrolments. ``inactive``: complete, and no community's gates use it at present."""
+
+    enrolment_id: UUID
+    state: EnrolmentState
+    capture_policy: CapturePolicy
+    started_at: datetime
+    expires_at: datetime
+    completed_at: datetime | None
+    slots: tuple[int, ...]
+    communities: tuple[Place, ...]
+
+
+class EnrolmentList(msgspec.Struct, frozen=True):
+    """The caller's enrolments, the newest first."""
+
+    enrolments: tuple[EnrolmentStatus, ...]
