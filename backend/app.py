@@ -17,7 +17,19 @@ from backend.audit.routes import staff_router as audit_staff
 from backend.communities.routes import staff_router as communities_staff
 from backend.consent.routes import resident_router as consent_resident
 from backend.consent.routes import visitor_router as consent_visitor
+from backend.couriers.routes import partner_router as couriers_partner
+from backend.couriers.routes import resident_router as couriers_resident
+from backend.couriers.routes import staff_router as couriers_staff
 from backend.embedded.children import tie_to_parent
+from backend.enrolment.faces import FaceService
+from backend.enrolment.reviews.routes import staff_router as reviews_staff
+from backend.enrolment.routes import resident_router as enrolment_resident
+from backend.enrolment.routes import visitor_router as enrolment_visitor
+from backend.entries.routes import resident_router as entries_resident
+from backend.entries.routes import staff_router as entries_staff
+from backend.gates.routes import gate_router as gates_gate
+from backend.gates.routes import staff_router as gates_staff
+from backend.gates.sync import GateSync
 from backend.households.routes import resident_router as households_resident
 from backend.households.routes import staff_router as households_staff
 from backend.keys.service import Keys
@@ -28,8 +40,15 @@ from backend.kit.db import Database, DatabaseUnavailable, Scope
 from backend.kit.messages import Sender
 from backend.kit.problems import exception_handlers, problems
 from backend.kit.storage import ObjectStore
+from backend.links.routes import visitor_router as links_visitor
+from backend.links.routes import visitor_session
+from backend.partners.routes import partner_router as partners_partner
+from backend.partners.routes import resident_router as partners_resident
+from backend.partners.routes import staff_router as partners_staff
 from backend.resources import Resources, open_resources
 from backend.settings import Settings, load_settings
+from backend.visitors.routes import resident_router as visitors_resident
+from backend.visitors.routes import visitor_router as visitors_visitor
 
 __all__ = ["create_app", "create_app_from_environment", "openapi_document"]
 
@@ -38,16 +57,26 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
     Surface.RESIDENT: (
         accounts_resident,
         consent_resident,
+        enrolment_resident,
+        entries_resident,
         households_resident,
+        partners_resident,
+        couriers_resident,
+        visitors_resident,
     ),
-    Surface.VISITOR: (consent_visitor,),
-    Surface.PARTNER: (),
-    Surface.GATE: (),
+    Surface.VISITOR: (links_visitor, consent_visitor, enrolment_visitor, visitors_visitor),
+    Surface.PARTNER: (partners_partner, couriers_partner),
+    Surface.GATE: (gates_gate,),
     Surface.STAFF: (
         accounts_staff,
         audit_staff,
         communities_staff,
+        entries_staff,
+        gates_staff,
         households_staff,
+        reviews_staff,
+        partners_staff,
+        couriers_staff,
     ),
 }
 
@@ -75,7 +104,10 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
             app.state.tokens = resources.tokens
             app.state.clock = clock
             app.state.proxies = settings.proxies
-            yield
+            app.state.public_url = settings.public_url
+            app.state.gates = GateSync(resources.db, resources.keys, clock)
+            async with app.state.gates.feed.running():
+                yield
 
     return Litestar(
         route_handlers=[jwks, live, ready, *(_surface(surface) for surface in Surface)],
@@ -137,7 +169,7 @@ async def ready(db: Database) -> dict[str, str]:
 
 def _dependencies() -> dict[str, Provide]:
     plain = {name: Provide(provider, sync_to_thread=False) for name, provider in _PROVIDERS.items()}
-    return {**plain, "staff": Provide(staff_member)}
+    return {**plain, "staff": Provide(staff_member), "visitor": Provide(visitor_session)}
 
 
 def _surface(surface: Surface) -> Router:
@@ -159,6 +191,13 @@ def _keys(request: Request[Any, Any, Any]) -> Keys:
 
 def _objects(request: Request[Any, Any, Any]) -> ObjectStore:
     return _resources(request).objects
+
+
+def _faces(request: Request[Any, Any, Any]) -> FaceService:
+    faces = _resources(request).faces
+    if faces is None:
+        raise LookupError("only the API process opens the face models")
+    return faces
 
 
 def _tokens(request: Request[Any, Any, Any]) -> Tokens:
@@ -183,6 +222,16 @@ def _client_address(request: Request[Any, Any, Any]) -> str:
     return request.client.host if request.client else "unknown"
 
 
+def _gates(request: Request[Any, Any, Any]) -> GateSync:
+    gates: GateSync = request.app.state.gates
+    return gates
+
+
+def _public_url(request: Request[Any, Any, Any]) -> str:
+    public_url: str = request.app.state.public_url
+    return public_url
+
+
 def _clock(request: Request[Any, Any, Any]) -> Clock:
     clock: Clock = request.app.state.clock
     return clock
@@ -201,13 +250,15 @@ _PROVIDERS: Mapping[str, Callable[..., Any]] = {
     "db": _db,
     "keys": _keys,
     "objects": _objects,
+    "faces": _faces,
     "tokens": _tokens,
     "pepper": _pepper,
     "clock": _clock,
     "sender": _sender,
     "client_address": _client_address,
+    "gates": _gates,
+    "public_url": _public_url,
     "resident": _principal(),
-    "visitor": _principal(),
     "partner": _principal(),
     "gate": _principal(),
 }

@@ -1,0 +1,1 @@
+"""What gates reported: who came, when, and what was decided; alarms."""

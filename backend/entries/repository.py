@@ -1,0 +1,164 @@
+"""SQL of entries."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from backend.entries.intake import Intake
+from backend.kit.db import Connection, fetch_all
+
+__all__ = ["EntryKey", "EntryRow", "OwnEntryKey", "OwnEntryRow", "insert_entries", "list_entries", "list_own_entries"]
+
+# Cursors come back from outside: what the database could not take is refused where they are read.
+_At = Annotated[datetime, Meta(tz=True)]
+_Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class EntryKey(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page of a community's entries ended: the columns that they are ordered by."""
+
+    at: _At
+    gate_id: UUID
+    store_epoch: _Number
+    seq: _Number
+
+
+class OwnEntryKey(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page of a person's entries ended."""
+
+    at: _At
+    community_id: UUID
+    gate_id: UUID
+    store_epoch: _Number
+    seq: _Number
+
+
+class EntryRow(msgspec.Struct, frozen=True):
+    """An event of a gate, with the name that the register knows the subject by."""
+
+    gate_id: UUID
+    store_epoch: int
+    seq: int
+    kind: str
+    at: datetime
+    clock_wrong: bool
+    received_at: datetime
+    outcome: str | None
+    reason: str | None
+    subject_id: UUID | None
+    name: str | None
+    stale_for_s: float | None
+    detail: str | None
+
+
+class OwnEntryRow(msgspec.Struct, frozen=True):
+    """An event about the person who asks."""
+
+    community_id: UUID
+    gate_id: UUID
+    store_epoch: int
+    seq: int
+    at: datetime
+    clock_wrong: bool
+    outcome: str | None
+    reason: str | None
+
+
+async def insert_entries(
+    conn: Connection, *, community_id: UUID, gate_id: UUID, events: Sequence[Intake], now: datetime
+) -> int:
+    """Keep the events that were not kept before; how many those were."""
+    new = await conn.fetch(
+        """
+        INSERT INTO entry (community_id, gate_id, received_at, store_epoch, seq, kind, at, clock_wrong, outcome,
+                           reason, subject_id, score, stale_for_s, detail)
+        SELECT $1, $2, $3, e.*
+        FROM unnest($4::bigint[], $5::bigint[], $6::text[], $7::timestamptz[], $8::boolean[], $9::text[],
+                    $10::text[], $11::uuid[], $12::real[], $13::real[], $14::text[]) AS e
+        ON CONFLICT DO NOTHING RETURNING seq
+        """,
+        community_id,
+        gate_id,
+        now,
+        [e.store_epoch for e in events],
+        [e.seq for e in events],
+        [e.kind for e in events],
+        [e.at for e in events],
+        [e.clock_wrong for e in events],
+        [e.outcome for e in events],
+        [e.reason for e in events],
+        [e.subject_id for e in events],
+        [e.score for e in events],
+        [e.stale_for_s for e in events],
+        [e.detail for e in events],
+    )
+    return len(new)
+
+
+async def list_entries(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    gate_id: UUID | None,
+    subject_id: UUID | None,
+    kind: str | None,
+    outcome: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    after: EntryKey | None,
+    limit: int,
+) -> list[EntryRow]:
+    """The community's events, newest first, that fit all that is not ``None``; at most ``limit + 1``."""
+    last = msgspec.structs.astuple(after) if after is not None else (None,) * 4
+    return await fetch_all(
+        conn,
+        EntryRow,
+        """
+        SELECT e.gate_id, e.store_epoch, e.seq, e.kind, e.at, e.clock_wrong, e.received_at, e.outcome, e.reason,
+               e.subject_id, p.name, e.stale_for_s, e.detail
+        FROM entry e
+        LEFT JOIN subject s ON s.community_id = e.community_id AND s.subject_id = e.subject_id
+        LEFT JOIN person p ON p.person_id = s.person_id
+        WHERE e.community_id = $1
+            AND ($2::uuid IS NULL OR e.gate_id = $2)
+            AND ($3::uuid IS NULL OR e.subject_id = $3)
+            AND ($4::text IS NULL OR e.kind = $4)
+            AND ($5::text IS NULL OR e.outcome = $5)
+            AND ($6::timestamptz IS NULL OR e.at >= $6)
+            AND ($7::timestamptz IS NULL OR e.at < $7)
+            AND ($9::timestamptz IS NULL
+                 OR (e.at, e.gate_id, e.store_epoch, e.seq) < ($9, $10::uuid, $11::bigint, $12::bigint))
+        ORDER BY e.at DESC, e.gate_id DESC, e.store_epoch DESC, e.seq DESC
+        LIMIT $8
+        """,
+        community_id, gate_id, subject_id, kind, outcome, since, until, limit + 1, *last,
+    )  # fmt: skip
+
+
+async def list_own_entries(
+    conn: Connection, *, person_id: UUID, after: OwnEntryKey | None, limit: int
+) -> list[OwnEntryRow]:
+    """The person's own entries in every community that knows him, newest first; at most ``limit + 1``.
+
+    Needs his own scope.
+    """
+    last = msgspec.structs.astuple(after) if after is not None else (None,) * 5
+    return await fetch_all(
+        conn,
+        OwnEntryRow,
+        """
+        SELECT e.community_id, e.gate_id, e.store_epoch, e.seq, e.at, e.clock_wrong, e.outcome, e.reason
+        FROM subject s
+        JOIN entry e ON e.community_id = s.community_id AND e.subject_id = s.subject_id
+        WHERE s.person_id = $1 AND e.kind = 'entry'
+            AND ($3::timestamptz IS NULL OR (e.at, e.community_id, e.gate_id, e.store_epoch, e.seq)
+                 < ($3, $4::uuid, $5::uuid, $6::bigint, $7::bigint))
+        ORDER BY e.at DESC, e.community_id DESC, e.gate_id DESC, e.store_epoch DESC, e.seq DESC
+        LIMIT $2
+        """,
+        person_id, limit + 1, *last,
+    )  # fmt: skip

@@ -1,0 +1,125 @@
+"""Wakes the polls that wait for a community's roster to change."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from backend.kit.db import Database
+
+__all__ = ["Generation", "RosterFeed"]
+
+_log = structlog.get_logger(__name__)
+_CHANNEL = "roster"
+_FIRST_PAUSE_S = 0.1
+_MOST_PAUSE_S = 5.0
+# A connection that died without a word is found out after this long; it carries nothing else that would show it.
+_PROBE_S = 20.0
+_PROBE_TIMEOUT_S = 5.0
+
+Generation: TypeAlias = tuple[int, int]
+
+
+class RosterFeed:
+    """One LISTEN connection for the whole process, and who waits for which community.
+
+    A *generation* stands for what had been heard of a community at a moment. Whoever waits takes it before he reads
+    the roster: a change that commits between his reading and his waiting has raised it, and he does not wait.
+    """
+
+    def __init__(self, db: Database) -> None:
+        """Listen on that database, once :meth:`running`."""
+        self._db = db
+        self._connected = 0
+        self._heard: dict[UUID, int] = {}
+        self._waiting: dict[UUID, dict[UUID, asyncio.Future[bool]]] = {}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["RosterFeed"]:
+        """Listen as long as the block lasts; then let everybody who waits go."""
+        task = asyncio.create_task(self._run(), name="roster-feed")
+        try:
+            yield self
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            self._wake_all()
+
+    def generation(self, community_id: UUID) -> Generation:
+        """What has been heard of the community so far."""
+        return self._connected, self._heard.get(community_id, 0)
+
+    async def wait(self, community_id: UUID, gate_id: UUID, *, since: Generation, seconds: float) -> bool:
+        """Return when more was heard of the community than ``since``, or after so many seconds.
+
+        A gate waits once: its newer poll lets the one before go, so that a device that drops its connections and comes
+        back leaves nothing behind. False says that this happened.
+        """
+        if self.generation(community_id) != since or seconds <= 0:
+            return True
+        woken: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault(community_id, {})
+        before = waiting.get(gate_id)
+        waiting[gate_id] = woken
+        if before is not None and not before.done():
+            before.set_result(False)
+        try:
+            async with asyncio.timeout(seconds):
+                return await woken
+        except TimeoutError:
+            return True
+        finally:
+            if waiting.get(gate_id) is woken:
+                del waiting[gate_id]
+            if not waiting and self._waiting.get(community_id) is waiting:
+                del self._waiting[community_id]
+
+    async def _run(self) -> None:
+        pause = _FIRST_PAUSE_S
+        while True:
+            try:
+                async with self._db.listening() as conn:
+                    lost = asyncio.Event()
+                    conn.add_termination_listener(lambda _, lost=lost: lost.set())
+                    await conn.add_listener(_CHANNEL, self._hear)
+                    # What was said while nobody listened is not repeated, so everybody looks for himself.
+                    self._connected += 1
+                    self._wake_all()
+                    pause = _FIRST_PAUSE_S
+                    await _until_lost(conn, lost)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                _log.warning("roster feed lost", error=type(error).__name__, retry_after_s=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _MOST_PAUSE_S)
+
+    def _hear(self, _conn: object, _pid: int, _channel: str, payload: object) -> None:
+        try:
+            community_id = UUID(str(payload))
+        except ValueError:
+            return
+        self._heard[community_id] = self._heard.get(community_id, 0) + 1
+        self._wake(community_id)
+
+    def _wake(self, community_id: UUID) -> None:
+        for woken in self._waiting.get(community_id, {}).values():
+            if not woken.done():
+                woken.set_result(True)
+
+    def _wake_all(self) -> None:
+        for community_id in list(self._waiting):
+            self._wake(community_id)
+
+
+async def _until_lost(conn: "asyncpg.Connection[asyncpg.Record]", lost: asyncio.Event) -> None:
+    while not lost.is_set():
+        try:
+            async with asyncio.timeout(_PROBE_S):
+                await lost.wait()
+        except TimeoutError:
+            await conn.execute("SELECT 1", timeout=_PROBE_TIMEOUT_S)

@@ -1,0 +1,282 @@
+"""SQL of gates, their claim codes, assertions and receipts."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+
+__all__ = [
+    "ClaimRow",
+    "GateReceiptRow",
+    "GateRow",
+    "delete_expired_assertions",
+    "expire_claims",
+    "find_claim",
+    "find_gate",
+    "get_gate",
+    "insert_assertion",
+    "insert_claim",
+    "insert_gate",
+    "insert_receipt",
+    "list_gates",
+    "list_receipts",
+    "lock_claim",
+    "lock_gate",
+    "notify_roster",
+    "update_acknowledged",
+    "update_device",
+    "update_diverged",
+    "update_revoked",
+    "update_seen",
+    "use_claim",
+]
+
+
+class GateRow(msgspec.Struct, frozen=True):
+    """A gate, its device and what it last acknowledged."""
+
+    community_id: UUID
+    gate_id: UUID
+    name: str
+    public_key: bytes | None
+    sdk: str | None
+    packs: list[str]
+    created_at: datetime
+    provisioned_at: datetime | None
+    last_seen_at: datetime | None
+    acked_epoch: int | None
+    acked_version: int | None
+    acked_at: datetime | None
+    diverged_at: datetime | None
+    diverged_version: int | None
+    revoked_at: datetime | None
+    revoke_reason: str | None
+
+
+class ClaimRow(msgspec.Struct, frozen=True):
+    """A claim code, by its hash."""
+
+    community_id: UUID
+    gate_id: UUID
+    expires_at: datetime
+    used_at: datetime | None
+
+
+class GateReceiptRow(msgspec.Struct, frozen=True):
+    """When a gate first confirmed a state at or after some version; ``None`` while it has not."""
+
+    gate_id: UUID
+    name: str
+    confirmed_at: datetime | None
+
+
+class _Id(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+async def insert_gate(conn: Connection, *, community_id: UUID, name: str, now: datetime) -> UUID:
+    """A new gate without a device."""
+    row = await require_one(
+        conn,
+        _Id,
+        "INSERT INTO gate (community_id, name, created_at) VALUES ($1, $2, $3) RETURNING gate_id AS id",
+        community_id, name, now,
+    )  # fmt: skip
+    return row.id
+
+
+async def get_gate(conn: Connection, *, community_id: UUID, gate_id: UUID) -> GateRow | None:
+    """One gate of the community."""
+    return await fetch_one(
+        conn, GateRow, "SELECT * FROM gate WHERE community_id = $1 AND gate_id = $2", community_id, gate_id
+    )
+
+
+async def lock_gate(conn: Connection, *, community_id: UUID, gate_id: UUID) -> GateRow | None:
+    """One gate of the community, kept as it is until the transaction ends."""
+    return await fetch_one(
+        conn, GateRow, "SELECT * FROM gate WHERE community_id = $1 AND gate_id = $2 FOR UPDATE", community_id, gate_id
+    )
+
+
+async def find_gate(conn: Connection, *, gate_id: UUID) -> GateRow | None:
+    """A gate of whatever community. Needs the platform scope."""
+    return await fetch_one(conn, GateRow, "SELECT * FROM gate WHERE gate_id = $1", gate_id)
+
+
+async def list_gates(conn: Connection, *, community_id: UUID) -> list[GateRow]:
+    """The community's gates by name, revoked ones last."""
+    return await fetch_all(
+        conn,
+        GateRow,
+        "SELECT * FROM gate WHERE community_id = $1 ORDER BY revoked_at IS NOT NULL, name, gate_id",
+        community_id,
+    )
+
+
+async def insert_claim(
+    conn: Connection, *, community_id: UUID, gate_id: UUID, code_hash: bytes, now: datetime, expires_at: datetime
+) -> None:
+    """A code that makes a device into this gate."""
+    await conn.execute(
+        """
+        INSERT INTO gate_claim (community_id, gate_id, code_hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)
+        """,
+        community_id, gate_id, code_hash, now, expires_at,
+    )  # fmt: skip
+
+
+async def expire_claims(conn: Connection, *, community_id: UUID, gate_id: UUID, now: datetime) -> None:
+    """End all codes of this gate that were not used yet."""
+    await conn.execute(
+        """
+        UPDATE gate_claim SET expires_at = $3
+        WHERE community_id = $1 AND gate_id = $2 AND used_at IS NULL AND expires_at > $3
+        """,
+        community_id, gate_id, now,
+    )  # fmt: skip
+
+
+async def find_claim(conn: Connection, *, code_hash: bytes) -> ClaimRow | None:
+    """The code of whatever community. Needs the platform scope."""
+    return await fetch_one(
+        conn,
+        ClaimRow,
+        "SELECT community_id, gate_id, expires_at, used_at FROM gate_claim WHERE code_hash = $1",
+        code_hash,
+    )
+
+
+async def lock_claim(conn: Connection, *, community_id: UUID, code_hash: bytes) -> ClaimRow | None:
+    """The code, kept from being used by another request until the transaction ends."""
+    return await fetch_one(
+        conn,
+        ClaimRow,
+        """
+        SELECT community_id, gate_id, expires_at, used_at FROM gate_claim
+        WHERE community_id = $1 AND code_hash = $2 FOR UPDATE
+        """,
+        community_id, code_hash,
+    )  # fmt: skip
+
+
+async def use_claim(conn: Connection, *, community_id: UUID, code_hash: bytes, now: datetime) -> None:
+    """The code is used up."""
+    await conn.execute(
+        "UPDATE gate_claim SET used_at = $3 WHERE community_id = $1 AND code_hash = $2", community_id, code_hash, now
+    )
+
+
+async def update_device(
+    conn: Connection, *, community_id: UUID, gate_id: UUID, public_key: bytes, sdk: str, packs: list[str], now: datetime
+) -> None:
+    """Another device stands in the gate's place; what the one before had acknowledged says nothing about it."""
+    await conn.execute(
+        """
+        UPDATE gate SET public_key = $3, sdk = $4, packs = $5, provisioned_at = $6, last_seen_at = $6,
+            acked_epoch = NULL, acked_version = NULL, acked_at = NULL
+        WHERE community_id = $1 AND gate_id = $2
+        """,
+        community_id, gate_id, public_key, sdk, packs, now,
+    )  # fmt: skip
+
+
+async def update_revoked(conn: Connection, *, community_id: UUID, gate_id: UUID, reason: str, now: datetime) -> None:
+    """The gate is out of service for good."""
+    await conn.execute(
+        "UPDATE gate SET revoked_at = $3, revoke_reason = $4 WHERE community_id = $1 AND gate_id = $2",
+        community_id, gate_id, now, reason,
+    )  # fmt: skip
+
+
+async def insert_assertion(
+    conn: Connection, *, community_id: UUID, gate_id: UUID, jti: str, expires_at: datetime
+) -> bool:
+    """Remember an assertion; False where it was seen before."""
+    first = await conn.fetch(
+        """
+        INSERT INTO gate_assertion (community_id, gate_id, jti, expires_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT DO NOTHING RETURNING jti
+        """,
+        community_id, gate_id, jti, expires_at,
+    )  # fmt: skip
+    return bool(first)
+
+
+async def delete_expired_assertions(conn: Connection, *, community_id: UUID, gate_id: UUID, now: datetime) -> None:
+    """Forget the gate's assertions that are too old to be taken anyway."""
+    await conn.execute(
+        "DELETE FROM gate_assertion WHERE community_id = $1 AND gate_id = $2 AND expires_at < $3",
+        community_id, gate_id, now,
+    )  # fmt: skip
+
+
+async def update_seen(conn: Connection, *, community_id: UUID, gate_id: UUID, now: datetime) -> None:
+    """The gate asked for something."""
+    await conn.execute(
+        "UPDATE gate SET last_seen_at = $3 WHERE community_id = $1 AND gate_id = $2", community_id, gate_id, now
+    )
+
+
+async def update_acknowledged(
+    conn: Connection, *, community_id: UUID, gate_id: UUID, epoch: int, version: int, now: datetime
+) -> None:
+    """What the gate's roster is."""
+    await conn.execute(
+        """
+        UPDATE gate SET acked_epoch = $3, acked_version = $4, acked_at = $5, last_seen_at = $5
+        WHERE community_id = $1 AND gate_id = $2
+        """,
+        community_id, gate_id, epoch, version, now,
+    )  # fmt: skip
+
+
+async def update_diverged(conn: Connection, *, community_id: UUID, gate_id: UUID, version: int, now: datetime) -> None:
+    """The gate's roster was not ours under the same version."""
+    await conn.execute(
+        """
+        UPDATE gate SET diverged_at = $4, diverged_version = $3, last_seen_at = $4
+        WHERE community_id = $1 AND gate_id = $2
+        """,
+        community_id, gate_id, version, now,
+    )  # fmt: skip
+
+
+async def insert_receipt(
+    conn: Connection, *, community_id: UUID, gate_id: UUID, epoch: int, version: int, digest: bytes, verified: bool,
+    now: datetime,
+) -> None:  # fmt: skip
+    """The first time that the gate confirmed this version; later ones change nothing."""
+    await conn.execute(
+        """
+        INSERT INTO roster_receipt (community_id, gate_id, epoch, version, digest, verified, confirmed_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+        """,
+        community_id, gate_id, epoch, version, digest, verified, now,
+    )  # fmt: skip
+
+
+async def list_receipts(conn: Connection, *, community_id: UUID, epoch: int, version: int) -> list[GateReceiptRow]:
+    """Per gate that is in service with a device, when it first confirmed a state at or after that version."""
+    return await fetch_all(
+        conn,
+        GateReceiptRow,
+        """
+        SELECT g.gate_id, g.name, (
+            SELECT min(r.confirmed_at) FROM roster_receipt r
+            WHERE r.community_id = g.community_id AND r.gate_id = g.gate_id AND r.confirmed_at >= g.provisioned_at
+                AND ((r.epoch = $2 AND r.version >= $3) OR r.epoch > $2)
+        ) AS confirmed_at
+        FROM gate g
+        WHERE g.community_id = $1 AND g.revoked_at IS NULL AND g.provisioned_at IS NOT NULL
+        ORDER BY g.name, g.gate_id
+        """,
+        community_id, epoch, version,
+    )  # fmt: skip
+
+
+async def notify_roster(conn: Connection, *, community_id: UUID) -> None:
+    """Wake the community's waiting polls when this transaction commits."""
+    await conn.execute("SELECT pg_notify('roster', $1)", str(community_id))

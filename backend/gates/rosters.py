@@ -1,0 +1,103 @@
+"""SQL of reading the roster, for sync. Nothing here writes."""
+
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+
+__all__ = ["HeadRow", "RosterRow", "digest", "get_head", "list_changes", "list_entries", "list_in_service"]
+
+
+class HeadRow(msgspec.Struct, frozen=True):
+    """A community's roster version and what its head tells gates to decide by. Leases in seconds."""
+
+    epoch: int
+    version: int
+    fpir: float
+    standing_lease_s: int
+    visiting_lease_s: int
+    wipe_after_s: int
+
+
+class RosterRow(msgspec.Struct, frozen=True):
+    """One subject's state; without ``body`` it is to be removed."""
+
+    subject_id: UUID
+    version: int
+    body: bytes | None
+
+
+class DigestRow(msgspec.Struct, frozen=True):
+    """How many entries the roster has, and the SHA-256 over their subjects and hashes."""
+
+    count: int
+    digest: bytes
+
+
+class _GateId(msgspec.Struct, frozen=True):
+    gate_id: UUID
+
+
+async def get_head(conn: Connection, *, community_id: UUID) -> HeadRow | None:
+    """The community's head, unsigned."""
+    return await fetch_one(
+        conn,
+        HeadRow,
+        """
+        SELECT h.epoch, h.version, c.fpir, c.standing_lease_s, c.visiting_lease_s, c.wipe_after_s
+        FROM roster_head h JOIN community c USING (community_id)
+        WHERE h.community_id = $1
+        """,
+        community_id,
+    )
+
+
+async def digest(conn: Connection, *, community_id: UUID) -> DigestRow:
+    """The digest as :func:`gate_sdk.wire.roster_digest` defines it. PostgreSQL orders uuids by their bytes too."""
+    return await require_one(
+        conn,
+        DigestRow,
+        """
+        SELECT count(*) AS count,
+            sha256(
+                coalesce(string_agg(uuid_send(subject_id) || entry_hash, ''::bytea ORDER BY subject_id), ''::bytea)
+            ) AS digest
+        FROM roster WHERE community_id = $1 AND body IS NOT NULL
+        """,
+        community_id,
+    )
+
+
+async def list_changes(conn: Connection, *, community_id: UUID, since: int, limit: int) -> list[RosterRow]:
+    """What changed after version ``since``, in the order of the versions, removals included."""
+    return await fetch_all(
+        conn,
+        RosterRow,
+        """
+        SELECT subject_id, version, body FROM roster
+        WHERE community_id = $1 AND version > $2 ORDER BY version LIMIT $3
+        """,
+        community_id, since, limit,
+    )  # fmt: skip
+
+
+async def list_entries(conn: Connection, *, community_id: UUID, after: UUID, limit: int) -> list[RosterRow]:
+    """What stands in the roster, in the order of the subjects, beginning after ``after``."""
+    return await fetch_all(
+        conn,
+        RosterRow,
+        """
+        SELECT subject_id, version, body FROM roster
+        WHERE community_id = $1 AND subject_id > $2 AND body IS NOT NULL ORDER BY subject_id LIMIT $3
+        """,
+        community_id, after, limit,
+    )  # fmt: skip
+
+
+async def list_in_service(conn: Connection, *, community_id: UUID) -> frozenset[UUID]:
+    """The community's gates that may be told anything."""
+    rows = await fetch_all(
+        conn, _GateId, "SELECT gate_id FROM gate WHERE community_id = $1 AND revoked_at IS NULL", community_id
+    )
+    return frozenset(row.gate_id for row in rows)

@@ -1,0 +1,260 @@
+"""Devices: provisioning, tokens, sync, events. Staff: gates."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Response, Router, get, post
+from litestar.datastructures import ResponseHeader
+from litestar.enums import RequestEncodingType
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Body, Parameter
+
+from backend.audit import service as audit
+from backend.communities.errors import CommunityNotFound
+from backend.entries import service as entries
+from backend.entries.errors import BatchInvalid
+from backend.gates import repository, service
+from backend.gates.errors import (
+    AssertionRefused,
+    ClaimEnded,
+    ClaimUnknown,
+    CursorStale,
+    GateNotFound,
+    GateOutOfService,
+    GateRevoked,
+    ProofInvalid,
+    RosterDiverged,
+    StateIncomplete,
+    TooManyClaims,
+)
+from backend.gates.pages import read_position, server_keys
+from backend.gates.schemas import ClaimCode, Gate, GateList, NewGate, Revocation
+from backend.gates.sync import MAX_WAIT_S, GateSync
+from backend.gates.templates import DEFAULT_PACK
+from backend.keys.service import Keys
+from backend.kit.auth import ACCESS_TTL, GatePrincipal, Permission, StaffMember, Tokens
+from backend.kit.clock import Clock
+from backend.kit.db import Connection, Database, Scope
+from backend.kit.pagination import Cursor, CursorInvalid
+from backend.kit.problems import Forbidden, PayloadTooLarge, Unauthorised, problems
+from gate_sdk.wire import (
+    Acknowledged,
+    EventBatch,
+    EventReceipt,
+    ProvisionRequest,
+    ProvisionResponse,
+    SyncPage,
+    TokenRequest,
+    TokenResponse,
+)
+
+__all__ = ["gate_router", "staff_router"]
+
+MSGPACK = "application/vnd.msgpack"
+TOKEN_PATH = "/gate/v1/token"  # noqa: S105 - an address
+# A provisioning or token request is a few hundred bytes, a full batch of events about 100 kB.
+_MAX_SMALL_BYTES = 16_384
+_MAX_BATCH_BYTES = 1_000_000
+_MOST = 2**63 - 1
+Counter = Annotated[int | None, Parameter(ge=0, le=_MOST, description="Of the head that the gate has")]
+Digest = Annotated[str | None, Parameter(pattern="^[0-9a-f]{64}$", description="Of that head, hexadecimal")]
+Wait = Annotated[int, Parameter(ge=0, le=MAX_WAIT_S, description="Seconds to wait for news at most")]
+
+
+@post(
+    "/provision",
+    opt={"public": True},
+    request_max_body_size=_MAX_SMALL_BYTES,
+    responses=problems(ClaimUnknown, ClaimEnded, PayloadTooLarge, ProofInvalid, TooManyClaims),
+    summary="Become a gate",
+)
+async def provision(
+    data: ProvisionRequest,
+    db: Database,
+    keys: Keys,
+    pepper: bytes,
+    clock: Clock,
+    gates: GateSync,
+    client_address: str,
+) -> ProvisionResponse:
+    """Exchange a claim code, with the public half of a key that the device made, for the gate's identity."""
+    now = clock()
+    gates.claims.require(client_address, now=now)
+    async with db.transaction(Scope(platform=True)) as conn:
+        gate = await service.provision(conn, request=data, pepper=pepper, now=now)
+        await audit.record(
+            conn,
+            community_id=gate.community_id,
+            actor=f"gate:{gate.gate_id}",
+            action="gate.provision",
+            target=f"gate:{gate.gate_id}",
+        )
+    return ProvisionResponse(
+        gate_id=gate.gate_id,
+        community_id=gate.community_id,
+        name=gate.name,
+        pack=DEFAULT_PACK,
+        server_keys=await server_keys(keys, community_id=gate.community_id),
+    )
+
+
+@post(
+    "/token",
+    opt={"public": True},
+    status_code=200,
+    request_max_body_size=_MAX_SMALL_BYTES,
+    responses=problems(AssertionRefused, GateRevoked, PayloadTooLarge),
+    response_headers=[ResponseHeader(name="Cache-Control", value="no-store", documentation_only=False)],
+    summary="Get an access token",
+)
+async def token(data: TokenRequest, db: Database, tokens: Tokens, clock: Clock, public_url: str) -> TokenResponse:
+    """Exchange an assertion signed by the device key (RFC 7523) for an access token.
+
+    The assertion's audience is this route's address as the deployment is known by. A refusal's Date header tells a
+    device whose clock is wrong what time it is.
+    """
+    now = clock()
+    gate_id, assertion = service.read_assertion(data, now=now)
+    async with db.transaction(Scope(platform=True)) as conn:
+        principal = await service.accept_assertion(
+            conn, gate_id=gate_id, assertion=assertion, audience=public_url.rstrip("/") + TOKEN_PATH, now=now
+        )
+    return TokenResponse(access_token=tokens.issue(principal, now=now), expires_in=int(ACCESS_TTL.total_seconds()))
+
+
+@get(
+    "/sync",
+    media_type=MSGPACK,
+    responses={
+        200: ResponseSpec(SyncPage, media_type=MSGPACK, description="A page", generate_examples=False),
+        **problems(Unauthorised, GateRevoked, RosterDiverged, CursorStale, CursorInvalid, StateIncomplete),
+    },
+    summary="Follow the roster",
+)
+async def sync(
+    gate: GatePrincipal,
+    gates: GateSync,
+    epoch: Counter = None,
+    version: Counter = None,
+    digest: Digest = None,
+    cursor: Cursor = None,
+    wait: Wait = 0,
+) -> Response[bytes]:
+    """What changed since the state that the gate names, and by naming acknowledges; all of it where it names none.
+
+    Waits up to `wait` seconds for a change where there is none, and then answers with a fresh head alone.
+    """
+    state = None
+    if epoch is not None and version is not None and digest is not None:
+        state = Acknowledged(epoch=epoch, version=version, digest=bytes.fromhex(digest))
+    elif (epoch, version, digest) != (None, None, None):
+        raise StateIncomplete
+    body = await gates.poll(gate, state=state, position=read_position(cursor), wait_s=wait)
+    return Response(body, media_type=MSGPACK)
+
+
+@post(
+    "/events",
+    status_code=200,
+    media_type=MSGPACK,
+    request_max_body_size=_MAX_BATCH_BYTES,
+    responses=problems(Unauthorised, GateRevoked, PayloadTooLarge, BatchInvalid),
+    summary="Deliver events",
+)
+async def deliver(
+    data: Annotated[EventBatch, Body(media_type=RequestEncodingType.MESSAGEPACK)],
+    gate: GatePrincipal,
+    db: Database,
+    clock: Clock,
+) -> EventReceipt:
+    """Hand over events in the order of their numbers. What is delivered twice counts once."""
+    # The receipt leaves this block only once the transaction has committed: the gate forgets what it names.
+    async with db.transaction(Scope(community_id=gate.community_id)) as conn:
+        await service.require_in_service(conn, community_id=gate.community_id, gate_id=gate.gate_id)
+        return await entries.record(
+            conn, community_id=gate.community_id, gate_id=gate.gate_id, events=data.events, now=clock()
+        )
+
+
+gate_router = Router(path="/", route_handlers=[provision, token, sync, deliver], tags=["gates"])
+
+
+@post("/", responses=problems(Unauthorised, Forbidden, CommunityNotFound), summary="Create a gate")
+async def create_gate(
+    community_id: UUID, data: NewGate, staff: StaffMember, db: Database, pepper: bytes, clock: Clock
+) -> ClaimCode:
+    """A new gate, and the code that makes a device into it: shown once, valid for 30 minutes, for one device."""
+    staff.require(Permission.GATES)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        gate_id, claim = await service.create(
+            conn, community_id=community_id, name=data.name, pepper=pepper, now=clock()
+        )
+        await _record(conn, community_id, staff, "gate.create", gate_id)
+    return ClaimCode.of(gate_id, claim)
+
+
+@post(
+    "/{gate_id:uuid}/claims",
+    responses=problems(Unauthorised, Forbidden, CommunityNotFound, GateNotFound, GateOutOfService),
+    summary="Get a new claim code",
+)
+async def create_claim(
+    community_id: UUID, gate_id: UUID, staff: StaffMember, db: Database, pepper: bytes, clock: Clock
+) -> ClaimCode:
+    """Another code, where the first one expired or the device is to be replaced. Codes before it end."""
+    staff.require(Permission.GATES)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        claim = await service.new_claim(conn, community_id=community_id, gate_id=gate_id, pepper=pepper, now=clock())
+        await _record(conn, community_id, staff, "gate.claim", gate_id)
+    return ClaimCode.of(gate_id, claim)
+
+
+@get("/", responses=problems(Unauthorised, Forbidden, CommunityNotFound), summary="List gates and their health")
+async def list_gates(community_id: UUID, staff: StaffMember, db: Database) -> GateList:
+    """The community's gates: when they were last seen, and how far behind the roster they are."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), isolation="REPEATABLE READ", read_only=True) as conn:
+        head, rows = await service.list_health(conn, community_id=community_id)
+    return GateList(epoch=head.epoch, version=head.version, gates=tuple(Gate.of(row, head) for row in rows))
+
+
+@post(
+    "/{gate_id:uuid}/revoke",
+    responses=problems(Unauthorised, Forbidden, CommunityNotFound, GateNotFound),
+    status_code=200,
+    summary="Take a gate out of service",
+)
+async def revoke_gate(
+    community_id: UUID, gate_id: UUID, data: Revocation, staff: StaffMember, db: Database, clock: Clock
+) -> Gate:
+    """Final. The device hears of it at once where it is connected, and erases itself."""
+    staff.require(Permission.GATES)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        before = await service.revoke(conn, community_id=community_id, gate_id=gate_id, reason=data.reason, now=clock())
+        if before.revoked_at is None:
+            await _record(conn, community_id, staff, "gate.revoke", gate_id, data.reason)
+        row = await repository.get_gate(conn, community_id=community_id, gate_id=gate_id)
+        head, _ = await service.list_health(conn, community_id=community_id)
+    if row is None:
+        raise GateNotFound
+    return Gate.of(row, head)
+
+
+async def _record(
+    conn: Connection, community_id: UUID, staff: StaffMember, action: str, gate_id: UUID, reason: str | None = None
+) -> None:
+    await audit.record(
+        conn,
+        community_id=community_id,
+        actor=f"staff:{staff.staff_id}",
+        action=action,
+        target=f"gate:{gate_id}",
+        reason=reason,
+    )
+
+
+staff_router = Router(
+    path="/communities/{community_id:uuid}/gates",
+    route_handlers=[create_gate, create_claim, list_gates, revoke_gate],
+    tags=["gates"],
+)
