@@ -105,8 +105,7 @@ def _up(arguments: argparse.Namespace) -> int:
             print(f"data      {box.data_dir}")
             print(f"messages  {box.messages}  (one-time codes and links)")
             print("Ctrl-C ends.", flush=True)
-            box.children.wait()
-    return 0
+            box.wait()
 
 
 def _demo(arguments: argparse.Namespace) -> int:

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
-from backend.embedded.children import Children
+from backend.embedded.children import ChildDied, Children
 from backend.embedded.passwords import KEYS, OWNER
 from backend.embedded.postgres import EmbeddedPostgres
 from backend.embedded.provision import KEY_DATABASE
@@ -65,6 +65,17 @@ class SingleBox:
         except BaseException:
             self.stop()
             raise
+
+    def wait(self) -> NoReturn:
+        """Serve until something ends it.
+
+        Raises:
+            ChildDied: the API, the worker or the database ended by itself.
+            KeyboardInterrupt: Ctrl-C, or what the command makes of SIGTERM.
+        """
+        self.children.wait(until=lambda: self._postgres is not None and self._postgres.exit_code is not None)
+        assert self._postgres is not None
+        raise ChildDied(f"the database ended with code {self._postgres.exit_code}; see {self._postgres.log_path}")
 
     def stop(self) -> None:
         """Stop API and worker, then the database. Safe to repeat."""
