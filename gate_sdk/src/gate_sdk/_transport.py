@@ -1,140 +1,41 @@
-"""HTTP to the server: one method per route of the gate surface, problems turned into errors."""
+"""HTTP to the server, as this gate: one method per route."""
 
 import contextlib
 import email.utils
-import ipaddress
 import logging
 import secrets
 import socket
 import threading
-import time
 import weakref
-from collections.abc import Callable
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any
 
 import httpx
 import jwt
 import msgspec
 
 from gate_sdk._clock import Clock
+from gate_sdk._http import open_client, read_answer
 from gate_sdk._identity import Identity
-from gate_sdk._version import VERSION
-from gate_sdk.errors import (
-    GateRevokedError,
-    InsecureUrlError,
-    NotAuthorizedError,
-    RequestRefusedError,
-    RosterDivergedError,
-    UnavailableError,
-    UnreachableError,
-    UnreadableAnswerError,
-)
+from gate_sdk._problems import UNAUTHORIZED, raise_problem
+from gate_sdk.errors import UnreachableError
 from gate_sdk.wire import (
     ASSERTION_TTL_S,
     Acknowledged,
     EventBatch,
     EventReceipt,
-    ProvisionRequest,
-    ProvisionResponse,
     SyncPage,
     TokenRequest,
     TokenResponse,
 )
 
-__all__ = ["MAX_WAIT_S", "Problem", "Transport", "check_url", "open_client"]
+__all__ = ["Transport"]
 
 _log = logging.getLogger("gate_sdk")
 _MSGPACK = "application/vnd.msgpack"
-# The longest poll the protocol allows; short enough for the idle limits of home routers and proxies.
-MAX_WAIT_S = 25
-_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 # A token is renewed this long before its end, so that no request is sent with one that ends on the way.
 _RENEW_BEFORE_S = 30.0
 # A device clock further off than this makes assertions that the server refuses.
 _SKEW_S = 20.0
-
-_T = TypeVar("_T")
-_UNAUTHORIZED, _FORBIDDEN, _CONFLICT, _TOO_MANY = 401, 403, 409, 429
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """What an error answer says (RFC 9457)."""
-
-    type: str = "about:blank"
-    title: str = ""
-    status: int = 0
-    detail: str = ""
-    remedy: str = ""
-    code: str = ""
-
-    def named(self, name: str) -> bool:
-        """Whether the problem's type or code is ``name``."""
-        return self.code == name or self.type.rsplit("/", 1)[-1] == name
-
-
-def check_url(url: str, *, allow_http: bool = False) -> str:
-    """Return the server's address without a trailing slash.
-
-    Raises:
-        InsecureUrlError: plain http to another machine, unless allowed.
-        UnreachableError: no http address at all.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UnreachableError(f"{url!r} is no server address", remedy="Give an address such as https://gate.example.")
-    if parts.scheme == "http" and not allow_http and not _loopback(parts.hostname):
-        raise InsecureUrlError
-    return url.rstrip("/")
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def open_client(url: str, transport: httpx.BaseTransport | None) -> httpx.Client:
-    """An HTTP client for the server; ``transport`` replaces the network, for tests."""
-    # A proxy set for the internet must not be asked for the box's own address.
-    trust_env = not _loopback(urlsplit(url).hostname or "")
-    agent = f"doorward-gate/{VERSION}"
-    return httpx.Client(transport=transport, timeout=_TIMEOUT, trust_env=trust_env, headers={"User-Agent": agent})
-
-
-def raise_problem(response: httpx.Response) -> None:
-    """Raise what an answer outside of 2xx means; return otherwise."""
-    if response.is_success:
-        return
-    try:
-        problem = msgspec.json.decode(response.content, type=Problem)
-    except msgspec.DecodeError:
-        problem = Problem(title=response.reason_phrase)
-    status = response.status_code
-    said = f"{status} {problem.title or problem.type}"
-    if problem.named("gate-revoked"):
-        raise GateRevokedError
-    if problem.named("roster-diverged"):
-        raise RosterDivergedError(said, status=status, problem=problem.type)
-    if status == _UNAUTHORIZED:
-        raise NotAuthorizedError(said, status=status, problem=problem.type)
-    if status == _TOO_MANY or status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        after = _seconds(response.headers.get("Retry-After"))
-        raise UnavailableError(said, status=status, problem=problem.type, retry_after=after)
-    raise RequestRefusedError(said, status=status, problem=problem.type, remedy=problem.remedy or None)
-
-
-def _seconds(value: str | None) -> float | None:
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        date = email.utils.parsedate_to_datetime(value) if value[:1].isalpha() else None
-        return None if date is None else max(0.0, date.timestamp() - time.time())
 
 
 class Transport:
@@ -166,12 +67,12 @@ class Transport:
         if cursor is not None:
             query["cursor"] = cursor
         response = self._send("GET", "/gate/v1/sync", params=query, read_s=wait + 15.0)
-        return _decode(response, SyncPage)
+        return read_answer(response, SyncPage)
 
     def deliver(self, batch: EventBatch) -> EventReceipt:
         """Hand events over; what the receipt names is committed there."""
         response = self._send("POST", "/gate/v1/events", content=msgspec.msgpack.encode(batch))
-        return _decode(response, EventReceipt)
+        return read_answer(response, EventReceipt)
 
     def abort(self) -> None:
         """Wake any thread that waits for an answer; no request succeeds afterwards."""
@@ -192,7 +93,7 @@ class Transport:
 
     def _send(self, method: str, path: str, *, read_s: float = 15.0, **options: Any) -> httpx.Response:
         response = self._once(method, path, self._bearer(), read_s, options)
-        if response.status_code == _UNAUTHORIZED:
+        if response.status_code == UNAUTHORIZED:
             # The token may have been cancelled, or signed by a key that was rotated away: once, ask for another.
             response = self._once(method, path, self._bearer(renew=True), read_s, options)
         raise_problem(response)
@@ -238,7 +139,7 @@ class Transport:
         if not response.is_success and self._learn_skew(response):
             response = self._post_assertion()
         raise_problem(response)
-        return _decode(response, TokenResponse, json=True)
+        return read_answer(response, TokenResponse, json=True)
 
     def _post_assertion(self) -> httpx.Response:
         address = f"{self._identity.url}/gate/v1/token"
@@ -276,35 +177,3 @@ class Transport:
         _log.warning("the device's clock differs from the server's by %.0f s", skew)
         self._skew_s = skew
         return True
-
-
-def _decode(response: httpx.Response, kind: type[_T], *, json: bool = False) -> _T:
-    decode: Callable[..., _T] = msgspec.json.decode if json else msgspec.msgpack.decode
-    try:
-        return decode(response.content, type=kind)
-    except msgspec.DecodeError:
-        raise UnreadableAnswerError(f"not a {kind.__name__}", status=response.status_code) from None
-
-
-def provision(url: str, request: ProvisionRequest, transport: httpx.BaseTransport | None) -> ProvisionResponse:
-    """Exchange a claim code for an identity.
-
-    Raises:
-        RequestRefusedError: the code is unknown, used or expired.
-        ServerError: no answer, or not a Doorward server's.
-    """
-    client = open_client(url, transport)
-    try:
-        response = client.post(
-            f"{url}/gate/v1/provision",
-            content=msgspec.json.encode(request),
-            headers={"Content-Type": "application/json"},
-        )
-        raise_problem(response)
-        return _decode(response, ProvisionResponse, json=True)
-    except httpx.HTTPError as error:
-        raise UnreachableError(f"no answer: {type(error).__name__}") from None
-    finally:
-        # A transport that was handed in belongs to the caller, who goes on to use it.
-        if transport is None:
-            client.close()

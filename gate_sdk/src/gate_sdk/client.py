@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import httpx
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate_sdk import _identity
 from gate_sdk._cache.store import RosterStore
 from gate_sdk._clock import Clock, SystemClock, TrustedTime
 from gate_sdk._decision import Decision
-from gate_sdk._files import DirectoryLock, make_private
+from gate_sdk._files import DirectoryLock
 from gate_sdk._identity import Identity
+from gate_sdk._link import DeferredLink, Link
 from gate_sdk._outbox.delivery import Delivery
 from gate_sdk._outbox.events import alarm, report
 from gate_sdk._outbox.store import Outbox
@@ -25,20 +25,18 @@ from gate_sdk._recognition import Liveness, Recognition
 from gate_sdk._status import GateState, GateStatus
 from gate_sdk._sync.engine import SyncEngine
 from gate_sdk._sync.loop import SyncLoop
-from gate_sdk._transport import Transport, check_url, provision
 from gate_sdk._version import VERSION
 from gate_sdk.errors import (
-    AlreadyProvisionedError,
     GateRevokedError,
     LivenessMissingError,
-    ProvisionRefusedError,
     RecognitionMissingError,
-    RequestRefusedError,
 )
 from gate_sdk.keys import FileKeyProvider, KeyProvider
-from gate_sdk.wire import Outcome, ProvisionRequest, provision_statement
+from gate_sdk.wire import Outcome
 
 if TYPE_CHECKING:
+    import httpx
+
     from gate_sdk._observer import Observer, Zone
     from gate_sdk.face.arrays import Frame
 
@@ -100,6 +98,7 @@ class GateClient:
         self._on_state = on_state
         self._recognition = recognition
         self._observer: Observer | None = None
+        self._loading = threading.Lock()
         self._started = False
         self._closed = False
         self._identity = _identity.load(self._directory, self._keys)
@@ -116,7 +115,7 @@ class GateClient:
         except BaseException:
             self._release()
             raise
-        self._transport = Transport(self._identity, clock, transport)
+        self._transport = DeferredLink(lambda: _open_transport(self._identity, clock, transport))
         self._engine = SyncEngine(self._identity, self._store, self._transport, self._time, rows)
         self._engine.alarm = self._alarm
         self._loop = SyncLoop(
@@ -163,42 +162,19 @@ class GateClient:
             ServerError: the server did not answer, or is no Doorward server.
             StorageError: ``data_dir`` cannot be written.
         """
-        url = check_url(url, allow_http=allow_http)
+        from gate_sdk._provision import provision_device  # noqa: PLC0415 - an HTTP stack, needed once
+
         directory = Path(data_dir)
-        make_private(directory)
         keys = keys or FileKeyProvider(directory / "keys")
-        lock = DirectoryLock(directory)
-        lock.acquire()
-        try:
-            if (directory / "identity.sealed").exists() or _identity.is_revoked(directory):
-                raise AlreadyProvisionedError(f"{directory} holds a gate already")
-            raw = _identity.load_pending(directory, keys)
-            key = Ed25519PrivateKey.generate() if raw is None else Ed25519PrivateKey.from_private_bytes(raw)
-            _identity.save_pending(directory, keys, key.private_bytes_raw())
-            public = key.public_key().public_bytes_raw()
-            request = ProvisionRequest(
-                claim_code=claim_code,
-                public_key=public,
-                proof=key.sign(provision_statement(claim_code, public)),
-                sdk=VERSION,
-                packs=tuple(packs),
-            )
-            try:
-                answer = provision(url, request, transport)
-            except RequestRefusedError as error:
-                raise ProvisionRefusedError(str(error), remedy=error.remedy) from error
-            identity = Identity(
-                url=url,
-                gate_id=answer.gate_id,
-                community_id=answer.community_id,
-                name=answer.name,
-                pack=answer.pack,
-                server_keys=answer.server_keys,
-                device_key=key.private_bytes_raw(),
-            )
-            _identity.save(directory, keys, identity)
-        finally:
-            lock.release()
+        provision_device(
+            url,
+            claim_code,
+            directory=directory,
+            keys=keys,
+            transport=transport,
+            allow_http=allow_http,
+            packs=packs,
+        )
         return cls(directory, keys=keys, transport=transport)
 
     def start(self, wait: float | None = None) -> bool:
@@ -334,17 +310,20 @@ class GateClient:
 
     def _watching(self) -> Observer:
         if self._observer is None:
-            if self._loop.state is GateState.REVOKED:
-                raise GateRevokedError
-            recognition = self._recognition or _load_recognition(self._pack)
-            self._engine.use(recognition)
-            self._recognition = recognition
-            from gate_sdk._observer import Observer  # noqa: PLC0415 - with the first frame, like the models
-
-            self._observer = Observer(
-                recognition, lambda: self._engine.roster, self._time, liveness=self._liveness, zone=self._zone
-            )
+            with self._loading:
+                if self._observer is None:
+                    self._observer = self._load()
         return self._observer
+
+    def _load(self) -> Observer:
+        if self._loop.state is GateState.REVOKED:
+            raise GateRevokedError
+        recognition = self._recognition or _load_recognition(self._pack)
+        self._engine.use(recognition)
+        self._recognition = recognition
+        from gate_sdk._observer import Observer  # noqa: PLC0415 - with the first frame, like the models
+
+        return Observer(recognition, lambda: self._engine.roster, self._time, liveness=self._liveness, zone=self._zone)
 
     def _reported(self, decision: Decision) -> Decision:
         event = report(decision)
@@ -362,6 +341,12 @@ class GateClient:
             self._on_state(self.status())
         except Exception:  # noqa: BLE001 - the vendor's code must not end the thread that syncs
             _log.exception("the on_state callback failed")
+
+
+def _open_transport(identity: Identity, clock: Clock, transport: httpx.BaseTransport | None) -> Link:
+    from gate_sdk._transport import Transport  # noqa: PLC0415 - in the thread that syncs; see DeferredLink
+
+    return Transport(identity, clock, transport)
 
 
 def _load_recognition(pack: str | None) -> Recognition:

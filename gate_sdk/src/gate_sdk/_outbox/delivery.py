@@ -4,9 +4,9 @@ import logging
 import random
 import threading
 
+from gate_sdk._link import Link
 from gate_sdk._outbox.store import Outbox
 from gate_sdk._sync.backoff import delay
-from gate_sdk._transport import Transport
 from gate_sdk.errors import GateError, GateRevokedError, RequestRefusedError, UnavailableError
 from gate_sdk.wire import MAX_BATCH, EventBatch
 
@@ -22,9 +22,9 @@ _ABOUT_THE_BATCH = {400, 413, 422}
 class Delivery:
     """Sends batches until the outbox is empty, then waits for more."""
 
-    def __init__(self, outbox: Outbox, transport: Transport) -> None:
+    def __init__(self, outbox: Outbox, link: Link) -> None:
         self._outbox = outbox
-        self._transport = transport
+        self._link = link
         self._limit = MAX_BATCH
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="doorward-gate-events", daemon=True)
@@ -85,7 +85,7 @@ class Delivery:
         if not events:
             return False
         try:
-            receipt = self._transport.deliver(EventBatch(events=tuple(events)))
+            receipt = self._link.deliver(EventBatch(events=tuple(events)))
         except RequestRefusedError as error:
             if error.status not in _ABOUT_THE_BATCH:
                 raise

@@ -22,8 +22,8 @@ from gate_sdk._cache.rules import (
 from gate_sdk._cache.store import RosterDamagedError, RosterStore
 from gate_sdk._clock import TrustedTime
 from gate_sdk._identity import Identity
+from gate_sdk._link import Link
 from gate_sdk._recognition import Recognition
-from gate_sdk._transport import Transport
 from gate_sdk.errors import (
     DigestMismatchError,
     RequestRefusedError,
@@ -52,12 +52,10 @@ class Round(Enum):
 class SyncEngine:
     """Runs in one thread; others read :attr:`roster`, one reference that is replaced whole."""
 
-    def __init__(
-        self, identity: Identity, store: RosterStore, transport: Transport, time: TrustedTime, rows: list[Row]
-    ) -> None:
+    def __init__(self, identity: Identity, store: RosterStore, link: Link, time: TrustedTime, rows: list[Row]) -> None:
         self._identity = identity
         self._store = store
-        self._transport = transport
+        self._link = link
         self._time = time
         self._recognition: Recognition | None = None
         self._from_nothing = False
@@ -97,7 +95,7 @@ class SyncEngine:
         else:
             at = Acknowledged(epoch=head.epoch, version=head.version, digest=head.digest)
         try:
-            page = self._transport.sync(at, staging.next if staging else None, 0 if staging or at is None else wait)
+            page = self._link.sync(at, staging.next if staging else None, 0 if staging or at is None else wait)
         except RosterDivergedError:
             self._restart()
             raise

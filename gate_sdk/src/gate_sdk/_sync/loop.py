@@ -5,10 +5,10 @@ import random
 import threading
 from collections.abc import Callable
 
+from gate_sdk._link import MAX_WAIT_S
 from gate_sdk._status import GateState
 from gate_sdk._sync.backoff import delay
 from gate_sdk._sync.engine import Round, SyncEngine
-from gate_sdk._transport import MAX_WAIT_S
 from gate_sdk.errors import GateError, GateRevokedError, UnavailableError
 
 __all__ = ["SyncLoop"]
