@@ -1,0 +1,1 @@
+"""Couriers: who works for which company, at which gates and when, and which deliveries residents expect."""

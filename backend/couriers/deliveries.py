@@ -1,0 +1,226 @@
+"""SQL of expected deliveries."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+
+__all__ = [
+    "DeliveryRow",
+    "assign",
+    "count_open",
+    "end_delivery",
+    "find_announced",
+    "get_delivery_of_partner",
+    "insert_delivery",
+    "list_announced",
+    "list_of_home",
+    "list_open_assigned",
+    "lock_delivery",
+    "set_subject",
+]
+
+
+class DeliveryRow(msgspec.Struct, frozen=True):
+    """A delivery that a home expects of a company, and, once the company has said so, who brings it and when.
+
+    ``asserted_*`` is the window that the company gave, ``valid_*`` what of it lies in the home's.
+    """
+
+    community_id: UUID
+    delivery_id: UUID
+    home_id: UUID
+    partner_id: UUID
+    order_ref: str
+    expected_from: datetime
+    expected_until: datetime
+    worker_id: str | None
+    asserted_from: datetime | None
+    asserted_until: datetime | None
+    valid_from: datetime | None
+    valid_until: datetime | None
+    subject_id: UUID | None
+    ended_at: datetime | None
+
+
+async def insert_delivery(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    home_id: UUID,
+    partner_id: UUID,
+    order_ref: str,
+    host_person_id: UUID,
+    expected_from: datetime,
+    expected_until: datetime,
+) -> DeliveryRow | None:
+    """A new announcement, or ``None`` where the home has one of this order."""
+    return await fetch_one(
+        conn,
+        DeliveryRow,
+        """
+        INSERT INTO delivery (community_id, home_id, partner_id, order_ref, host_person_id, expected_from,
+                              expected_until)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (community_id, home_id, partner_id, order_ref) WHERE ended_at IS NULL DO NOTHING
+        RETURNING community_id, delivery_id, home_id, partner_id, order_ref, expected_from, expected_until, worker_id,
+            asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+        """,
+        community_id, home_id, partner_id, order_ref, host_person_id, expected_from, expected_until,
+    )  # fmt: skip
+
+
+async def find_announced(
+    conn: Connection, *, community_id: UUID, home_id: UUID, partner_id: UUID, order_ref: str
+) -> DeliveryRow:
+    """The home's open announcement of that order, which must exist."""
+    return await require_one(
+        conn,
+        DeliveryRow,
+        """
+        SELECT community_id, delivery_id, home_id, partner_id, order_ref, expected_from, expected_until, worker_id,
+            asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+        FROM delivery
+        WHERE community_id = $1 AND home_id = $2 AND partner_id = $3 AND order_ref = $4 AND ended_at IS NULL
+        """,
+        community_id, home_id, partner_id, order_ref,
+    )  # fmt: skip
+
+
+async def list_announced(
+    conn: Connection, *, community_id: UUID, partner_id: UUID, order_ref: str, now: datetime
+) -> list[DeliveryRow]:
+    """Who at the community expects that order of the company and still waits, oldest first, locked."""
+    return await fetch_all(
+        conn,
+        DeliveryRow,
+        """
+        SELECT community_id, delivery_id, home_id, partner_id, order_ref, expected_from, expected_until, worker_id,
+            asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+        FROM delivery
+        WHERE community_id = $1 AND partner_id = $2 AND order_ref = $3 AND ended_at IS NULL AND expected_until > $4
+        ORDER BY created_at, delivery_id FOR UPDATE
+        """,
+        community_id, partner_id, order_ref, now,
+    )  # fmt: skip
+
+
+async def assign(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    delivery_id: UUID,
+    worker_id: str,
+    asserted: tuple[datetime, datetime],
+    valid: tuple[datetime, datetime],
+) -> DeliveryRow:
+    """Say who brings it and when; whatever grant there was is no longer remembered here."""
+    return await require_one(
+        conn,
+        DeliveryRow,
+        """
+        UPDATE delivery SET worker_id = $3, asserted_from = $4, asserted_until = $5, valid_from = $6, valid_until = $7,
+            subject_id = NULL
+        WHERE community_id = $1 AND delivery_id = $2
+        RETURNING community_id, delivery_id, home_id, partner_id, order_ref, expected_from, expected_until, worker_id,
+            asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+        """,
+        community_id, delivery_id, worker_id, *asserted, *valid,
+    )  # fmt: skip
+
+
+async def set_subject(conn: Connection, *, community_id: UUID, delivery_id: UUID, subject_id: UUID | None) -> None:
+    """Remember whose grant stands for the delivery, or that none does."""
+    await conn.execute(
+        "UPDATE delivery SET subject_id = $3 WHERE community_id = $1 AND delivery_id = $2",
+        community_id, delivery_id, subject_id,
+    )  # fmt: skip
+
+
+async def count_open(conn: Connection, *, community_id: UUID, home_id: UUID, now: datetime) -> int:
+    """How many deliveries the home still expects."""
+    count: int = await conn.fetchval(
+        """
+        SELECT count(*) FROM delivery
+        WHERE community_id = $1 AND home_id = $2 AND ended_at IS NULL AND expected_until > $3
+        """,
+        community_id, home_id, now,
+    )  # fmt: skip
+    return count
+
+
+async def list_of_home(
+    conn: Connection, *, community_id: UUID, home_id: UUID, now: datetime, limit: int
+) -> list[DeliveryRow]:
+    """What the home still expects, soonest first."""
+    return await fetch_all(
+        conn,
+        DeliveryRow,
+        """
+        SELECT community_id, delivery_id, home_id, partner_id, order_ref, expected_from, expected_until, worker_id,
+            asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+        FROM delivery
+        WHERE community_id = $1 AND home_id = $2 AND ended_at IS NULL AND expected_until > $3
+        ORDER BY expected_from, delivery_id LIMIT $4
+        """,
+        community_id, home_id, now, limit,
+    )  # fmt: skip
+
+
+async def get_delivery_of_partner(conn: Connection, *, partner_id: UUID, delivery_id: UUID) -> DeliveryRow | None:
+    """A company's delivery, whichever community it is at. Needs the platform scope."""
+    return await fetch_one(
+        conn,
+        DeliveryRow,
+        """
+        SELECT community_id, delivery_id, home_id, partner_id, order_ref, expected_from, expected_until, worker_id,
+            asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+        FROM delivery WHERE partner_id = $1 AND delivery_id = $2 AND worker_id IS NOT NULL
+        """,
+        partner_id, delivery_id,
+    )  # fmt: skip
+
+
+async def lock_delivery(
+    conn: Connection, *, community_id: UUID, home_id: UUID, delivery_id: UUID
+) -> DeliveryRow | None:
+    """A home's delivery, locked."""
+    return await fetch_one(
+        conn,
+        DeliveryRow,
+        """
+        SELECT community_id, delivery_id, home_id, partner_id, order_ref, expected_from, expected_until, worker_id,
+            asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+        FROM delivery WHERE community_id = $1 AND home_id = $2 AND delivery_id = $3 FOR UPDATE
+        """,
+        community_id, home_id, delivery_id,
+    )  # fmt: skip
+
+
+async def end_delivery(conn: Connection, *, community_id: UUID, delivery_id: UUID, now: datetime) -> None:
+    """End a delivery; the first time stays."""
+    await conn.execute(
+        "UPDATE delivery SET ended_at = $3 WHERE community_id = $1 AND delivery_id = $2 AND ended_at IS NULL",
+        community_id, delivery_id, now,
+    )  # fmt: skip
+
+
+async def list_open_assigned(
+    conn: Connection, *, community_id: UUID, partner_id: UUID, worker_id: str | None, now: datetime
+) -> list[DeliveryRow]:
+    """Deliveries at a community that somebody brings and that are not over, locked: a company's, or one worker's."""
+    return await fetch_all(
+        conn,
+        DeliveryRow,
+        """
+        SELECT community_id, delivery_id, home_id, partner_id, order_ref, expected_from, expected_until, worker_id,
+            asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+        FROM delivery
+        WHERE community_id = $1 AND partner_id = $2 AND ($3::text IS NULL OR worker_id = $3)
+            AND worker_id IS NOT NULL AND ended_at IS NULL AND valid_until > $4
+        ORDER BY delivery_id FOR UPDATE
+        """,
+        community_id, partner_id, worker_id, now,
+    )  # fmt: skip

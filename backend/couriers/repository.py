@@ -1,0 +1,351 @@
+"""SQL of couriers, their employments and shifts. Deliveries have their own in the deliveries module."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+
+__all__ = [
+    "CourierRow",
+    "EmploymentRow",
+    "ShiftRow",
+    "UnsettledRow",
+    "accept_employment",
+    "delete_employment",
+    "end_shift",
+    "ensure_shift",
+    "find_courier",
+    "find_employment_of_courier",
+    "get_employment",
+    "get_shift",
+    "insert_courier",
+    "leave_employment",
+    "list_employments_of_courier",
+    "list_open_shifts",
+    "list_unsettled",
+    "lock_phone",
+    "lock_shift",
+    "lock_worker",
+    "mark_link_sent",
+    "set_shift_subject",
+    "share_employment",
+    "upsert_employment",
+]
+
+
+class CourierRow(msgspec.Struct, frozen=True):
+    """A natural person who brings things."""
+
+    courier_id: UUID
+    person_id: UUID
+
+
+class EmploymentRow(msgspec.Struct, frozen=True):
+    """A company's worker and the courier he is."""
+
+    partner_id: UUID
+    partner_name: str
+    worker_id: str
+    courier_id: UUID
+    person_id: UUID
+    name: str | None
+    accepted_at: datetime | None
+    left_at: datetime | None
+    link_sent_at: datetime | None
+
+
+class ShiftRow(msgspec.Struct, frozen=True):
+    """A worker at a community for one window; ``subject_id`` once a grant was made for it."""
+
+    community_id: UUID
+    shift_id: UUID
+    partner_id: UUID
+    worker_id: str
+    starts_at: datetime
+    ends_at: datetime
+    subject_id: UUID | None
+    ended_at: datetime | None
+
+
+class UnsettledRow(msgspec.Struct, frozen=True):
+    """A community in which a worker's grants do not follow from what he and the company said."""
+
+    community_id: UUID
+    partner_id: UUID
+    worker_id: str
+
+
+async def find_courier(conn: Connection, *, phone_hash: bytes) -> CourierRow | None:
+    """The courier of a telephone number. Needs the platform scope."""
+    return await fetch_one(
+        conn, CourierRow, "SELECT courier_id, person_id FROM courier WHERE phone_hash = $1", phone_hash
+    )
+
+
+async def lock_phone(conn: Connection, *, phone_hash: bytes) -> None:
+    """Let two requests about one telephone number follow each other, so that both find the same courier."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(encode($1, 'hex'), 14))", phone_hash)
+
+
+async def insert_courier(conn: Connection, *, phone_hash: bytes, person_id: UUID) -> CourierRow:
+    """A new courier. Needs the platform scope."""
+    return await require_one(
+        conn,
+        CourierRow,
+        "INSERT INTO courier (phone_hash, person_id) VALUES ($1, $2) RETURNING courier_id, person_id",
+        phone_hash,
+        person_id,
+    )
+
+
+async def lock_worker(conn: Connection, *, partner_id: UUID, worker_id: str) -> None:
+    """Let two requests about one worker follow each other, also when there is no row yet to lock."""
+    await conn.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended($1::text || '/' || $2, 14))", str(partner_id), worker_id
+    )
+
+
+async def get_employment(conn: Connection, *, partner_id: UUID, worker_id: str) -> EmploymentRow | None:
+    """A company's worker. Needs the platform scope, or the courier's own."""
+    return await fetch_one(
+        conn,
+        EmploymentRow,
+        """
+        SELECT e.partner_id, p.name AS partner_name, e.worker_id, e.courier_id, e.person_id, e.name, e.accepted_at,
+            e.left_at, e.link_sent_at
+        FROM courier_employment e JOIN partner p USING (partner_id)
+        WHERE e.partner_id = $1 AND e.worker_id = $2
+        """,
+        partner_id, worker_id,
+    )  # fmt: skip
+
+
+async def share_employment(conn: Connection, *, partner_id: UUID, worker_id: str) -> EmploymentRow | None:
+    """A company's worker, held as he is until the transaction ends, so that his yes cannot slip in between."""
+    return await fetch_one(
+        conn,
+        EmploymentRow,
+        """
+        SELECT e.partner_id, p.name AS partner_name, e.worker_id, e.courier_id, e.person_id, e.name, e.accepted_at,
+            e.left_at, e.link_sent_at
+        FROM courier_employment e JOIN partner p USING (partner_id)
+        WHERE e.partner_id = $1 AND e.worker_id = $2 FOR SHARE OF e
+        """,
+        partner_id, worker_id,
+    )  # fmt: skip
+
+
+async def find_employment_of_courier(conn: Connection, *, partner_id: UUID, courier_id: UUID) -> EmploymentRow | None:
+    """What a courier is at a company. Needs the platform scope."""
+    return await fetch_one(
+        conn,
+        EmploymentRow,
+        """
+        SELECT e.partner_id, p.name AS partner_name, e.worker_id, e.courier_id, e.person_id, e.name, e.accepted_at,
+            e.left_at, e.link_sent_at
+        FROM courier_employment e JOIN partner p USING (partner_id)
+        WHERE e.partner_id = $1 AND e.courier_id = $2
+        """,
+        partner_id, courier_id,
+    )  # fmt: skip
+
+
+async def list_employments_of_courier(conn: Connection, *, courier_id: UUID) -> list[EmploymentRow]:
+    """All companies that name this courier, by name. Needs the platform scope."""
+    return await fetch_all(
+        conn,
+        EmploymentRow,
+        """
+        SELECT e.partner_id, p.name AS partner_name, e.worker_id, e.courier_id, e.person_id, e.name, e.accepted_at,
+            e.left_at, e.link_sent_at
+        FROM courier_employment e JOIN partner p USING (partner_id)
+        WHERE e.courier_id = $1 ORDER BY p.name, e.partner_id
+        """,
+        courier_id,
+    )
+
+
+async def upsert_employment(
+    conn: Connection, *, partner_id: UUID, worker_id: str, courier_id: UUID, person_id: UUID, name: str | None
+) -> None:
+    """Say which courier a worker is. Another courier than before begins anew, without a yes. Needs platform scope."""
+    await conn.execute(
+        """
+        INSERT INTO courier_employment AS e (partner_id, worker_id, courier_id, person_id, name)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (partner_id, worker_id) DO UPDATE SET
+            courier_id = excluded.courier_id,
+            person_id = excluded.person_id,
+            name = coalesce(excluded.name, e.name),
+            accepted_at = CASE WHEN e.courier_id = excluded.courier_id THEN e.accepted_at END,
+            left_at = CASE WHEN e.courier_id = excluded.courier_id THEN e.left_at END,
+            link_sent_at = CASE WHEN e.courier_id = excluded.courier_id THEN e.link_sent_at END
+        """,
+        partner_id, worker_id, courier_id, person_id, name,
+    )  # fmt: skip
+
+
+async def mark_link_sent(conn: Connection, *, partner_id: UUID, worker_id: str, now: datetime) -> None:
+    """Remember when the courier was last written to. Needs the platform scope."""
+    await conn.execute(
+        "UPDATE courier_employment SET link_sent_at = $3 WHERE partner_id = $1 AND worker_id = $2",
+        partner_id, worker_id, now,
+    )  # fmt: skip
+
+
+async def accept_employment(
+    conn: Connection, *, partner_id: UUID, courier_id: UUID, now: datetime
+) -> EmploymentRow | None:
+    """The courier's yes to this company; repeating keeps the first time. Needs the platform scope."""
+    await conn.execute(
+        """
+        UPDATE courier_employment SET accepted_at = coalesce(accepted_at, $3), left_at = NULL
+        WHERE partner_id = $1 AND courier_id = $2
+        """,
+        partner_id, courier_id, now,
+    )  # fmt: skip
+    return await find_employment_of_courier(conn, partner_id=partner_id, courier_id=courier_id)
+
+
+async def leave_employment(
+    conn: Connection, *, partner_id: UUID, courier_id: UUID, now: datetime
+) -> EmploymentRow | None:
+    """The courier's no to this company. Needs the platform scope."""
+    await conn.execute(
+        """
+        UPDATE courier_employment SET accepted_at = NULL, left_at = coalesce(left_at, $3)
+        WHERE partner_id = $1 AND courier_id = $2
+        """,
+        partner_id, courier_id, now,
+    )  # fmt: skip
+    return await find_employment_of_courier(conn, partner_id=partner_id, courier_id=courier_id)
+
+
+async def ensure_shift(
+    conn: Connection, *, community_id: UUID, partner_id: UUID, worker_id: str, starts_at: datetime, ends_at: datetime
+) -> tuple[ShiftRow, bool]:
+    """The open shift of exactly this window, and whether it was made just now."""
+    made = await fetch_one(
+        conn,
+        ShiftRow,
+        """
+        INSERT INTO courier_shift (community_id, partner_id, worker_id, starts_at, ends_at)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (community_id, partner_id, worker_id, starts_at, ends_at) WHERE ended_at IS NULL DO NOTHING
+        RETURNING community_id, shift_id, partner_id, worker_id, starts_at, ends_at, subject_id, ended_at
+        """,
+        community_id, partner_id, worker_id, starts_at, ends_at,
+    )  # fmt: skip
+    if made is not None:
+        return made, True
+    found = await require_one(
+        conn,
+        ShiftRow,
+        """
+        SELECT community_id, shift_id, partner_id, worker_id, starts_at, ends_at, subject_id, ended_at
+        FROM courier_shift
+        WHERE community_id = $1 AND partner_id = $2 AND worker_id = $3 AND starts_at = $4 AND ends_at = $5
+            AND ended_at IS NULL
+        """,
+        community_id, partner_id, worker_id, starts_at, ends_at,
+    )  # fmt: skip
+    return found, False
+
+
+async def get_shift(conn: Connection, *, partner_id: UUID, shift_id: UUID) -> ShiftRow | None:
+    """A company's shift, whichever community it is at. Needs the platform scope."""
+    return await fetch_one(
+        conn,
+        ShiftRow,
+        """
+        SELECT community_id, shift_id, partner_id, worker_id, starts_at, ends_at, subject_id, ended_at
+        FROM courier_shift WHERE partner_id = $1 AND shift_id = $2
+        """,
+        partner_id, shift_id,
+    )  # fmt: skip
+
+
+async def lock_shift(conn: Connection, *, community_id: UUID, shift_id: UUID) -> ShiftRow | None:
+    """A community's shift, locked."""
+    return await fetch_one(
+        conn,
+        ShiftRow,
+        """
+        SELECT community_id, shift_id, partner_id, worker_id, starts_at, ends_at, subject_id, ended_at
+        FROM courier_shift WHERE community_id = $1 AND shift_id = $2 FOR UPDATE
+        """,
+        community_id, shift_id,
+    )  # fmt: skip
+
+
+async def set_shift_subject(conn: Connection, *, community_id: UUID, shift_id: UUID, subject_id: UUID | None) -> None:
+    """Remember whose grant stands for the shift, or that none does."""
+    await conn.execute(
+        "UPDATE courier_shift SET subject_id = $3 WHERE community_id = $1 AND shift_id = $2",
+        community_id, shift_id, subject_id,
+    )  # fmt: skip
+
+
+async def end_shift(conn: Connection, *, community_id: UUID, shift_id: UUID, now: datetime) -> None:
+    """End a shift; the first time stays."""
+    await conn.execute(
+        """
+        UPDATE courier_shift SET ended_at = $3
+        WHERE community_id = $1 AND shift_id = $2 AND ended_at IS NULL
+        """,
+        community_id, shift_id, now,
+    )  # fmt: skip
+
+
+async def list_unsettled(
+    conn: Connection, *, partner_id: UUID | None, worker_id: str | None, now: datetime, limit: int
+) -> list[UnsettledRow]:
+    """Where a grant is missing although the courier said yes, or stands although he no longer does.
+
+    Needs the platform scope.
+    """
+    return await fetch_all(
+        conn,
+        UnsettledRow,
+        """
+        SELECT DISTINCT w.community_id, w.partner_id, w.worker_id
+        FROM (
+            SELECT community_id, partner_id, worker_id, subject_id FROM courier_shift
+            WHERE ended_at IS NULL AND ends_at > $3
+            UNION ALL
+            SELECT community_id, partner_id, worker_id, subject_id FROM delivery
+            WHERE ended_at IS NULL AND valid_until > $3 AND worker_id IS NOT NULL
+        ) w
+        JOIN courier_employment e USING (partner_id, worker_id)
+        JOIN partner_community pc USING (community_id, partner_id)
+        WHERE (w.subject_id IS NOT NULL) <> (e.accepted_at IS NOT NULL AND pc.suspended_at IS NULL)
+            AND ($1::uuid IS NULL OR w.partner_id = $1) AND ($2::text IS NULL OR w.worker_id = $2)
+        LIMIT $4
+        """,
+        partner_id, worker_id, now, limit,
+    )  # fmt: skip
+
+
+async def list_open_shifts(
+    conn: Connection, *, community_id: UUID, partner_id: UUID, worker_id: str | None, now: datetime
+) -> list[ShiftRow]:
+    """The shifts at a community that are not over, locked: a company's, or one worker's."""
+    return await fetch_all(
+        conn,
+        ShiftRow,
+        """
+        SELECT community_id, shift_id, partner_id, worker_id, starts_at, ends_at, subject_id, ended_at
+        FROM courier_shift
+        WHERE community_id = $1 AND partner_id = $2 AND ($3::text IS NULL OR worker_id = $3)
+            AND ended_at IS NULL AND ends_at > $4
+        ORDER BY shift_id FOR UPDATE
+        """,
+        community_id, partner_id, worker_id, now,
+    )  # fmt: skip
+
+
+async def delete_employment(conn: Connection, *, partner_id: UUID, worker_id: str) -> None:
+    """Forget a worker with his shifts. Needs the platform scope."""
+    await conn.execute("DELETE FROM courier_employment WHERE partner_id = $1 AND worker_id = $2", partner_id, worker_id)

@@ -1,0 +1,185 @@
+"""Making a courier's grants follow from what was said: by him, by his company, by the authority.
+
+A yes is given in one transaction and its grants are made in one per community, since a community's roster must not
+wait for another's. Whatever stops the work in between (a crash, a lost connection), settling again completes it: it
+compares what was said with what stands, and changes the difference. The worker does so every minute.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from backend.access import repository as roster
+from backend.access import service as access
+from backend.couriers import deliveries, repository
+from backend.enrolment import service as enrolment
+from backend.keys.service import Keys
+from backend.kit.db import Connection, Database, Scope
+from backend.partners import repository as partners
+from backend.partners.errors import PartnerNotFound
+from backend.people import repository as people
+from gate_sdk.wire import GrantKind
+
+__all__ = ["attach_worker", "resume", "settle", "settle_worker", "suspend"]
+
+_BATCH = 500
+
+
+class _Due(msgspec.Struct, frozen=True):
+    """A shift or a delivery: what a grant may rest on."""
+
+    source: str
+    source_id: UUID
+    begin: datetime
+    until: datetime
+    subject_id: UUID | None
+
+
+async def settle_worker(
+    conn: Connection, *, community_id: UUID, partner_id: UUID, worker_id: str, now: datetime
+) -> UUID | None:
+    """Make and end a worker's grants at one community as his and the authority's word now is.
+
+    Needs the scopes of the community and the platform. Answers his pseudonym there, where he has a grant now.
+    """
+    await roster.roster_hold(conn)
+    employment = await repository.share_employment(conn, partner_id=partner_id, worker_id=worker_id)
+    admission = await partners.get_admission(conn, community_id=community_id, partner_id=partner_id)
+    due = await _due(conn, community_id=community_id, partner_id=partner_id, worker_id=worker_id, now=now)
+    subject_id = None
+    agreed = employment is not None and employment.accepted_at is not None
+    if due and employment is not None and agreed and admission is not None and admission.suspended_at is None:
+        subject_id = await people.ensure_subject(conn, community_id=community_id, person_id=employment.person_id)
+    for item in due:
+        if item.subject_id == subject_id:
+            continue
+        if item.subject_id is not None:
+            await access.end_grants(
+                conn, community_id=community_id, source=item.source, source_id=item.source_id, now=now
+            )
+        if subject_id is not None:
+            await access.grant(
+                conn,
+                community_id=community_id,
+                subject_id=subject_id,
+                kind=GrantKind.COURIER,
+                source=item.source,
+                source_id=item.source_id,
+                valid_from=item.begin,
+                valid_until=item.until,
+                now=now,
+            )
+        await _set_subject(conn, community_id=community_id, item=item, subject_id=subject_id)
+    return subject_id
+
+
+async def settle(
+    db: Database, keys: Keys, *, partner_id: UUID | None = None, worker_id: str | None = None, now: datetime
+) -> int:
+    """Settle whatever is unsettled (of one company or worker, where named); how many workers at how many communities.
+
+    At most 500 at a time; call again until it answers fewer.
+    """
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        rows = await repository.list_unsettled(conn, partner_id=partner_id, worker_id=worker_id, now=now, limit=_BATCH)
+    for row in rows:
+        async with db.transaction(Scope(community_id=row.community_id, platform=True)) as conn:
+            subject_id = await settle_worker(
+                conn,
+                community_id=row.community_id,
+                partner_id=row.partner_id,
+                worker_id=row.worker_id,
+                now=now,
+            )
+        await attach_worker(
+            db,
+            keys,
+            community_id=row.community_id,
+            subject_id=subject_id,
+            partner_id=row.partner_id,
+            worker_id=row.worker_id,
+            now=now,
+        )
+    return len(rows)
+
+
+async def attach_worker(
+    db: Database,
+    keys: Keys,
+    *,
+    community_id: UUID,
+    subject_id: UUID | None,
+    partner_id: UUID,
+    worker_id: str,
+    now: datetime,
+) -> bool:
+    """Put the worker's template on the community, if he has one and a grant there; whether it is there now."""
+    if subject_id is None:
+        return False
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        employment = await repository.get_employment(conn, partner_id=partner_id, worker_id=worker_id)
+    if employment is None:
+        return False
+    return await enrolment.attach(
+        db, keys, community_id=community_id, subject_id=subject_id, person_id=employment.person_id, now=now
+    )
+
+
+async def suspend(conn: Connection, *, community_id: UUID, partner_id: UUID, now: datetime) -> None:
+    """Suspend a company at a community: its couriers' grants end in this transaction. Repeating is harmless.
+
+    Raises:
+        PartnerNotFound: the company was never admitted there.
+    """
+    await roster.roster_hold(conn)
+    admission = await partners.get_admission(conn, community_id=community_id, partner_id=partner_id)
+    if admission is None:
+        raise PartnerNotFound
+    await partners.set_suspended(conn, community_id=community_id, partner_id=partner_id, suspended_at=now)
+    for item in await _due(conn, community_id=community_id, partner_id=partner_id, worker_id=None, now=now):
+        if item.subject_id is not None:
+            await access.end_grants(
+                conn, community_id=community_id, source=item.source, source_id=item.source_id, now=now
+            )
+            await _set_subject(conn, community_id=community_id, item=item, subject_id=None)
+
+
+async def resume(conn: Connection, *, community_id: UUID, partner_id: UUID) -> None:
+    """Let a suspended company back; settling then makes the grants of what is not over.
+
+    Raises:
+        PartnerNotFound: the company was never admitted there.
+    """
+    await roster.roster_hold(conn)
+    if await partners.get_admission(conn, community_id=community_id, partner_id=partner_id) is None:
+        raise PartnerNotFound
+    await partners.set_suspended(conn, community_id=community_id, partner_id=partner_id, suspended_at=None)
+
+
+async def _due(
+    conn: Connection, *, community_id: UUID, partner_id: UUID, worker_id: str | None, now: datetime
+) -> list[_Due]:
+    shifts = await repository.list_open_shifts(
+        conn, community_id=community_id, partner_id=partner_id, worker_id=worker_id, now=now
+    )
+    brought = await deliveries.list_open_assigned(
+        conn, community_id=community_id, partner_id=partner_id, worker_id=worker_id, now=now
+    )
+    return [
+        *(_Due("shift", s.shift_id, s.starts_at, s.ends_at, s.subject_id) for s in shifts),
+        *(
+            _Due("delivery", d.delivery_id, d.valid_from, d.valid_until, d.subject_id)
+            for d in brought
+            if d.valid_from is not None and d.valid_until is not None
+        ),
+    ]
+
+
+async def _set_subject(conn: Connection, *, community_id: UUID, item: _Due, subject_id: UUID | None) -> None:
+    if item.source == "shift":
+        await repository.set_shift_subject(
+            conn, community_id=community_id, shift_id=item.source_id, subject_id=subject_id
+        )
+    else:
+        await deliveries.set_subject(conn, community_id=community_id, delivery_id=item.source_id, subject_id=subject_id)

@@ -1,0 +1,8 @@
+"""Links that somebody opens on his own phone without an account, and the sessions they begin.
+
+The rule of a link: until somebody accepts what it invites to, it opens for whoever has it, always as the same person,
+who has nothing yet. The phone that accepts holds it: from then on every other session of the link is over, the
+link's own token opens nothing, and only that phone's refresh token renews its access. A link that was forwarded or
+read along is therefore useless once the guest has accepted; somebody who accepts in his place is noticed, because the
+guest's own phone is refused, and the resident cancels the pass.
+"""

@@ -1,0 +1,176 @@
+"""SQL of links and their sessions."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, fetch_one, require_one
+
+__all__ = [
+    "LinkRow",
+    "SessionRow",
+    "close_links",
+    "count_sessions",
+    "extend_links",
+    "get_session",
+    "hold_link",
+    "insert_link",
+    "insert_session",
+    "lock_link",
+    "lock_link_of_session",
+    "set_person",
+]
+
+
+class LinkRow(msgspec.Struct, frozen=True):
+    """A link. ``held_by`` is the session that accepted."""
+
+    link_id: UUID
+    kind: str
+    invitation_id: UUID
+    inviting_community_id: UUID | None
+    inviting_partner_id: UUID | None
+    person_id: UUID | None
+    expires_at: datetime
+    held_by: UUID | None
+    closed_at: datetime | None
+
+
+class SessionRow(msgspec.Struct, frozen=True):
+    """A session and the state of its link."""
+
+    session_id: UUID
+    link_id: UUID
+    kind: str
+    invitation_id: UUID
+    inviting_community_id: UUID | None
+    inviting_partner_id: UUID | None
+    person_id: UUID | None
+    expires_at: datetime
+    held_by: UUID | None
+    closed_at: datetime | None
+
+
+class _Id(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+async def insert_link(
+    conn: Connection,
+    *,
+    token_hash: bytes,
+    kind: str,
+    invitation_id: UUID,
+    community_id: UUID | None,
+    partner_id: UUID | None,
+    person_id: UUID | None,
+    expires_at: datetime,
+) -> UUID:
+    """A new link; its id. Needs the inviting community's scope or the platform's."""
+    row = await require_one(
+        conn,
+        _Id,
+        """
+        INSERT INTO visitor_link (token_hash, kind, invitation_id, inviting_community_id, inviting_partner_id,
+                                  person_id, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING link_id AS id
+        """,
+        token_hash, kind, invitation_id, community_id, partner_id, person_id, expires_at,
+    )  # fmt: skip
+    return row.id
+
+
+async def lock_link(conn: Connection, *, token_hash: bytes) -> LinkRow | None:
+    """The link of a token, locked: two phones that open it at once get the same person. Needs the platform scope."""
+    return await fetch_one(
+        conn,
+        LinkRow,
+        """
+        SELECT link_id, kind, invitation_id, inviting_community_id, inviting_partner_id, person_id, expires_at, held_by,
+            closed_at
+        FROM visitor_link WHERE token_hash = $1 FOR UPDATE
+        """,
+        token_hash,
+    )
+
+
+async def lock_link_of_session(conn: Connection, *, session_id: UUID) -> LinkRow | None:
+    """The link of a session, locked. Needs the platform scope."""
+    return await fetch_one(
+        conn,
+        LinkRow,
+        """
+        SELECT l.link_id, l.kind, l.invitation_id, l.inviting_community_id, l.inviting_partner_id, l.person_id,
+            l.expires_at, l.held_by, l.closed_at
+        FROM visitor_session s JOIN visitor_link l USING (link_id) WHERE s.session_id = $1 FOR UPDATE OF l
+        """,
+        session_id,
+    )
+
+
+async def set_person(conn: Connection, *, link_id: UUID, person_id: UUID) -> None:
+    """Say who opened the link. Needs the platform scope."""
+    await conn.execute("UPDATE visitor_link SET person_id = $2 WHERE link_id = $1", link_id, person_id)
+
+
+async def hold_link(conn: Connection, *, link_id: UUID, session_id: UUID) -> None:
+    """Give the link to the session that accepts. Needs the platform scope."""
+    await conn.execute("UPDATE visitor_link SET held_by = $2 WHERE link_id = $1", link_id, session_id)
+
+
+async def close_links(conn: Connection, *, invitation_id: UUID, partner_id: UUID | None, now: datetime) -> None:
+    """Close every open link to this invitation; where ``partner_id`` is given, those that this company sent."""
+    await conn.execute(
+        """
+        UPDATE visitor_link SET closed_at = $3
+        WHERE invitation_id = $1 AND closed_at IS NULL AND ($2::uuid IS NULL OR inviting_partner_id = $2)
+        """,
+        invitation_id, partner_id, now,
+    )  # fmt: skip
+
+
+async def extend_links(conn: Connection, *, invitation_id: UUID, partner_id: UUID | None, expires_at: datetime) -> None:
+    """Let the open links to this invitation live until then; where ``partner_id`` is given, those of this company."""
+    await conn.execute(
+        """
+        UPDATE visitor_link SET expires_at = $3
+        WHERE invitation_id = $1 AND closed_at IS NULL AND ($2::uuid IS NULL OR inviting_partner_id = $2)
+        """,
+        invitation_id, partner_id, expires_at,
+    )  # fmt: skip
+
+
+async def count_sessions(conn: Connection, *, link_id: UUID) -> int:
+    """How often the link was opened. Needs the platform scope."""
+    count: int = await conn.fetchval("SELECT count(*) FROM visitor_session WHERE link_id = $1", link_id)
+    return count
+
+
+async def insert_session(conn: Connection, *, link_id: UUID, refresh_hash: bytes) -> UUID:
+    """A new session; its id. Needs the platform scope."""
+    row = await require_one(
+        conn,
+        _Id,
+        "INSERT INTO visitor_session (link_id, refresh_hash) VALUES ($1, $2) RETURNING session_id AS id",
+        link_id,
+        refresh_hash,
+    )
+    return row.id
+
+
+async def get_session(
+    conn: Connection, *, session_id: UUID | None = None, refresh_hash: bytes | None = None
+) -> SessionRow | None:
+    """A session by its id or its refresh token's hash. Needs the platform scope."""
+    return await fetch_one(
+        conn,
+        SessionRow,
+        """
+        SELECT s.session_id, l.link_id, l.kind, l.invitation_id, l.inviting_community_id, l.inviting_partner_id,
+            l.person_id, l.expires_at, l.held_by, l.closed_at
+        FROM visitor_session s JOIN visitor_link l USING (link_id)
+        WHERE s.session_id = $1 OR s.refresh_hash = $2
+        """,
+        session_id, refresh_hash,
+    )  # fmt: skip

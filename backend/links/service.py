@@ -1,0 +1,190 @@
+"""Rules of links; see the package's own words for the one that matters."""
+
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from backend.kit.auth import VisitorPrincipal
+from backend.kit.crypto import keyed_hash, new_token
+from backend.kit.db import Connection
+from backend.kit.problems import Unauthorised
+from backend.links import repository
+from backend.links.errors import LinkClosed, LinkExpired, LinkHeld, LinkOpenedTooOften, LinkUnknown
+from backend.people import repository as people
+
+__all__ = ["MOST_SESSIONS", "close", "create", "current", "extend", "hold", "open_link", "refresh"]
+
+# A guest opens his link in a messenger, in a browser, on a second phone; twenty is more than that ever needs, and
+# keeps whoever holds a link from filling a table with it.
+MOST_SESSIONS = 20
+
+
+class _Link(Protocol):
+    """What decides whether a link, or a session of it, is still good."""
+
+    @property
+    def expires_at(self) -> datetime: ...
+    @property
+    def closed_at(self) -> datetime | None: ...
+
+
+async def create(
+    conn: Connection,
+    *,
+    kind: str,
+    invitation_id: UUID,
+    community_id: UUID | None = None,
+    partner_id: UUID | None = None,
+    person_id: UUID | None = None,
+    expires_at: datetime,
+    pepper: bytes,
+) -> str:
+    """A new link to an invitation; its token, 43 characters, of which only a keyed hash is kept.
+
+    Args:
+        conn: a transaction in the inviting community's scope, or the platform's.
+        kind: "guest" (then ``community_id``) or "courier" (then ``partner_id`` and ``person_id``).
+        invitation_id: the pass or the courier.
+        community_id: where a resident invites.
+        partner_id: the company that invites.
+        person_id: who is to open it, where that is known; otherwise a person is made at the first opening.
+        expires_at: with time zone.
+        pepper: the key of the hash.
+    """
+    token = new_token()
+    await repository.insert_link(
+        conn,
+        token_hash=_hash(pepper, "visitor-link", token),
+        kind=kind,
+        invitation_id=invitation_id,
+        community_id=community_id,
+        partner_id=partner_id,
+        person_id=person_id,
+        expires_at=expires_at,
+    )
+    return token
+
+
+async def open_link(conn: Connection, *, token: str, pepper: bytes, now: datetime) -> tuple[VisitorPrincipal, str]:
+    """Begin a session by a link: who it is now, and the token that renews it. Needs the platform scope.
+
+    Raises:
+        LinkUnknown: no link has this token.
+        LinkClosed: it was cancelled or replaced.
+        LinkExpired: its time is over.
+        LinkHeld: a phone has accepted with it.
+        LinkOpenedTooOften: it was opened :data:`MOST_SESSIONS` times.
+    """
+    link = await repository.lock_link(conn, token_hash=_hash(pepper, "visitor-link", token))
+    if link is None:
+        raise LinkUnknown
+    _check(link, now)
+    if link.held_by is not None:
+        raise LinkHeld
+    if await repository.count_sessions(conn, link_id=link.link_id) >= MOST_SESSIONS:
+        raise LinkOpenedTooOften
+    person_id = link.person_id
+    if person_id is None:
+        person_id = (await people.insert_person(conn)).person_id
+        await repository.set_person(conn, link_id=link.link_id, person_id=person_id)
+    refresh_token = new_token()
+    session_id = await repository.insert_session(
+        conn, link_id=link.link_id, refresh_hash=_hash(pepper, "visitor-refresh", refresh_token)
+    )
+    principal = VisitorPrincipal(
+        person_id=person_id,
+        invitation_id=link.invitation_id,
+        kind=link.kind,
+        community_id=link.inviting_community_id,
+        session_id=session_id,
+    )
+    return principal, refresh_token
+
+
+async def refresh(conn: Connection, *, refresh_token: str, pepper: bytes, now: datetime) -> VisitorPrincipal:
+    """Who a refresh token stands for. Needs the platform scope.
+
+    It is not exchanged at each use: a guest whose answer got lost would be locked out of a pass that he holds, with
+    nobody to ask but his host; and it ends with the pass.
+
+    Raises:
+        Unauthorised: it is none of ours.
+        LinkClosed: the link was cancelled or replaced.
+        LinkExpired: its time is over.
+        LinkHeld: another phone has accepted.
+    """
+    row = await repository.get_session(conn, refresh_hash=_hash(pepper, "visitor-refresh", refresh_token))
+    if row is None or row.person_id is None:
+        raise Unauthorised("The refresh token is not valid.")
+    _check_session(row, now)
+    return VisitorPrincipal(
+        person_id=row.person_id,
+        invitation_id=row.invitation_id,
+        kind=row.kind,
+        community_id=row.inviting_community_id,
+        session_id=row.session_id,
+    )
+
+
+async def current(conn: Connection, *, principal: VisitorPrincipal, now: datetime) -> repository.SessionRow:
+    """The session behind an access token, asked at every request, so that a cancelled link ends at once.
+
+    Raises:
+        Unauthorised: there is no such session any more.
+        LinkClosed: the link was cancelled or replaced.
+        LinkExpired: its time is over.
+        LinkHeld: another phone has accepted.
+    """
+    row = await repository.get_session(conn, session_id=principal.session_id)
+    if row is None or row.person_id != principal.person_id:
+        raise Unauthorised
+    _check_session(row, now)
+    return row
+
+
+async def hold(conn: Connection, *, session_id: UUID | None, now: datetime) -> repository.LinkRow:
+    """Give the link to this session, which accepts; repeating is harmless. Needs the platform scope.
+
+    Raises:
+        Unauthorised: there is no such session any more.
+        LinkClosed: the link was cancelled or replaced.
+        LinkExpired: its time is over.
+        LinkHeld: another phone was faster.
+    """
+    link = None if session_id is None else await repository.lock_link_of_session(conn, session_id=session_id)
+    if link is None or session_id is None:
+        raise Unauthorised
+    _check(link, now)
+    if link.held_by not in (None, session_id):
+        raise LinkHeld
+    await repository.hold_link(conn, link_id=link.link_id, session_id=session_id)
+    return link
+
+
+async def close(conn: Connection, *, invitation_id: UUID, partner_id: UUID | None = None, now: datetime) -> None:
+    """Close the links to this invitation (those of one company, where it is named) with all their sessions."""
+    await repository.close_links(conn, invitation_id=invitation_id, partner_id=partner_id, now=now)
+
+
+async def extend(
+    conn: Connection, *, invitation_id: UUID, partner_id: UUID | None = None, expires_at: datetime
+) -> None:
+    """Move the end of the links to this invitation (those of one company, where it is named)."""
+    await repository.extend_links(conn, invitation_id=invitation_id, partner_id=partner_id, expires_at=expires_at)
+
+
+def _check(link: _Link, now: datetime) -> None:
+    if link.closed_at is not None:
+        raise LinkClosed
+    if link.expires_at <= now:
+        raise LinkExpired
+
+
+def _check_session(row: repository.SessionRow, now: datetime) -> None:
+    _check(row, now)
+    if row.held_by not in (None, row.session_id):
+        raise LinkHeld
+
+
+def _hash(pepper: bytes, purpose: str, token: str) -> bytes:
+    return keyed_hash(pepper, purpose, token)

@@ -1,0 +1,201 @@
+"""SQL of courier companies."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+
+__all__ = [
+    "AdmissionRow",
+    "PartnerRow",
+    "SecretRow",
+    "admit",
+    "find_client",
+    "get_admission",
+    "get_partner",
+    "insert_partner",
+    "insert_secret",
+    "list_admissions",
+    "list_live_secrets",
+    "list_of_community",
+    "list_partners",
+    "lock_partner",
+    "revoke_secret",
+    "set_suspended",
+]
+
+
+class PartnerRow(msgspec.Struct, frozen=True):
+    """A courier company."""
+
+    partner_id: UUID
+    authority_id: UUID
+    name: str
+    client_id: str
+    created_at: datetime
+
+
+class SecretRow(msgspec.Struct, frozen=True):
+    """A live secret; ``secret_hash`` is its keyed hash, 32 bytes."""
+
+    secret_id: UUID
+    partner_id: UUID
+    secret_hash: bytes
+    created_at: datetime
+
+
+class AdmissionRow(msgspec.Struct, frozen=True):
+    """A company at a community."""
+
+    community_id: UUID
+    community_name: str
+    partner_id: UUID
+    partner_name: str
+    admitted_at: datetime
+    suspended_at: datetime | None
+
+
+async def insert_partner(conn: Connection, *, authority_id: UUID, name: str, client_id: str) -> PartnerRow:
+    """A new company. Needs the platform scope."""
+    return await require_one(
+        conn,
+        PartnerRow,
+        "INSERT INTO partner (authority_id, name, client_id) VALUES ($1, $2, $3) RETURNING *",
+        authority_id, name, client_id,
+    )  # fmt: skip
+
+
+async def get_partner(conn: Connection, *, authority_id: UUID, partner_id: UUID) -> PartnerRow | None:
+    """A company of this authority."""
+    return await fetch_one(
+        conn, PartnerRow, "SELECT * FROM partner WHERE authority_id = $1 AND partner_id = $2", authority_id, partner_id
+    )
+
+
+async def lock_partner(conn: Connection, *, authority_id: UUID, partner_id: UUID) -> PartnerRow | None:
+    """A company of this authority, locked until the transaction ends. Needs the platform scope."""
+    return await fetch_one(
+        conn,
+        PartnerRow,
+        "SELECT * FROM partner WHERE authority_id = $1 AND partner_id = $2 FOR UPDATE",
+        authority_id, partner_id,
+    )  # fmt: skip
+
+
+async def list_partners(conn: Connection, *, authority_id: UUID) -> list[PartnerRow]:
+    """An authority's companies by name."""
+    return await fetch_all(
+        conn, PartnerRow, "SELECT * FROM partner WHERE authority_id = $1 ORDER BY name, partner_id", authority_id
+    )
+
+
+async def find_client(conn: Connection, *, client_id: str) -> PartnerRow | None:
+    """The company of a client id, at log-in. Needs the platform scope."""
+    return await fetch_one(conn, PartnerRow, "SELECT * FROM partner WHERE client_id = $1", client_id)
+
+
+async def insert_secret(conn: Connection, *, partner_id: UUID, secret_hash: bytes, now: datetime) -> SecretRow:
+    """A further secret. Needs the platform scope."""
+    return await require_one(
+        conn,
+        SecretRow,
+        """
+        INSERT INTO partner_secret (partner_id, secret_hash, created_at) VALUES ($1, $2, $3)
+        RETURNING secret_id, partner_id, secret_hash, created_at
+        """,
+        partner_id, secret_hash, now,
+    )  # fmt: skip
+
+
+async def list_live_secrets(conn: Connection, *, partner_id: UUID) -> list[SecretRow]:
+    """The secrets not revoked, oldest first. Needs the platform scope."""
+    return await fetch_all(
+        conn,
+        SecretRow,
+        """
+        SELECT secret_id, partner_id, secret_hash, created_at FROM partner_secret
+        WHERE partner_id = $1 AND revoked_at IS NULL ORDER BY created_at, secret_id
+        """,
+        partner_id,
+    )
+
+
+async def revoke_secret(conn: Connection, *, partner_id: UUID, secret_id: UUID, now: datetime) -> bool:
+    """Revoke one; whether it was live. Needs the platform scope."""
+    done = await conn.fetchval(
+        """
+        UPDATE partner_secret SET revoked_at = $3
+        WHERE partner_id = $1 AND secret_id = $2 AND revoked_at IS NULL RETURNING true
+        """,
+        partner_id, secret_id, now,
+    )  # fmt: skip
+    return done is not None
+
+
+async def admit(conn: Connection, *, partner_id: UUID, community_ids: Sequence[UUID], now: datetime) -> None:
+    """Admit the company to these communities; where it is already admitted, nothing changes."""
+    await conn.execute(
+        """
+        INSERT INTO partner_community (community_id, partner_id, admitted_at) SELECT unnest($2::uuid[]), $1, $3
+        ON CONFLICT (community_id, partner_id) DO NOTHING
+        """,
+        partner_id, list(community_ids), now,
+    )  # fmt: skip
+
+
+async def get_admission(conn: Connection, *, community_id: UUID, partner_id: UUID) -> AdmissionRow | None:
+    """The company at this community, suspended or not."""
+    return await fetch_one(
+        conn,
+        AdmissionRow,
+        """
+        SELECT pc.community_id, c.name AS community_name, pc.partner_id, p.name AS partner_name, pc.admitted_at,
+            pc.suspended_at
+        FROM partner_community pc JOIN community c USING (community_id) JOIN partner p USING (partner_id)
+        WHERE pc.community_id = $1 AND pc.partner_id = $2
+        """,
+        community_id, partner_id,
+    )  # fmt: skip
+
+
+async def list_admissions(conn: Connection, *, partner_id: UUID) -> list[AdmissionRow]:
+    """Every community that the company was admitted to, by name. Needs the platform scope."""
+    return await fetch_all(
+        conn,
+        AdmissionRow,
+        """
+        SELECT pc.community_id, c.name AS community_name, pc.partner_id, p.name AS partner_name, pc.admitted_at,
+            pc.suspended_at
+        FROM partner_community pc JOIN community c USING (community_id) JOIN partner p USING (partner_id)
+        WHERE pc.partner_id = $1 ORDER BY c.name, pc.community_id
+        """,
+        partner_id,
+    )
+
+
+async def list_of_community(conn: Connection, *, community_id: UUID) -> list[AdmissionRow]:
+    """The companies that were admitted to this community, by name."""
+    return await fetch_all(
+        conn,
+        AdmissionRow,
+        """
+        SELECT pc.community_id, c.name AS community_name, pc.partner_id, p.name AS partner_name, pc.admitted_at,
+            pc.suspended_at
+        FROM partner_community pc JOIN community c USING (community_id) JOIN partner p USING (partner_id)
+        WHERE pc.community_id = $1 ORDER BY p.name, pc.partner_id
+        """,
+        community_id,
+    )
+
+
+async def set_suspended(
+    conn: Connection, *, community_id: UUID, partner_id: UUID, suspended_at: datetime | None
+) -> None:
+    """Suspend the company at this community, or let it back."""
+    await conn.execute(
+        "UPDATE partner_community SET suspended_at = $3 WHERE community_id = $1 AND partner_id = $2",
+        community_id, partner_id, suspended_at,
+    )  # fmt: skip

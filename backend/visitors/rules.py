@@ -1,0 +1,51 @@
+"""What decides about passes, as data and pure functions."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+__all__ = [
+    "AHEAD",
+    "GUEST_DAYS",
+    "GUEST_DAYS_PERIOD",
+    "LONGEST_SPAN",
+    "OPEN_PASSES_PER_HOME",
+    "PassState",
+    "guest_days",
+    "state_of",
+]
+
+# A visit, not a tenancy: somebody who stays longer stands on the register as a member of the household.
+LONGEST_SPAN = timedelta(days=30)
+AHEAD = timedelta(days=90)
+OPEN_PASSES_PER_HOME = 10
+# Days of guests that one home may have within the last 90 days and all that lies ahead: one guest all the time, or
+# a family of three for a month. More is a sub-tenancy by another name.
+GUEST_DAYS = 90
+GUEST_DAYS_PERIOD = timedelta(days=90)
+
+PassState = Literal["pending", "accepted", "cancelled", "withdrawn", "expired"]
+_DAY = timedelta(days=1)
+
+
+class _Pass(Protocol):
+    @property
+    def valid_until(self) -> datetime: ...
+    @property
+    def accepted_at(self) -> datetime | None: ...
+    @property
+    def ended_by(self) -> str | None: ...
+
+
+def state_of(row: _Pass, now: datetime) -> PassState:
+    """Where a pass stands."""
+    if row.ended_by is not None:
+        return "withdrawn" if row.ended_by == "guest" else "cancelled"
+    if row.valid_until <= now:
+        return "expired"
+    return "pending" if row.accepted_at is None else "accepted"
+
+
+def guest_days(windows: Iterable[tuple[datetime, datetime]]) -> int:
+    """Days of guests: each window counts its days of 24 hours, begun ones whole."""
+    return sum(-((begin - until) // _DAY) for begin, until in windows if until > begin)
