@@ -22,6 +22,11 @@ import time
 from types import FrameType
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+PR_SET_KEEPCAPS = 8
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_RAISE = 2
+CAP_DAC_OVERRIDE = 1  # linux/capability.h
+CAPABILITY_VERSION_3 = 0x20080522
 CLONE_NEWUSER = 0x10000000  # linux/sched.h
 NOBODY = 65534  # the kernel's overflow id; any unprivileged number would do inside the namespace
 POLL_SECONDS = 0.5
@@ -47,11 +52,26 @@ def enter_user_namespace() -> None:
 
 
 def become(user: str) -> None:
-    """Give up root for `uid:gid`."""
+    """Give up root for `uid:gid`; on Linux the right to pass directories stays, where there is one to keep.
+
+    Data below a 0700 home or temporary directory could not be reached otherwise. Containers, where namespaces are
+    forbidden and this is needed, grant CAP_DAC_OVERRIDE but not the narrower CAP_DAC_READ_SEARCH.
+    """
     uid, gid = (int(part) for part in user.split(":"))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if sys.platform == "linux":
+        libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)
+    if sys.platform == "linux":
+        bit = 1 << CAP_DAC_OVERRIDE
+        header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+        sets = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)  # effective, permitted, inheritable; then bits 32 to 63
+        if libc.capset(header, sets) == 0:
+            libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0)
+        else:  # it was not ours to keep: nothing at all then
+            libc.capset(header, (ctypes.c_uint32 * 6)())
 
 
 def start_child(argv: list[str], *, drop: str, death_signal: int) -> int:

@@ -42,7 +42,7 @@ def choose(data_dir: Path, program: Path) -> RunAs:
     In a namespace files stay root's and no home has to be opened to others, so it comes first.
 
     Args:
-        data_dir: for `nobody`, it is made enterable (0711): its files stay unreadable.
+        data_dir: made enterable (0711) for `nobody`, except on Linux; its files stay unreadable.
         program: tried with `--version`, so that a venv he may not enter shows here.
 
     Raises:
@@ -59,7 +59,8 @@ def choose(data_dir: Path, program: Path) -> RunAs:
             f"PostgreSQL does not run as root, user namespaces are not permitted here, and the user nobody may not "
             f"run {program}. Run Doorward as an ordinary user, or install it where everybody may read it."
         )
-    data_dir.chmod(0o711)
+    if platform.system() != "Linux":  # where the guard cannot leave him the right to pass directories
+        data_dir.chmod(0o711)
     return fallback
 
 

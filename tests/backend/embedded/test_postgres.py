@@ -146,6 +146,7 @@ def test_a_killed_owner_loses_nothing_and_the_next_start_waits_for_the_shutdown(
     assert wait_gone(tree) == []
 
 
+@pytest.mark.deep
 def test_a_server_that_outlived_owner_and_guard_is_ended_first(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     owner, tree = start_elsewhere(folder)
@@ -161,6 +162,7 @@ def test_a_server_that_outlived_owner_and_guard_is_ended_first(tmp_path: Path) -
     assert wait_gone(tree) == []
 
 
+@pytest.mark.deep
 def test_a_database_cut_off_in_the_middle_recovers(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     owner, tree = start_elsewhere(folder)
