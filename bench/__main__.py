@@ -14,7 +14,7 @@ from rich.table import Table
 
 from bench.measure import Figure
 
-SECTIONS = ("recognition",)
+SECTIONS = ("recognition", "database")
 
 
 def main() -> int:
@@ -23,7 +23,7 @@ def main() -> int:
     options.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
     options.add_argument("--json", type=Path, default=Path("build/bench.json"))
     chosen = options.parse_args()
-    console = Console()
+    console = Console(width=max(120, Console().width))
     figures: list[Figure] = []
     for section in chosen.only:
         with console.status(f"measuring {section}"):
