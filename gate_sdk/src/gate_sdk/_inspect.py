@@ -11,11 +11,11 @@ from gate_sdk._cache import repository as roster
 from gate_sdk._database import open_readonly
 from gate_sdk._outbox import repository as outbox
 from gate_sdk._outbox.repository import Counts
-from gate_sdk._status import GateState, GateStatus
+from gate_sdk._status import GateState, GateStatus, with_head
 from gate_sdk._version import VERSION
 from gate_sdk.errors import StorageError
 from gate_sdk.keys import KeyProvider
-from gate_sdk.wire import BadSignature, GateEvent, Head, verify_head
+from gate_sdk.wire import BadSignature, GateEvent, verify_head
 
 __all__ = ["inspect", "waiting_events"]
 
@@ -63,21 +63,11 @@ def inspect(directory: Path, keys: KeyProvider) -> GateStatus:
         head = None if signed is None else verify_head(signed, identity.trusted)
     except (apsw.Error, BadSignature) as error:
         return msgspec.structs.replace(status, last_error=f"roster-unreadable: {type(error).__name__}")
-    return status if head is None else _with_head(status, head, count)
-
-
-def _with_head(status: GateStatus, head: Head, count: int) -> GateStatus:
-    now = time.time_ns() // 1_000
-    return msgspec.structs.replace(
-        status,
-        epoch=head.epoch,
-        version=head.version,
-        count=count,
-        stale_for=max(0.0, (now - head.issued_at_us) / 1e6),
-        standing_lease_s=(head.lease_until_us(visiting=False) - now) / 1e6,
-        visiting_lease_s=(head.lease_until_us(visiting=True) - now) / 1e6,
-        clock_behind=now < head.issued_at_us - 1_000_000,
-    )
+    if head is None:
+        return status
+    now_us = time.time_ns() // 1_000
+    behind = now_us < head.issued_at_us - 1_000_000
+    return with_head(msgspec.structs.replace(status, count=count, clock_behind=behind), head, now_us)
 
 
 def _outbox(directory: Path, keys: KeyProvider) -> apsw.Connection | None:

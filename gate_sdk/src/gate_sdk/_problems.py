@@ -44,7 +44,7 @@ def raise_problem(response: httpx.Response) -> None:
     except msgspec.DecodeError:
         problem = Problem(title=response.reason_phrase)
     status = response.status_code
-    said = f"{status} {problem.title or problem.type}"
+    said = f"{status} {problem.detail or problem.title or problem.type}"
     if problem.named("gate-revoked"):
         raise GateRevokedError
     if problem.named("roster-diverged"):

@@ -5,7 +5,9 @@ from uuid import UUID
 
 import msgspec
 
-__all__ = ["GateState", "GateStatus"]
+from gate_sdk.wire import Head
+
+__all__ = ["GateState", "GateStatus", "with_head"]
 
 
 class GateState(StrEnum):
@@ -45,3 +47,15 @@ class GateStatus(msgspec.Struct, frozen=True):
     dropped: int = 0
     clock_behind: bool = False
     last_error: str | None = None
+
+
+def with_head(status: GateStatus, head: Head, now_us: int) -> GateStatus:
+    """Fill in what a head says, at a moment in microseconds since the Unix epoch."""
+    return msgspec.structs.replace(
+        status,
+        epoch=head.epoch,
+        version=head.version,
+        stale_for=max(0.0, (now_us - head.issued_at_us) / 1e6),
+        standing_lease_s=(head.lease_until_us(visiting=False) - now_us) / 1e6,
+        visiting_lease_s=(head.lease_until_us(visiting=True) - now_us) / 1e6,
+    )

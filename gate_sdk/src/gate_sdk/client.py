@@ -22,7 +22,7 @@ from gate_sdk._outbox.delivery import Delivery
 from gate_sdk._outbox.events import alarm, report
 from gate_sdk._outbox.store import Outbox
 from gate_sdk._recognition import Liveness, Recognition
-from gate_sdk._status import GateState, GateStatus
+from gate_sdk._status import GateState, GateStatus, with_head
 from gate_sdk._sync.engine import SyncEngine
 from gate_sdk._sync.loop import SyncLoop
 from gate_sdk._version import VERSION
@@ -253,7 +253,6 @@ class GateClient:
         """How the gate is doing, now."""
         roster = self._engine.roster
         head = roster.head
-        now = self._time.now_us()
         state = GateState.CLOSED if self._closed else self._loop.state
         status = GateStatus(
             state=state,
@@ -269,14 +268,7 @@ class GateClient:
             last_error=self._loop.last_error,
         )
         if head is not None:
-            status = msgspec.structs.replace(
-                status,
-                epoch=head.epoch,
-                version=head.version,
-                stale_for=max(0.0, (now - head.issued_at_us) / 1e6),
-                standing_lease_s=(head.lease_until_us(visiting=False) - now) / 1e6,
-                visiting_lease_s=(head.lease_until_us(visiting=True) - now) / 1e6,
-            )
+            status = with_head(status, head, self._time.now_us())
         if self._closed:
             return status
         counts = self._outbox.counts()

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from email.utils import formatdate
 from uuid import UUID, uuid4
 
 import httpx
-import jwt
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gate_sdk.testing import http
-from gate_sdk.testing.http import Disconnect, Request, Response
+from gate_sdk.testing.devices import FakeDevices
+from gate_sdk.testing.http import Disconnect, Refusal, Request, Response
 from gate_sdk.testing.roster import FakeRoster, Person
 from gate_sdk.wire import (
-    ASSERTION_TYPE,
     MAX_BATCH,
     Acknowledged,
     EventBatch,
@@ -29,13 +24,8 @@ from gate_sdk.wire import (
     GateEvent,
     GrantKind,
     Policy,
-    ProvisionRequest,
-    ProvisionResponse,
     RosterGrant,
     SyncPage,
-    TokenRequest,
-    TokenResponse,
-    provision_statement,
 )
 
 __all__ = ["FakeBackend", "Person", "always"]
@@ -48,14 +38,6 @@ _TOKEN_S = 600
 def always(kind: GrantKind = GrantKind.RESIDENT) -> RosterGrant:
     """A grant that began long ago and has no end."""
     return RosterGrant(kind=kind, from_us=0)
-
-
-class _Refusal(Exception):
-    def __init__(self, status: int, code: str, retry_after: float | None = None) -> None:
-        super().__init__(code)
-        self.status = status
-        self.code = code
-        self.retry_after = retry_after
 
 
 class FakeBackend:
@@ -83,10 +65,7 @@ class FakeBackend:
         #: Changes a sync page on its way out: what somebody between the server and the gate could try.
         self.rewrite: Callable[[SyncPage], SyncPage] | None = None
         self._condition = threading.Condition()
-        self._claims: dict[str, bytes | None] = {}
-        self._gates: dict[UUID, bytes] = {}
-        self._revoked: set[UUID] = set()
-        self._tokens: dict[str, UUID] = {}
+        self._devices = FakeDevices(self.roster)
         self._partitioned = False
         self._diverged = False
         self._faults: list[tuple[str, int, float | None]] = []
@@ -104,9 +83,7 @@ class FakeBackend:
     def claim(self) -> str:
         """A fresh claim code."""
         with self._condition:
-            code = secrets.token_urlsafe(8)
-            self._claims[code] = None
-            return code
+            return self._devices.claim()
 
     def add_person(
         self,
@@ -142,7 +119,7 @@ class FakeBackend:
     def revoke_gates(self) -> None:
         """Take every gate out of service."""
         with self._changing():
-            self._revoked = set(self._gates)
+            self._devices.revoke_all()
 
     def partition(self, *, on: bool = True) -> None:
         """Cut the network, or mend it."""
@@ -167,7 +144,7 @@ class FakeBackend:
     def drop_tokens(self) -> None:
         """Make every access token invalid."""
         with self._changing():
-            self._tokens.clear()
+            self._devices.drop_tokens()
 
     def wait_for(self, condition: Callable[[], bool], timeout: float = 10.0) -> bool:
         """Wait until something is true of this server; whether it became so."""
@@ -178,8 +155,8 @@ class FakeBackend:
         """Answer one request."""
         name = request.path.rsplit("/", 1)[-1]
         routes = {
-            ("POST", "/gate/v1/provision"): self._provision,
-            ("POST", "/gate/v1/token"): self._token,
+            ("POST", "/gate/v1/provision"): lambda asked: self._devices.provision(asked, self.pack),
+            ("POST", "/gate/v1/token"): self._devices.token,
             ("GET", "/gate/v1/sync"): self._sync,
             ("POST", "/gate/v1/events"): self._events,
         }
@@ -190,10 +167,10 @@ class FakeBackend:
                     raise Disconnect
                 self._faulty(name)
                 answer = routes.get((request.method, request.path), _not_found)(request)
-            except _Refusal as refusal:
-                answer = self._problem(refusal)
+            except Refusal as refusal:
+                answer = refusal.response(self.roster.now_us())
             except msgspec.DecodeError:
-                answer = self._problem(_Refusal(400, "malformed"))
+                answer = Refusal(400, "malformed").response(self.roster.now_us())
             finally:
                 self._condition.notify_all()
             if name in self._lost:
@@ -205,81 +182,16 @@ class FakeBackend:
         for fault in self._faults:
             if fault[0] == name:
                 self._faults.remove(fault)
-                raise _Refusal(fault[1], "fault", fault[2])
-
-    def _provision(self, request: Request) -> Response:
-        asked = msgspec.json.decode(request.body, type=ProvisionRequest)
-        if asked.claim_code not in self._claims:
-            raise _Refusal(404, "claim-code-unknown")
-        used_by = self._claims[asked.claim_code]
-        if used_by not in {None, asked.public_key}:
-            raise _Refusal(409, "claim-code-used")
-        try:
-            Ed25519PublicKey.from_public_bytes(asked.public_key).verify(
-                asked.proof, provision_statement(asked.claim_code, asked.public_key)
-            )
-        except InvalidSignature:
-            raise _Refusal(400, "bad-proof") from None
-        self._claims[asked.claim_code] = asked.public_key
-        known = [gate for gate, key in self._gates.items() if key == asked.public_key]
-        gate = known[0] if known else uuid4()
-        self._gates[gate] = asked.public_key
-        answer = ProvisionResponse(
-            gate_id=gate,
-            community_id=self.roster.community,
-            name="Front gate",
-            pack=self.pack,
-            server_keys=(self.roster.server_key,),
-        )
-        return Response(201, msgspec.json.encode(answer), {"Content-Type": "application/json"})
-
-    def _token(self, request: Request) -> Response:
-        asked = msgspec.json.decode(request.body, type=TokenRequest)
-        if asked.client_assertion_type != ASSERTION_TYPE:
-            raise _Refusal(400, "bad-assertion-type")
-        try:
-            gate = UUID(jwt.decode(asked.client_assertion, options={"verify_signature": False})["iss"])
-            key = Ed25519PublicKey.from_public_bytes(self._gates[gate])
-            claims = jwt.decode(
-                asked.client_assertion,
-                key,
-                algorithms=["EdDSA"],
-                audience=f"{request.base}/gate/v1/token",
-                options={
-                    "require": ["iss", "sub", "aud", "jti", "iat", "exp"],
-                    "verify_exp": False,
-                    "verify_iat": False,
-                },
-            )
-        except (jwt.InvalidTokenError, KeyError, ValueError):
-            raise _Refusal(401, "bad-assertion") from None
-        now = self.roster.now_us() / 1e6
-        if claims["sub"] != str(gate) or not claims["iat"] - 60 <= now <= claims["exp"]:
-            raise _Refusal(401, "bad-assertion")
-        if gate in self._revoked:
-            raise _Refusal(403, "gate-revoked")
-        token = secrets.token_urlsafe(16)
-        self._tokens[token] = gate
-        answer = TokenResponse(access_token=token, expires_in=_TOKEN_S)
-        return Response(200, msgspec.json.encode(answer), {"Content-Type": "application/json"})
-
-    def _gate(self, request: Request) -> UUID:
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        gate = self._tokens.get(token)
-        if gate is None:
-            raise _Refusal(401, "token-invalid")
-        if gate in self._revoked:
-            raise _Refusal(403, "gate-revoked")
-        return gate
+                raise Refusal(fault[1], "fault", fault[2])
 
     def _sync(self, request: Request) -> Response:
-        gate = self._gate(request)
+        gate = self._devices.gate(request)
         at = self._acknowledge(gate, request.query)
         cursor = request.query.get("cursor")
         if cursor is not None:
             page = self.roster.next_page(cursor)
             if page is None:
-                raise _Refusal(400, "cursor-unknown")
+                raise Refusal(400, "cursor-unknown")
         elif at is None or at.epoch != self.roster.epoch:
             page = self.roster.snapshot()
         else:
@@ -301,7 +213,7 @@ class FakeBackend:
             or (at.epoch == head.epoch and at.version > head.version)
         ):
             self._diverged = False
-            raise _Refusal(409, "roster-diverged")
+            raise Refusal(409, "roster-diverged")
         self.acknowledged[gate] = at
         self._condition.notify_all()
         return at
@@ -312,7 +224,7 @@ class FakeBackend:
                 request.cancelled()
                 or self._partitioned
                 or self._diverged
-                or gate in self._revoked
+                or gate in self._devices.revoked
                 or (at.epoch, at.version) != (self.roster.epoch, self.roster.version)
             )
 
@@ -321,15 +233,15 @@ class FakeBackend:
             raise Disconnect
         if self._diverged:
             self._diverged = False
-            raise _Refusal(409, "roster-diverged")
-        if gate in self._revoked:
-            raise _Refusal(403, "gate-revoked")
+            raise Refusal(409, "roster-diverged")
+        if gate in self._devices.revoked:
+            raise Refusal(403, "gate-revoked")
 
     def _events(self, request: Request) -> Response:
-        gate = self._gate(request)
+        gate = self._devices.gate(request)
         batch = msgspec.msgpack.decode(request.body, type=EventBatch)
         if not 0 < len(batch.events) <= MAX_BATCH:
-            raise _Refusal(422, "batch-size")
+            raise Refusal(422, "batch-size")
         for event in batch.events:
             identity = (gate, event.store_epoch, event.seq)
             self.deliveries[identity] += 1
@@ -344,23 +256,6 @@ class FakeBackend:
 
     def _changing(self) -> AbstractContextManager[object]:
         return _Changing(self._condition)
-
-    def _problem(self, refusal: _Refusal) -> Response:
-        body = {
-            "type": f"https://doorward.example/problems/{refusal.code}",
-            "title": refusal.code,
-            "status": refusal.status,
-            "detail": refusal.code,
-            "remedy": "",
-            "code": refusal.code,
-        }
-        headers = {
-            "Content-Type": "application/problem+json",
-            "Date": formatdate(self.roster.now_us() / 1e6, usegmt=True),
-        }
-        if refusal.retry_after is not None:
-            headers["Retry-After"] = str(refusal.retry_after)
-        return Response(refusal.status, msgspec.json.encode(body), headers)
 
 
 class _Changing:
@@ -378,4 +273,4 @@ class _Changing:
 
 
 def _not_found(_: Request) -> Response:
-    raise _Refusal(404, "not-found")
+    raise Refusal(404, "not-found")

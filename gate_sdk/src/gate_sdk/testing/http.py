@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import msgspec
 
-__all__ = ["Disconnect", "MemoryTransport", "Request", "Response", "serve"]
+__all__ = ["Disconnect", "MemoryTransport", "Refusal", "Request", "Response", "serve"]
 
 
 class Disconnect(Exception):
@@ -39,6 +40,31 @@ class Response(msgspec.Struct, frozen=True):
 
 
 Handler = Callable[[Request], Response]
+
+
+class Refusal(Exception):
+    """An answer outside of 2xx."""
+
+    def __init__(self, status: int, code: str, retry_after: float | None = None) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
+
+    def response(self, now_us: int) -> Response:
+        """The problem document, with the server's time."""
+        body = {
+            "type": f"https://doorward.example/problems/{self.code}",
+            "title": self.code,
+            "status": self.status,
+            "detail": self.code,
+            "remedy": "",
+            "code": self.code,
+        }
+        headers = {"Content-Type": "application/problem+json", "Date": formatdate(now_us / 1e6, usegmt=True)}
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(self.retry_after)
+        return Response(self.status, msgspec.json.encode(body), headers)
 
 
 class MemoryTransport(httpx.BaseTransport):
