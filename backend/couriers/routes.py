@@ -96,7 +96,7 @@ async def put_courier(
     if registered.link_token is not None:
         await sender.send(
             to=phone,
-            template="courier_invitation",
+            template="courier_link",
             values={
                 "company": registered.employment.partner_name,
                 "link": link_address(public_url, registered.link_token),

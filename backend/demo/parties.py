@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-__all__ = ["CallRefused", "Company", "Mailbox", "Manager", "Resident", "Visitor"]
+__all__ = ["CallRefused", "Company", "Mailbox", "Manager", "Resident", "Visitor", "token_of"]
 
 _JPEG = {"Content-Type": "image/jpeg"}
 
@@ -44,6 +44,11 @@ class Mailbox:
         if self._path.exists():
             for line in self._path.read_text(encoding="utf-8").splitlines():
                 yield json.loads(line)
+
+
+def token_of(link: str) -> str:
+    """The token in a link's fragment, which the phone's browser keeps from every server."""
+    return link.partition("#")[2]
 
 
 class _Party:
@@ -183,8 +188,7 @@ class Manager(_Party):
     def create_homes(self, community_id: str, count: int) -> list[str]:
         """One building with that many homes; answers their ids."""
         base = f"/communities/{community_id}"
-        building = self.call("POST", f"{base}/buildings", {"name": "1"})["building_id"]
-        homes = [{"building_id": building, "label": f"1-{i + 1:03d}", "member_limit": 6} for i in range(count)]
+        homes = [{"building": "1", "label": f"1-{i + 1:03d}", "member_limit": 6} for i in range(count)]
         return [home["home_id"] for home in self.call("POST", f"{base}/homes/bulk", {"homes": homes})["homes"]]
 
     def create_tenancy(self, community_id: str, home_id: str, *, name: str, phone: str, begin: datetime) -> Any:

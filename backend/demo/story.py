@@ -10,7 +10,7 @@ import httpx
 
 from backend.demo.cast import Cast, Player
 from backend.demo.gate import GateProcess, provision
-from backend.demo.parties import CallRefused, Company, Mailbox, Manager, Resident, Visitor
+from backend.demo.parties import CallRefused, Company, Mailbox, Manager, Resident, Visitor, token_of
 from backend.demo.report import Approach, Expected
 
 __all__ = ["MANAGER_PHONE", "Progress", "Story"]
@@ -160,7 +160,7 @@ class Story:
             end=now + timedelta(hours=2),
         )  # fmt: skip
         company.deliver("W-1", self._community, order="O-1", begin=now, end=now + timedelta(hours=1))
-        courier = Visitor(self._http, self._mailbox.newest(phone, "courier_link")["token"])
+        courier = Visitor(self._http, token_of(self._mailbox.newest(phone, "courier_link")["link"]))
         courier.accept()
         courier.consent()
         courier.enrol(player.enrol)

@@ -21,7 +21,7 @@ TEMPLATES: Mapping[str, Mapping[str, str]] = {
         "zh-CN": "【Doorward】您受邀访问 $community。请打开链接确认: $link",
         "en": "Doorward: you are invited to $community. Open this link to accept: $link",
     },
-    # company: the courier company's name; link: the enrolment's address; token: the link's, for carriers' own texts.
+    # company: the courier company's name; link: the enrolment's address.
     "courier_link": {
         "zh-CN": "【Doorward】$company 邀请您登记为配送员。请打开链接办理: $link",
         "en": "Doorward: $company asks you to register as a courier. Open this link: $link",
