@@ -144,11 +144,12 @@ def _api(_: argparse.Namespace) -> int:
 
 
 def _worker(_: argparse.Namespace) -> int:
+    settings = load_settings()
     from backend import worker
     from backend.embedded.children import tie_to_parent
 
     tie_to_parent()
-    worker.run(load_settings())
+    worker.run(settings)
     return 0
 
 
