@@ -70,7 +70,8 @@ def bootstrap_fnir(
         rates: the FPIRs.
 
     Returns:
-        One interval for each rate; (0, 1) where there are no probes.
+        One interval for each rate; (0, 1) where there are no probes. Where no probe is missed at the threshold set on
+        all strangers, the upper end is at least Wilson's over the people: resampling alone would claim certainty.
     """
     if genuine.size == 0 or strangers.size == 0:
         return [(0.0, 1.0)] * len(rates)
@@ -82,7 +83,13 @@ def bootstrap_fnir(
         others = strangers[_draw(random, unknown)]
         for rate, values in zip(rates, found, strict=True):
             values.append(float((hits < threshold_at(others, rate)).mean()))
-    return [_percentiles(values) for values in found]
+    intervals = []
+    for rate, values in zip(rates, found, strict=True):
+        low, high = _percentiles(values)
+        if not (genuine < threshold_at(strangers, rate)).any():
+            high = max(high, wilson(0, len(known))[1])
+        intervals.append((low, high))
+    return intervals
 
 
 def bootstrap_rate(events: NDArray[np.bool_], people: NDArray[np.intp]) -> Interval:
