@@ -45,6 +45,9 @@ from backend.links.routes import visitor_session
 from backend.partners.routes import partner_router as partners_partner
 from backend.partners.routes import resident_router as partners_resident
 from backend.partners.routes import staff_router as partners_staff
+from backend.privacy.routes import resident_router as privacy_resident
+from backend.privacy.routes import staff_router as privacy_staff
+from backend.privacy.routes import visitor_router as privacy_visitor
 from backend.resources import Resources, open_resources
 from backend.settings import Settings, load_settings
 from backend.visitors.routes import resident_router as visitors_resident
@@ -63,8 +66,9 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         partners_resident,
         couriers_resident,
         visitors_resident,
+        privacy_resident,
     ),
-    Surface.VISITOR: (links_visitor, consent_visitor, enrolment_visitor, visitors_visitor),
+    Surface.VISITOR: (links_visitor, consent_visitor, enrolment_visitor, visitors_visitor, privacy_visitor),
     Surface.PARTNER: (partners_partner, couriers_partner),
     Surface.GATE: (gates_gate,),
     Surface.STAFF: (
@@ -77,6 +81,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         reviews_staff,
         partners_staff,
         couriers_staff,
+        privacy_staff,
     ),
 }
 

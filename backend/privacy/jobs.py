@@ -1,0 +1,79 @@
+"""What the worker does for privacy without being asked: ended tenancies, unused faces, erasures that wait."""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from backend.audit import service as audit
+from backend.households import repository as households
+from backend.households.errors import TenancyEnded
+from backend.kit.db import Database, Scope
+from backend.privacy import repository, service
+from backend.privacy.rules import COURIER_GRACE, GRACE
+
+__all__ = ["begin_unused_erasures", "end_due_tenancies", "enqueue_due_erasures", "forget_old_jobs"]
+
+_log = structlog.get_logger(__name__)
+_BATCH = 200
+_JOB_LOG_KEPT = timedelta(days=7)
+
+
+async def end_due_tenancies(db: Database, *, now: datetime) -> int:
+    """End the tenancies whose time has come, each with its erasures in a transaction of its own; how many."""
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        due = await households.list_due_tenancies(conn, at=now, limit=_BATCH)
+    ended = 0
+    for tenancy in due:
+        try:
+            async with db.transaction(Scope(community_id=tenancy.community_id)) as conn:
+                await service.end_tenancy(
+                    conn, community_id=tenancy.community_id, tenancy_id=tenancy.tenancy_id, now=now
+                )
+                await audit.record(
+                    conn,
+                    community_id=tenancy.community_id,
+                    actor="system",
+                    action="tenancy.end",
+                    target=f"tenancy:{tenancy.tenancy_id}",
+                )
+        except TenancyEnded:
+            # The office ended it between the two transactions.
+            continue
+        ended += 1
+    return ended
+
+
+async def enqueue_due_erasures(db: Database, *, now: datetime) -> int:
+    """Put erasures whose next attempt has come to the worker again; how many.
+
+    A job that was lost, with the process that ran it or with a backup, costs a delay and no erasure.
+    """
+    async with db.transaction(Scope(platform=True)) as conn:
+        due = await repository.list_due(conn, at=now, limit=_BATCH)
+        for row in due:
+            await repository.enqueue(conn, entrypoint=service.JOB, erasure_id=row.erasure_id)
+    return len(due)
+
+
+async def begin_unused_erasures(db: Database, *, now: datetime) -> int:
+    """Begin to erase the faces that no right to enter has needed for the grace that people were told; how many."""
+    begun = 0
+    while True:
+        async with db.transaction(Scope(platform=True), read_only=True) as conn:
+            unused = await repository.list_unused_faces(
+                conn, at=now, grace=GRACE, courier_grace=COURIER_GRACE, limit=_BATCH
+            )
+        for row in unused:
+            async with db.transaction(Scope(person_id=row.person_id, platform=True)) as conn:
+                erasure = await service.begin_unused(conn, person_id=row.person_id, now=now)
+            if erasure is not None:
+                begun += 1
+                _log.info("erasure-unused", erasure=str(erasure.erasure_id))
+        if len(unused) < _BATCH:
+            return begun
+
+
+async def forget_old_jobs(db: Database, *, now: datetime) -> int:
+    """Delete the log of jobs that is older than a week; how many lines."""
+    async with db.transaction(Scope(platform=True)) as conn:
+        return await repository.delete_job_log(conn, before=now - _JOB_LOG_KEPT)

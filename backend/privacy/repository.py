@@ -1,0 +1,306 @@
+"""SQL of erasures: what is to be erased, how far that is, and where gates have to acknowledge it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+
+__all__ = [
+    "ErasureRow",
+    "Extent",
+    "PlaceRow",
+    "Reason",
+    "StepName",
+    "StepRow",
+    "UnusedRow",
+    "delete_job_log",
+    "enqueue",
+    "enter_person",
+    "get_erasure",
+    "has_employment",
+    "insert_erasure",
+    "insert_place",
+    "insert_steps",
+    "list_due",
+    "list_erasures_in_community",
+    "list_erasures_of_person",
+    "list_places",
+    "list_steps",
+    "list_unused_faces",
+    "lock_person",
+    "set_acknowledged",
+    "set_attempt",
+    "set_completed",
+    "set_detached",
+    "set_step_done",
+]
+
+Reason = Literal["tenancy_ended", "member_left", "consent_withdrawn", "photos_withdrawn", "unused"]
+Extent = Literal["everything", "community", "photos"]
+StepName = Literal["grants", "credentials", "templates", "photos", "key", "gates"]
+
+
+class ErasureRow(msgspec.Struct, frozen=True):
+    """An erasure; ``last_error`` is the name of what the last attempt failed with, never a message."""
+
+    erasure_id: UUID
+    person_id: UUID
+    reason: Reason
+    extent: Extent
+    started_at: datetime
+    attempts: int
+    next_attempt_at: datetime
+    last_error: str | None
+    completed_at: datetime | None
+
+
+class StepRow(msgspec.Struct, frozen=True):
+    """A step of an erasure."""
+
+    name: StepName
+    done_at: datetime | None
+
+
+class PlaceRow(msgspec.Struct, frozen=True):
+    """A community whose gates have to acknowledge the roster of that epoch and version, or a later one."""
+
+    community_id: UUID
+    erasure_id: UUID
+    person_id: UUID
+    subject_id: UUID
+    roster_epoch: int | None
+    roster_version: int | None
+    detached_at: datetime | None
+    acknowledged_at: datetime | None
+
+
+class UnusedRow(msgspec.Struct, frozen=True):
+    """A person whose face no right to enter needs any more."""
+
+    person_id: UUID
+
+
+async def enter_person(conn: Connection, *, person_id: UUID) -> None:
+    """Add the person to the transaction's scope, after the caller has shown that the erasure is his to begin."""
+    await conn.execute(f"SET LOCAL doorward.person = '{UUID(int=person_id.int)}'")
+
+
+async def lock_person(conn: Connection, *, person_id: UUID) -> None:
+    """Have decisions about one person's data follow each other until the transaction ends.
+
+    Two communities that end his rights at the same moment would otherwise each see the other's still standing, and
+    neither would erase what they share.
+    """
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('erasure ' || $1::text, 0))", str(person_id))
+
+
+async def has_employment(conn: Connection, *, person_id: UUID) -> bool:
+    """Whether the person is a courier who has said yes to a company. Needs his scope."""
+    found: bool = await conn.fetchval(
+        "SELECT EXISTS (SELECT FROM courier_employment WHERE person_id = $1 AND accepted_at IS NOT NULL)", person_id
+    )
+    return found
+
+
+async def insert_erasure(
+    conn: Connection, *, person_id: UUID, reason: Reason, extent: Extent, now: datetime
+) -> ErasureRow:
+    """A new erasure. Needs the person's scope."""
+    return await require_one(
+        conn,
+        ErasureRow,
+        """
+        INSERT INTO erasure (person_id, reason, extent, started_at, next_attempt_at) VALUES ($1, $2, $3, $4, $4)
+        RETURNING *
+        """,
+        person_id, reason, extent, now,
+    )  # fmt: skip
+
+
+async def insert_steps(
+    conn: Connection, *, erasure_id: UUID, steps: Sequence[tuple[StepName, datetime | None]]
+) -> None:
+    """The erasure's steps in their order, some of them done."""
+    await conn.execute(
+        """
+        INSERT INTO erasure_step (erasure_id, position, name, done_at)
+        SELECT $1, ord, name, done_at
+        FROM unnest($2::text[], $3::timestamptz[]) WITH ORDINALITY AS step (name, done_at, ord)
+        """,
+        erasure_id, [name for name, _ in steps], [done_at for _, done_at in steps],
+    )  # fmt: skip
+
+
+async def insert_place(
+    conn: Connection, *, community_id: UUID, erasure_id: UUID, person_id: UUID, subject_id: UUID
+) -> None:
+    """A community whose gates have to let go of the person. Needs the person's scope."""
+    await conn.execute(
+        "INSERT INTO erasure_place (community_id, erasure_id, person_id, subject_id) VALUES ($1, $2, $3, $4)",
+        community_id, erasure_id, person_id, subject_id,
+    )  # fmt: skip
+
+
+async def enqueue(conn: Connection, *, entrypoint: str, erasure_id: UUID) -> None:
+    """Have the worker run the job once this transaction commits, unless it waits or runs already."""
+    await conn.execute(
+        "SELECT jobs.enqueue($1, $2, $3)", entrypoint, str(erasure_id).encode(), f"{entrypoint}/{erasure_id}"
+    )
+
+
+async def delete_job_log(conn: Connection, *, before: datetime) -> int:
+    """Delete what is logged of jobs before that time; how many lines. The worker's."""
+    status: str = await conn.execute("DELETE FROM jobs.pgqueuer_log WHERE created < $1", before)
+    return int(status.rsplit(" ", 1)[1])
+
+
+async def get_erasure(conn: Connection, *, erasure_id: UUID, person_id: UUID | None = None) -> ErasureRow | None:
+    """One erasure that the scope sees; only that person's where one is named."""
+    return await fetch_one(
+        conn,
+        ErasureRow,
+        "SELECT * FROM erasure WHERE erasure_id = $1 AND ($2::uuid IS NULL OR person_id = $2)",
+        erasure_id, person_id,
+    )  # fmt: skip
+
+
+async def list_erasures_of_person(conn: Connection, *, person_id: UUID) -> list[ErasureRow]:
+    """The person's erasures, the newest first. Needs his scope."""
+    return await fetch_all(
+        conn,
+        ErasureRow,
+        "SELECT * FROM erasure WHERE person_id = $1 ORDER BY started_at DESC, erasure_id LIMIT 200",
+        person_id,
+    )
+
+
+async def list_erasures_in_community(
+    conn: Connection, *, community_id: UUID, before: tuple[datetime, UUID] | None, limit: int
+) -> list[ErasureRow]:
+    """The erasures that the community's gates have to acknowledge, the newest first."""
+    at, erasure_id = before or (None, None)
+    return await fetch_all(
+        conn,
+        ErasureRow,
+        """
+        SELECT e.* FROM erasure e JOIN erasure_place p USING (erasure_id)
+        WHERE p.community_id = $1 AND ($2::timestamptz IS NULL OR (e.started_at, e.erasure_id) < ($2, $3::uuid))
+        ORDER BY e.started_at DESC, e.erasure_id DESC LIMIT $4
+        """,
+        community_id, at, erasure_id, limit,
+    )  # fmt: skip
+
+
+async def list_steps(conn: Connection, *, erasure_id: UUID) -> list[StepRow]:
+    """The erasure's steps in their order."""
+    return await fetch_all(
+        conn, StepRow, "SELECT name, done_at FROM erasure_step WHERE erasure_id = $1 ORDER BY position", erasure_id
+    )
+
+
+async def list_places(conn: Connection, *, erasure_id: UUID) -> list[PlaceRow]:
+    """The erasure's communities that the scope sees: to the person all of them, to a community its own."""
+    return await fetch_all(
+        conn, PlaceRow, "SELECT * FROM erasure_place WHERE erasure_id = $1 ORDER BY community_id", erasure_id
+    )
+
+
+async def list_due(conn: Connection, *, at: datetime, limit: int) -> list[ErasureRow]:
+    """Unfinished erasures whose next attempt has come, the longest waiting first. Needs the platform scope."""
+    return await fetch_all(
+        conn,
+        ErasureRow,
+        """
+        SELECT * FROM erasure WHERE completed_at IS NULL AND next_attempt_at <= $1
+        ORDER BY next_attempt_at LIMIT $2
+        """,
+        at, limit,
+    )  # fmt: skip
+
+
+async def list_unused_faces(
+    conn: Connection,
+    *,
+    at: datetime,
+    grace: timedelta,
+    courier_grace: timedelta,
+    person_id: UUID | None = None,
+    limit: int,
+) -> list[UnusedRow]:
+    """People (or the one named) with a template and no right to enter anywhere, now or to come, for over the grace.
+
+    The worker's, in the platform scope. ``courier_grace`` is for whoever has been a courier or has never had a right.
+    """
+    return await fetch_all(
+        conn,
+        UnusedRow,
+        """
+        SELECT f.person_id
+        FROM (SELECT person_id, max(made_at) AS made_at FROM template GROUP BY person_id) f
+        LEFT JOIN LATERAL (
+            SELECT max(g.ended_at) AS ended_at, bool_or(g.state <> 'ended') AS standing,
+                bool_or(g.kind = 'courier') AS courier
+            FROM subject s JOIN access_grant g USING (community_id, subject_id)
+            WHERE s.person_id = f.person_id
+        ) r ON true
+        WHERE NOT coalesce(r.standing, false) AND ($5::uuid IS NULL OR f.person_id = $5)
+            AND greatest(f.made_at, r.ended_at) <= $1 - CASE WHEN coalesce(r.courier, true) THEN $3 ELSE $2 END
+            AND NOT EXISTS (SELECT FROM erasure e WHERE e.person_id = f.person_id
+                AND e.extent = 'everything' AND e.completed_at IS NULL)
+        ORDER BY f.person_id LIMIT $4
+        """,
+        at, grace, courier_grace, limit, person_id,
+    )  # fmt: skip
+
+
+async def set_detached(
+    conn: Connection, *, community_id: UUID, erasure_id: UUID, epoch: int, version: int, at: datetime
+) -> None:
+    """The community's roster no longer names the person, from this version on. Needs the person's scope."""
+    await conn.execute(
+        """
+        UPDATE erasure_place SET roster_epoch = $3, roster_version = $4, detached_at = $5
+        WHERE community_id = $1 AND erasure_id = $2
+        """,
+        community_id, erasure_id, epoch, version, at,
+    )  # fmt: skip
+
+
+async def set_acknowledged(conn: Connection, *, community_id: UUID, erasure_id: UUID, at: datetime) -> None:
+    """Every gate of the community has acknowledged. Needs the person's scope."""
+    await conn.execute(
+        "UPDATE erasure_place SET acknowledged_at = $3 WHERE community_id = $1 AND erasure_id = $2",
+        community_id, erasure_id, at,
+    )  # fmt: skip
+
+
+async def set_step_done(conn: Connection, *, erasure_id: UUID, name: StepName, at: datetime) -> None:
+    """The step is done. Needs the person's scope."""
+    await conn.execute(
+        "UPDATE erasure_step SET done_at = $3 WHERE erasure_id = $1 AND name = $2 AND done_at IS NULL",
+        erasure_id, name, at,
+    )  # fmt: skip
+
+
+async def set_attempt(conn: Connection, *, erasure_id: UUID, next_attempt_at: datetime, error: str | None) -> None:
+    """An attempt did not come to the end; when the next is due. Needs the person's scope."""
+    await conn.execute(
+        """
+        UPDATE erasure SET attempts = CASE WHEN $3::text IS NULL THEN 0 ELSE attempts + 1 END,
+            next_attempt_at = $2, last_error = $3
+        WHERE erasure_id = $1 AND completed_at IS NULL
+        """,
+        erasure_id, next_attempt_at, error,
+    )  # fmt: skip
+
+
+async def set_completed(conn: Connection, *, erasure_id: UUID, at: datetime) -> None:
+    """The erasure is complete. Needs the person's scope."""
+    await conn.execute(
+        "UPDATE erasure SET completed_at = $2, last_error = NULL WHERE erasure_id = $1 AND completed_at IS NULL",
+        erasure_id, at,
+    )  # fmt: skip

@@ -1,0 +1,232 @@
+"""Staff: ending tenancies and memberships, erasures. Residents and visitors: leaving, withdrawing, their erasures."""
+
+from uuid import UUID
+
+from litestar import Router, get, post
+
+from backend.audit import service as audit
+from backend.consent.service import Purpose
+from backend.gates import repository as gates
+from backend.gates.repository import GateReceiptRow
+from backend.households.errors import (
+    HomeNotFound,
+    MemberNotFound,
+    PeriodInvalid,
+    TenancyEnded,
+    TenancyNotFound,
+    TenantOnly,
+)
+from backend.kit.auth import Permission, ResidentPrincipal, StaffMember, VisitorPrincipal
+from backend.kit.clock import Clock
+from backend.kit.db import Connection, Database, Scope, enter_community
+from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
+from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
+from backend.privacy import repository, service
+from backend.privacy.errors import ErasureNotFound, TenantCannotLeave
+from backend.privacy.repository import ErasureRow, PlaceRow
+from backend.privacy.schemas import (
+    EndTenancy,
+    Erasure,
+    ErasureKey,
+    ErasureList,
+    ErasurePage,
+    ErasureSummary,
+    MemberEnded,
+    Started,
+    TenancyEnd,
+    Withdrawn,
+)
+
+__all__ = ["resident_router", "staff_router", "visitor_router"]
+
+
+@post(
+    "/tenancies/{tenancy_id:uuid}/end",
+    responses=problems(Unauthorised, Forbidden, TenancyNotFound, TenancyEnded, PeriodInvalid),
+    summary="End a tenancy",
+)
+async def end_tenancy(
+    community_id: UUID, tenancy_id: UUID, data: EndTenancy, staff: StaffMember, db: Database, clock: Clock
+) -> TenancyEnd:
+    """End a tenancy at once or at a later time.
+
+    With the end every right of the household and its guests falls, and one erasure for each member begins.
+    """
+    staff.require(Permission.REGISTER_WRITE)
+    now = clock()
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        begun: list[ErasureRow] = []
+        if data.at is not None and data.at > now:
+            await service.schedule_tenancy_end(
+                conn, community_id=community_id, tenancy_id=tenancy_id, at=data.at, now=now
+            )
+        elif data.at is not None and data.at < now:
+            raise PeriodInvalid
+        else:
+            begun = await service.end_tenancy(conn, community_id=community_id, tenancy_id=tenancy_id, now=now)
+        await _record(conn, community_id, f"staff:{staff.staff_id}", "tenancy.end", f"tenancy:{tenancy_id}", begun)
+    return TenancyEnd(tenancy_id=tenancy_id, ends_at=data.at or now, erasures=_started(begun))
+
+
+@post(
+    "/members/{member_id:uuid}/end",
+    responses=problems(Unauthorised, Forbidden, MemberNotFound),
+    summary="Take a member off the register",
+)
+async def end_member(
+    community_id: UUID, member_id: UUID, staff: StaffMember, db: Database, clock: Clock
+) -> MemberEnded:
+    """A member has left: his rights end at once, and what only they needed is erased. Repeating is harmless."""
+    staff.require(Permission.REGISTER_WRITE)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        begun = await service.end_member(conn, community_id=community_id, member_id=member_id, now=clock())
+        await _record(conn, community_id, f"staff:{staff.staff_id}", "member.end", f"member:{member_id}", begun)
+    return MemberEnded(member_id=member_id, erasures=_started(begun))
+
+
+@get("/erasures", responses=problems(CursorInvalid, Unauthorised, Forbidden, NotFound), summary="List erasures")
+async def list_erasures(
+    community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 50, cursor: Cursor = None
+) -> ErasurePage:
+    """The erasures that the community's gates had to acknowledge, the newest first."""
+    staff.require(Permission.ERASURE)
+    key = decode_cursor(cursor, ErasureKey)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        rows = await repository.list_erasures_in_community(
+            conn,
+            community_id=community_id,
+            before=None if key is None else (key.started_at, key.erasure_id),
+            limit=limit + 1,
+        )
+    page, next_cursor = split_page(rows, limit, lambda row: ErasureKey(row.started_at, row.erasure_id))
+    return ErasurePage(erasures=tuple(ErasureSummary.of(row) for row in page), next_cursor=next_cursor)
+
+
+@get(
+    "/erasures/{erasure_id:uuid}",
+    responses=problems(Unauthorised, Forbidden, ErasureNotFound),
+    summary="Read an erasure",
+)
+async def read_erasure(community_id: UUID, erasure_id: UUID, staff: StaffMember, db: Database) -> Erasure:
+    """How far an erasure is: its steps, and when each of this community's gates acknowledged it."""
+    staff.require(Permission.ERASURE)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        row = await repository.get_erasure(conn, erasure_id=erasure_id)
+        if row is None:
+            raise ErasureNotFound
+        return await _detail(conn, row)
+
+
+@post(
+    "/consents/{purpose:str}/withdraw",
+    responses=problems(Unauthorised),
+    summary="Withdraw a consent",
+)
+async def withdraw_resident_consent(
+    purpose: Purpose, resident: ResidentPrincipal, db: Database, clock: Clock
+) -> Withdrawn:
+    """Take back a consent; what rested on it is erased. The right to enter stays, by QR code."""
+    return await _withdraw(db, clock, resident.person_id, purpose)
+
+
+@post(
+    "/consents/{purpose:str}/withdraw",
+    responses=problems(Unauthorised),
+    summary="Withdraw a consent",
+)
+async def withdraw_visitor_consent(
+    purpose: Purpose, visitor: VisitorPrincipal, db: Database, clock: Clock
+) -> Withdrawn:
+    """Take back a consent; what rested on it is erased. The right to enter stays, by QR code."""
+    return await _withdraw(db, clock, visitor.person_id, purpose)
+
+
+@get("/erasures", responses=problems(Unauthorised), summary="List my erasures")
+async def list_resident_erasures(resident: ResidentPrincipal, db: Database) -> ErasureList:
+    """The caller's erasures and how far they are, the newest first."""
+    return await _list_own(db, resident.person_id)
+
+
+@get("/erasures", responses=problems(Unauthorised), summary="List my erasures")
+async def list_visitor_erasures(visitor: VisitorPrincipal, db: Database) -> ErasureList:
+    """The caller's erasures and how far they are, the newest first."""
+    return await _list_own(db, visitor.person_id)
+
+
+@post(
+    "/homes/{community_id:uuid}/{home_id:uuid}/members/{member_id:uuid}/end",
+    responses=problems(Unauthorised, HomeNotFound, MemberNotFound, TenantOnly, TenantCannotLeave),
+    summary="Leave, or remove a member",
+)
+async def remove_member(
+    community_id: UUID, home_id: UUID, member_id: UUID, resident: ResidentPrincipal, db: Database, clock: Clock
+) -> MemberEnded:
+    """The tenant removes a member of his household, or a member leaves: rights end at once, erasure begins."""
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        begun = await service.remove_from_household(
+            conn,
+            community_id=community_id,
+            home_id=home_id,
+            member_id=member_id,
+            person_id=resident.person_id,
+            now=clock(),
+        )
+        actor = f"resident:{resident.person_id}"
+        await _record(conn, community_id, actor, "member.end", f"member:{member_id}", begun)
+    return MemberEnded(member_id=member_id, erasures=_started(begun))
+
+
+async def _withdraw(db: Database, clock: Clock, person_id: UUID, purpose: Purpose) -> Withdrawn:
+    async with db.transaction(Scope(person_id=person_id)) as conn:
+        begun = await service.withdraw_consent(conn, person_id=person_id, purpose=purpose, now=clock())
+    return Withdrawn(withdrawn=begun is not None, erasures=_started([] if begun is None else [begun]))
+
+
+async def _list_own(db: Database, person_id: UUID) -> ErasureList:
+    async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
+        rows = await repository.list_erasures_of_person(conn, person_id=person_id)
+        return ErasureList(tuple([await _detail(conn, row) for row in rows]))
+
+
+async def _detail(conn: Connection, row: ErasureRow) -> Erasure:
+    """The erasure as the scope sees it: to a community its own gates, to the person all of them."""
+    steps = await repository.list_steps(conn, erasure_id=row.erasure_id)
+    places = await repository.list_places(conn, erasure_id=row.erasure_id)
+    receipts: dict[UUID, list[GateReceiptRow]] = {}
+    for place in places:
+        receipts[place.community_id] = await _receipts(conn, place)
+    return Erasure.of(row, steps, places, receipts)
+
+
+async def _receipts(conn: Connection, place: PlaceRow) -> list[GateReceiptRow]:
+    if place.roster_epoch is None or place.roster_version is None:
+        return []
+    await enter_community(conn, place.community_id)
+    return await gates.list_receipts(
+        conn, community_id=place.community_id, epoch=place.roster_epoch, version=place.roster_version
+    )
+
+
+async def _record(
+    conn: Connection, community_id: UUID, actor: str, action: str, target: str, begun: list[ErasureRow]
+) -> None:
+    await audit.record(conn, community_id=community_id, actor=actor, action=action, target=target)
+    for row in begun:
+        await audit.record(
+            conn, community_id=community_id, actor=actor, action="erasure.begin", target=f"erasure:{row.erasure_id}"
+        )
+
+
+def _started(rows: list[ErasureRow]) -> tuple[Started, ...]:
+    return tuple(Started.of(row) for row in rows)
+
+
+staff_router = Router(
+    path="/communities/{community_id:uuid}",
+    route_handlers=[end_tenancy, end_member, list_erasures, read_erasure],
+    tags=["privacy"],
+)
+resident_router = Router(
+    path="/", route_handlers=[withdraw_resident_consent, list_resident_erasures, remove_member], tags=["privacy"]
+)
+visitor_router = Router(path="/", route_handlers=[withdraw_visitor_consent, list_visitor_erasures], tags=["privacy"])

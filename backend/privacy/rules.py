@@ -1,0 +1,54 @@
+"""What an erasure has to do, and when to try again. Pure."""
+
+from datetime import datetime, timedelta
+
+from backend.privacy.repository import Extent, Reason, StepName
+
+__all__ = [
+    "COURIER_GRACE",
+    "GRACE",
+    "KEY_BACKUPS_EXPIRE",
+    "next_attempt",
+    "steps_of",
+    "while_waiting",
+]
+
+#: How long a face may lie unused, as the text that people agree to says: a guest's after his visit, a courier's after
+#: his last shift or delivery.
+GRACE = timedelta(hours=24)
+COURIER_GRACE = timedelta(days=30)
+#: Backups of the key store expire within this; from then on no copy of an erased person's data can be read.
+KEY_BACKUPS_EXPIRE = timedelta(days=7)
+
+_FIRST = timedelta(seconds=1)
+_LONGEST = timedelta(minutes=1)
+_MOST_DOUBLINGS = 10
+
+
+def steps_of(reason: Reason, extent: Extent) -> tuple[StepName, ...]:
+    """The steps in their order.
+
+    First what others could still use (grants, the roster), then the living stores, then the key, which reaches the
+    copies, then the gates' word, which may take days where one is cut off.
+    """
+    if extent == "photos":
+        return ("photos",)
+    # Who withdraws his consent keeps his right to enter, by QR code.
+    grants: tuple[StepName, ...] = () if reason == "consent_withdrawn" else ("grants",)
+    if extent == "community":
+        return (*grants, "credentials", "gates")
+    return (*grants, "credentials", "templates", "photos", "key", "gates")
+
+
+def next_attempt(attempts: int, *, now: datetime) -> datetime:
+    """When to try again after ``attempts`` failures in a row: 1, 2, 4 seconds, at most a minute."""
+    factor: int = 2 ** min(attempts, _MOST_DOUBLINGS)
+    return now + min(_FIRST * factor, _LONGEST)
+
+
+def while_waiting(started_at: datetime, *, now: datetime) -> datetime:
+    """When to look again for the gates' acknowledgements: a tenth of the time waited, 1 to 60 seconds.
+
+    Gates that are connected acknowledge within a second; one that is cut off may be for days.
+    """
+    return now + min(max((now - started_at) / 10, _FIRST), _LONGEST)

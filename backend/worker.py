@@ -1,0 +1,195 @@
+"""The worker: what happens without anybody asking. Wiring only; the jobs live in their nouns.
+
+Every worker carries out queued jobs. One of them, whoever holds the lead, also does what is due by the clock. Nothing
+here is remembered in the process: one that is killed is replaced by any other, which finds in the database what is
+left to do.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from uuid import UUID
+
+import asyncpg
+import structlog
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+from pgqueuer.adapters.persistence.qb import (
+    QueryBuilderEnvironment,
+    QueryQueueBuilder,
+    QuerySchedulerBuilder,
+)
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.core.qm import QueueManager
+from pgqueuer.domain.models import Job
+from pgqueuer.domain.settings import DBSettings
+
+from backend.access import service as access
+from backend.accounts import repository as accounts
+from backend.couriers import settling as couriers
+from backend.enrolment import service as enrolment
+from backend.kit import logging
+from backend.kit.clock import Clock, utc_now
+from backend.kit.db import Database, Scope
+from backend.kit.leading import leading, pause
+from backend.kit.problems import Unavailable
+from backend.privacy import jobs as privacy
+from backend.privacy import service as erasing
+from backend.privacy.saga import Saga
+from backend.resources import Resources, open_resources
+from backend.settings import Settings
+
+__all__ = ["main", "run"]
+
+_log = structlog.get_logger(__name__)
+
+LEAD = "doorward worker"
+# How long a job of a killed worker waits before another takes it over. Its jobs may be repeated and may run twice at
+# once, so this is as short as a busy process can keep up with.
+_HEARTBEAT = timedelta(seconds=6)
+_BATCH = 10
+_RETRY_S = 1.0
+_WATCH_S = 2.0
+_TICK = 500
+_CHALLENGES_KEPT = timedelta(days=1)
+# What a lost database raises on a connection of one's own.
+_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, Unavailable)
+
+
+def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT, then end what is under way and return.
+
+    Raises:
+        SettingsRefused: an address is missing.
+        OSError: a database cannot be reached at the start.
+    """
+    logging.configure(settings.log_level)
+    asyncio.run(main(settings))
+
+
+async def main(settings: Settings, *, clock: Clock = utc_now, stop: asyncio.Event | None = None) -> None:
+    """Work until ``stop``, or until a signal asks for the end where none is given."""
+    if stop is None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with open_resources(settings, process="worker") as resources:
+        _log.info("worker-started")
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_work(resources, clock, stop))
+            tasks.create_task(_lead(resources, clock, stop))
+    _log.info("worker-stopped")
+
+
+async def _work(resources: Resources, clock: Clock, stop: asyncio.Event) -> None:
+    """Carry out queued jobs, over a new connection whenever one is lost."""
+    saga = Saga(resources.db, resources.keys, resources.objects, clock)
+
+    async def erase(job: Job) -> None:
+        await saga.resume(UUID((job.payload or b"").decode("ascii")))
+
+    while not stop.is_set():
+        try:
+            async with resources.db.listening() as conn:
+                queue = _queue(conn)
+                queue.entrypoint(erasing.JOB, concurrency_limit=4)(erase)
+                ending = asyncio.create_task(_end_with(queue, stop))
+                try:
+                    await queue.run(
+                        batch_size=_BATCH, dequeue_timeout=timedelta(seconds=5), heartbeat_timeout=_HEARTBEAT
+                    )
+                finally:
+                    ending.cancel()
+        except _LOST as error:
+            _log.warning("jobs-interrupted", error=type(error).__name__)
+            await pause(stop, _RETRY_S)
+
+
+def _queue(conn: "asyncpg.Connection[asyncpg.Record]") -> QueueManager:
+    # Named here and not in the environment, so that two deployments' processes never meet in one queue by accident.
+    settings = DBSettings(db_schema="jobs")
+    return QueueManager(
+        Queries(
+            AsyncpgDriver(conn),
+            qbe=QueryBuilderEnvironment(settings),
+            qbq=QueryQueueBuilder(settings),
+            qbs=QuerySchedulerBuilder(settings),
+        ),
+        channel=settings.channel,
+    )
+
+
+async def _end_with(queue: QueueManager, stop: asyncio.Event) -> None:
+    await stop.wait()
+    queue.shutdown.set()
+
+
+async def _lead(resources: Resources, clock: Clock, stop: asyncio.Event) -> None:
+    """Do what is due by the clock, while no other worker does."""
+    while not stop.is_set():
+        try:
+            async with leading(resources.db, LEAD, stop=stop) as conn:
+                if conn is not None:
+                    _log.info("worker-leads")
+                    await _duties(resources, clock, stop, conn)
+        except* _LOST as errors:
+            _log.warning("lead-lost", error=type(errors.exceptions[0]).__name__)
+        await pause(stop, _RETRY_S)
+
+
+async def _duties(
+    resources: Resources, clock: Clock, stop: asyncio.Event, lead: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    db, keys, objects = resources.db, resources.keys, resources.objects
+    duties: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
+        "tick": (1, lambda: tick(db, clock)),
+        "erasures": (1, lambda: privacy.enqueue_due_erasures(db, now=clock())),
+        "tenancies": (2, lambda: privacy.end_due_tenancies(db, now=clock())),
+        "couriers": (30, lambda: couriers.settle(db, keys, now=clock())),
+        "galleries": (60, lambda: enrolment.ensure_galleries(db, keys)),
+        "unused-faces": (300, lambda: privacy.begin_unused_erasures(db, now=clock())),
+        "enrolments": (3600, lambda: enrolment.sweep(db, objects, now=clock())),
+        "log-ins": (3600, lambda: _forget_log_ins(db, clock)),
+        "job-log": (3600, lambda: privacy.forget_old_jobs(db, now=clock())),
+    }
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_watch(lead, stop))
+        for name, (seconds, duty) in duties.items():
+            tasks.create_task(_every(name, seconds, duty, stop))
+
+
+async def _watch(lead: "asyncpg.Connection[asyncpg.Record]", stop: asyncio.Event) -> None:
+    """Raise as soon as the lead is lost, which cancels the duties beside this one."""
+    while not stop.is_set():
+        await lead.fetchval("SELECT 1", timeout=10)
+        await pause(stop, _WATCH_S)
+
+
+async def _every(name: str, seconds: float, duty: Callable[[], Awaitable[object]], stop: asyncio.Event) -> None:
+    """Do it now and again and again. What fails is logged by its kind, and tried again at its next turn."""
+    while not stop.is_set():
+        try:
+            await duty()
+        except Exception as error:  # noqa: BLE001 - one duty's failure must not end the others
+            _log.warning("duty-failed", duty=name, error=type(error).__name__)
+        await pause(stop, seconds)
+
+
+async def tick(db: Database, clock: Clock) -> int:
+    """Move the grants whose time has come, community by community; how many."""
+    now = clock()
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        due = await access.due_communities(conn, at=now)
+    moved = 0
+    for community_id in due:
+        count = _TICK
+        while count == _TICK:
+            async with db.transaction(Scope(community_id=community_id)) as conn:
+                count = await access.tick(conn, community_id=community_id, at=now, limit=_TICK)
+            moved += count
+    return moved
+
+
+async def _forget_log_ins(db: Database, clock: Clock) -> None:
+    async with db.transaction(Scope(platform=True)) as conn:
+        await accounts.delete_expired(conn, now=clock(), keep_challenges=_CHALLENGES_KEPT)
