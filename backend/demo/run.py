@@ -27,6 +27,8 @@ from backend.settings import Settings
 __all__ = ["run_demo"]
 
 CAPTURE_POLICY = "photos"
+# The table's columns; a narrower terminal wraps lines, which reads better than columns of dots.
+_WIDTH = 150
 Item = TypeVar("Item")
 
 
@@ -39,7 +41,7 @@ def run_demo(*, faces: Path | None, once: bool, report: Path, seed: int = 1) -> 
         report: where the JSON goes; the page goes beside it.
         seed: chooses the sample of a large folder.
     """
-    console = Console()
+    console = Console(width=max(_WIDTH, Console().width))
     failure: str | None = None
     with tempfile.TemporaryDirectory(prefix="doorward-demo-") as scratch:
         work = Path(scratch)

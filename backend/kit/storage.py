@@ -5,7 +5,7 @@ Both implementations pass the same tests (tests/backend/kit/storage_contract.py)
 
 import re
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from backend.kit.problems import Unavailable
 
@@ -37,6 +37,8 @@ class StorageFull(Unavailable):
     remedy = "Nothing of this request was kept. The operator has to make room, then try again."
 
 
+# Litestar checks what it injects against the parameter's type.
+@runtime_checkable
 class ObjectStore(Protocol):
     """Whole objects of at most some megabytes, in memory.
 
