@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from backend.kit.problems import Unavailable
+from backend.kit.problems import BadRequest, Unavailable
 
 __all__ = [
     "CommitUnknown",
@@ -22,6 +22,7 @@ __all__ = [
     "Database",
     "DatabaseUnavailable",
     "Scope",
+    "TextUnstorable",
     "enter_community",
     "fetch_all",
     "fetch_one",
@@ -46,6 +47,13 @@ class CommitUnknown(Unavailable):
 
     code = "commit-unknown"
     remedy = "Read the present state before repeating the request."
+
+
+class TextUnstorable(BadRequest):
+    """A text in the request holds the character U+0000, which no text of ours may."""
+
+    code = "text-unstorable"
+    remedy = "Leave the character out."
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -133,6 +141,8 @@ class Database:
                 yield conn
             except BaseException as error:
                 await _roll_back(conn)
+                if isinstance(error, asyncpg.CharacterNotInRepertoireError):
+                    raise TextUnstorable from None
                 if isinstance(error, _LOST):
                     raise DatabaseUnavailable from error
                 raise

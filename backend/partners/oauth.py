@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 
 from backend.partners.schemas import OAuthError, TokenRequest
 from backend.partners.service import SCOPES
@@ -81,10 +81,11 @@ def client_credentials(authorization: str | None, form: TokenRequest) -> tuple[s
         client_id, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
     except (binascii.Error, UnicodeDecodeError):
         raise InvalidClient from None
-    if not colon:
-        raise InvalidClient
     # Both are form-encoded before they are joined, so that a colon may stand in them.
-    return unquote_plus(client_id), unquote_plus(secret)
+    client_id, secret = unquote_plus(client_id), unquote_plus(secret)
+    if not colon or not (client_id + secret).isprintable():
+        raise InvalidClient
+    return client_id, secret
 
 
 def granted_scopes(asked: str) -> tuple[str, ...]:
@@ -114,4 +115,8 @@ def _unreadable(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     return _refused(request, InvalidRequest())
 
 
-handlers: dict[int | type[Exception], Any] = {OAuthRefused: _refused, HTTPException: _unreadable}
+handlers: dict[int | type[Exception], Any] = {
+    OAuthRefused: _refused,
+    HTTPException: _unreadable,
+    ValidationException: _unreadable,
+}

@@ -26,7 +26,8 @@ __all__ = [
 ]
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
-FormField = Annotated[str, Meta(max_length=1000)]
+# RFC 6749, appendix A: printable ASCII.
+FormField = Annotated[str, Meta(max_length=1000, pattern="^[ -~]*$")]
 
 
 class NewPartner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
