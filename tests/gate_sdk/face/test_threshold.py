@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from gate_sdk.face import threshold_for
 from gate_sdk.face.default_pack import DEFAULT_MANIFEST
-from gate_sdk.face.manifest import CalibrationPoint
+from gate_sdk.face.manifest import CalibrationPoint, CalibrationRow
 from gate_sdk.face.threshold import CEILING, fit_tail, fmr_for, row_for
 
 CALIBRATION = DEFAULT_MANIFEST.calibration
@@ -45,6 +45,13 @@ def test_a_straight_tail_is_found_exactly_and_read_both_ways() -> None:
     assert tail.fmr(0.55) == pytest.approx(1e-7)
     assert tail.residual == pytest.approx(0.0, abs=1e-9)
     assert tail.uncertainty(1e-5) < tail.uncertainty(1e-7)
+
+
+@pytest.mark.parametrize("row", CALIBRATION.rows, ids=lambda row: f"{row.photos}-{row.frames}")
+def test_the_stated_uncertainty_covers_the_last_measured_decade(row: CalibrationRow) -> None:
+    *known, last = row.points
+    tail = fit_tail(known)
+    assert abs(tail.cosine(last.fmr) - last.cosine) <= tail.uncertainty(last.fmr)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ DEFAULT_FPIR = 0.001
 #: No threshold is set above this: beyond it hardly any genuine probe passes, and the way to fewer false accepts is a
 #: second factor.
 CEILING = 0.95
+#: Doubt for each decade of extrapolation, as a part of the slope; see `Tail.uncertainty`.
+_DOUBT_PER_DECADE = 0.75
 
 
 class Tail(msgspec.Struct, frozen=True):
@@ -47,11 +49,12 @@ class Tail(msgspec.Struct, frozen=True):
     def uncertainty(self, fmr: float) -> float:
         """Give how far the threshold may be off at this FMR, as a cosine.
 
-        The largest residual, and half a slope more for every decade beyond the measured ones: a rule of thumb that
-        covers what the next decade did to the lines fitted without it, not a confidence interval.
+        The largest residual, and three quarters of a slope more for every decade beyond the measured ones. A rule of
+        thumb, not a confidence interval: so much covers what the last measured decade of each row of the default
+        pack's calibration did to a line fitted without it.
         """
         beyond = max(0.0, math.log10(self.lowest_fmr) - math.log10(fmr))
-        return self.residual + 0.5 * abs(self.slope) * beyond
+        return self.residual + _DOUBT_PER_DECADE * abs(self.slope) * beyond
 
 
 def fit_tail(points: Sequence[CalibrationPoint]) -> Tail:
@@ -99,8 +102,8 @@ def threshold_for(
     """Give the cosine from which a probe is taken for the best candidate.
 
     The uncertainty is large and is said here: with the default pack, 2,254 people and FPIR 0.1 % the FMR needed,
-    4e-7, lies 1.4 decades beyond what was measured, and the threshold may be off by 0.04 (`Tail.uncertainty`), which
-    is a factor of five in FMR. More important, the calibration's people are not the community's: among people of one
+    4e-7, lies 1.4 decades beyond what was measured, and the threshold may be off by 0.06 (`Tail.uncertainty`), which
+    is a factor of ten in FMR. More important, the calibration's people are not the community's: among people of one
     origin, age and sex false matches have been ten to a hundred times as frequent at the same cosine. So the floor
     stands, and a community's own calibration, where there is one, replaces this.
 
