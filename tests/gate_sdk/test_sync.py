@@ -290,6 +290,24 @@ class TestHostileServer:
         assert states.wait_version(2)
 
 
+def test_template_that_the_server_lost_keeps_nobody_else_outside(backend: FakeBackend, open_gate: OpenGate) -> None:
+    lost = backend.add_person(syn.template(1))
+    backend.add_person(syn.template(2))
+
+    def without(page: SyncPage) -> SyncPage:
+        items = (
+            msgspec.structs.replace(one, template=None) if one.subject == lost.bytes else one for one in page.items
+        )
+        return msgspec.structs.replace(page, items=tuple(items))
+
+    backend.rewrite = without
+    gate = open_gate()
+    assert gate.start(wait=5)
+    assert gate.decide(syn.frame(1)).reason is Reason.UNKNOWN
+    assert gate.decide(syn.frame(2)).allowed
+    assert (gate.status().count, gate.status().matchable) == (2, 1)
+
+
 def test_community_s_own_threshold_is_used(backend: FakeBackend, open_gate: OpenGate) -> None:
     backend.roster.policy = Policy(threshold=0.9)
     backend.add_person(syn.template(1), (always(),))
