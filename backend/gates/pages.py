@@ -119,7 +119,7 @@ class Pages:
             if position.epoch != head.epoch or position.since > head.version:
                 raise CursorStale
             rows, following = await _rows(conn, community_id, position, head)
-            items = await items_of(conn, community_id=community_id, rows=rows)
+            items = await items_of(conn, self._keys, community_id=community_id, rows=rows)
             digest = None if following else await self._digest(conn, community_id, head)
         page = SyncPage(
             kind=position.kind,

@@ -3,6 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 from litestar import Response, Router, get, post
 from litestar.datastructures import ResponseHeader
 from litestar.enums import RequestEncodingType
@@ -11,6 +12,7 @@ from litestar.params import Body, Parameter
 
 from backend.audit import service as audit
 from backend.communities.errors import CommunityNotFound
+from backend.enrolment.faces import FaceService
 from backend.entries import service as entries
 from backend.entries.errors import BatchInvalid
 from backend.gates import repository, service
@@ -30,7 +32,6 @@ from backend.gates.errors import (
 from backend.gates.pages import read_position, server_keys
 from backend.gates.schemas import ClaimCode, Gate, GateList, NewGate, Revocation
 from backend.gates.sync import MAX_WAIT_S, GateSync
-from backend.gates.templates import DEFAULT_PACK
 from backend.keys.service import Keys
 from backend.kit.auth import ACCESS_TTL, GatePrincipal, Permission, StaffMember, Tokens
 from backend.kit.clock import Clock
@@ -75,6 +76,7 @@ async def provision(
     pepper: bytes,
     clock: Clock,
     gates: GateSync,
+    faces: FaceService,
     client_address: str,
 ) -> ProvisionResponse:
     """Exchange a claim code, with the public half of a key that the device made, for the gate's identity."""
@@ -93,7 +95,7 @@ async def provision(
         gate_id=gate.gate_id,
         community_id=gate.community_id,
         name=gate.name,
-        pack=DEFAULT_PACK,
+        pack=faces.pack.id,
         server_keys=await server_keys(keys, community_id=gate.community_id),
     )
 
@@ -158,7 +160,10 @@ async def sync(
     status_code=200,
     media_type=MSGPACK,
     request_max_body_size=_MAX_BATCH_BYTES,
-    responses=problems(Unauthorised, GateRevoked, PayloadTooLarge, BatchInvalid),
+    responses={
+        200: ResponseSpec(EventReceipt, media_type=MSGPACK, description="What is kept", generate_examples=False),
+        **problems(Unauthorised, GateRevoked, PayloadTooLarge, BatchInvalid),
+    },
     summary="Deliver events",
 )
 async def deliver(
@@ -166,14 +171,16 @@ async def deliver(
     gate: GatePrincipal,
     db: Database,
     clock: Clock,
-) -> EventReceipt:
+) -> Response[bytes]:
     """Hand over events in the order of their numbers. What is delivered twice counts once."""
     # The receipt leaves this block only once the transaction has committed: the gate forgets what it names.
     async with db.transaction(Scope(community_id=gate.community_id)) as conn:
         await service.require_in_service(conn, community_id=gate.community_id, gate_id=gate.gate_id)
-        return await entries.record(
+        receipt = await entries.record(
             conn, community_id=gate.community_id, gate_id=gate.gate_id, events=data.events, now=clock()
         )
+    # Encoded here: the framework knows MessagePack by another media type only.
+    return Response(msgspec.msgpack.encode(receipt), media_type=MSGPACK)
 
 
 gate_router = Router(path="/", route_handlers=[provision, token, sync, deliver], tags=["gates"])
