@@ -45,6 +45,10 @@ class Company(msgspec.Struct, frozen=True):
     client_secret: str
     actor: Actor
 
+    async def logged_in_again(self) -> "Company":
+        actor = await log_in(self.town, client_id=self.client_id, client_secret=self.client_secret)
+        return msgspec.structs.replace(self, actor=actor)
+
     async def name(self, worker_id: str, phone: str, **fields: object) -> httpx.Response:
         return await self.actor.put(f"/partner/v1/couriers/{worker_id}", json={"phone": phone, **fields})
 
@@ -104,6 +108,13 @@ class Company(msgspec.Struct, frozen=True):
         )
 
 
+async def log_in(town: Town, *, client_id: str, client_secret: str) -> Actor:
+    """A company's system, its access token good for ten minutes."""
+    issued = await token(town.world.api, client_id=client_id, client_secret=client_secret)
+    assert issued.status_code == 200, issued.text
+    return Actor(town.world.api, "", issued.json()["access_token"], "")
+
+
 async def token(api: httpx.AsyncClient, **form: str) -> httpx.Response:
     return await api.post("/partner/v1/token", data={"grant_type": "client_credentials", **form})
 
@@ -114,7 +125,5 @@ async def admit(town: Town, *communities: UUID, name: str = "Parcels") -> Compan
     answer = await town.office.post("/staff/v1/partners", json={"name": name, "communities": ids})
     assert answer.status_code == 201, answer.text
     created: dict[str, Any] = answer.json()
-    issued = await token(town.world.api, client_id=created["client_id"], client_secret=created["client_secret"])
-    assert issued.status_code == 200, issued.text
-    actor = Actor(town.world.api, "", issued.json()["access_token"], "")
+    actor = await log_in(town, client_id=created["client_id"], client_secret=created["client_secret"])
     return Company(town, UUID(created["partner_id"]), created["client_id"], created["client_secret"], actor)
