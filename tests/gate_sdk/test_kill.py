@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from gate_sdk import GateClient, Reason
 from gate_sdk._inspect import inspect, waiting_events
@@ -81,6 +82,7 @@ def test_killed_while_deciding_no_returned_decision_is_lost(backend: FakeBackend
         assert len(kept) <= len(printed) + 1
 
 
+@pytest.mark.deep
 def test_killed_again_and_again_during_delivery_every_event_arrives_once(backend: FakeBackend, gate_dir: Path) -> None:
     backend.add_person(syn.template(1))
     last = 0
@@ -108,6 +110,7 @@ def test_killed_again_and_again_during_delivery_every_event_arrives_once(backend
     assert max(backend.deliveries.values()) >= 2
 
 
+@pytest.mark.deep
 def test_killed_while_writing_the_roster_it_has_one_version_or_the_other(backend: FakeBackend, gate_dir: Path) -> None:
     for number in range(300):
         backend.add_person(syn.template(number))

@@ -139,6 +139,25 @@ def test_full_disk_does_not_keep_a_revoked_person_inside(backend: FakeBackend, o
     assert all(one.version == 200 for one in backend.acknowledged.values())
 
 
+@pytest.mark.usefixtures("filled")
+def test_roster_that_breaks_while_the_gate_runs_is_replaced_and_decided_by_meanwhile(
+    backend: FakeBackend, open_gate: OpenGate, gate_dir: Path
+) -> None:
+    gate = open_gate()
+    assert gate.start(wait=5)
+    key = gate_dir / "keys" / "roster.key"
+    old_key = key.read_bytes()
+    connection = gate._store._connection
+    assert connection is not None
+    connection.execute("DROP TABLE staged")
+    added = backend.add_person(syn.template(900))
+    assert backend.wait_for(lambda: gate.status().last_error == "storage" or key.read_bytes() != old_key)
+    assert gate.decide(syn.frame(7)).allowed
+    assert backend.wait_for(lambda: any(one.version == 201 for one in backend.acknowledged.values()))
+    assert gate.decide(syn.frame(900)).subject == added
+    assert key.read_bytes() != old_key
+
+
 def test_full_disk_does_not_keep_people_outside_and_events_follow_later(
     backend: FakeBackend, open_gate: OpenGate
 ) -> None:

@@ -21,7 +21,7 @@ __all__ = ["RosterDamagedError", "RosterStore"]
 _log = logging.getLogger("gate_sdk")
 # What SQLite says of a file that is not what it was, or of a key that is not its key. A full or read-only disk says
 # something else, and must not cost the gate its roster.
-_DAMAGE = (apsw.NotADBError, apsw.CorruptError, apsw.SQLError, apsw.FormatError, apsw.IOError, apsw.ConstraintError)
+_DAMAGE = (apsw.NotADBError, apsw.CorruptError, apsw.SQLError, apsw.FormatError, apsw.IOError)
 
 
 class RosterDamagedError(Exception):
@@ -101,6 +101,8 @@ class RosterStore:
             StorageError: an empty one cannot be written either.
         """
         self.destroy()
+        # Kept also if what follows fails: the next attempt must not begin without it.
+        self.floor = floor
         try:
             with _storage():
                 self._connection = open_database(self._path, self._keys.create("roster"), repository.SCHEMA)
@@ -109,7 +111,6 @@ class RosterStore:
                         repository.write_floor(self._connection, floor)
         except RosterDamagedError as error:
             raise StorageError("an empty roster cannot be written") from error
-        self.floor = floor
 
     def destroy(self) -> None:
         """Destroy the key, then the file: from here on nothing of the roster can be read again."""
@@ -191,6 +192,11 @@ class RosterStore:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a file to work on; none after a replacement that failed."""
+        return self._connection is not None
 
     @property
     def _open(self) -> apsw.Connection:

@@ -87,6 +87,15 @@ class SyncEngine:
             ServerError: nothing came, for now.
             StorageError: it could not be kept; decisions go by it already.
         """
+        try:
+            if not self._store.is_open:
+                self._store.replace(self._store.floor)
+            return self._round(wait)
+        except RosterDamagedError:
+            self.recover()
+            raise StorageError("the roster's file was damaged and has been replaced") from None
+
+    def _round(self, wait: int) -> Round:
         store = self._store
         staging = store.staging
         head = store.head
@@ -111,27 +120,36 @@ class SyncEngine:
             if isinstance(error, msgspec.DecodeError):
                 raise UnreadableAnswerError("an entry or a head") from None
             raise
-        except RosterDamagedError:
-            self.recover()
-            raise StorageError("the roster's file was damaged and has been replaced") from None
 
     def tick(self) -> None:
-        """Do what the passing of time asks for: forget what has ended, or everything after a long silence."""
-        store = self._store
-        now = self._time.now_us()
+        """Do what the passing of time asks for: forget what has ended, or everything after a long silence.
+
+        What the disk does not take is tried again with the next tick, and keeps no round from happening: decisions
+        go by windows and leases in any case.
+        """
         try:
-            if store.head is not None and roster_overdue(store.head, now):
-                _log.error("no word from the server for %d s: wiping the roster", store.head.policy.wipe_after_s)
-                store.replace(Floor.of(store.head))
-                self._publish(None, [])
-                self.alarm("roster-wiped")
-            elif store.head is not None:
-                if store.wipe_ended(now):
-                    self._publish(store.head, store.rows())
-                if now - store.seen_us >= _SEEN_EVERY_US:
-                    store.keep_seen(now)
+            self._tick()
         except RosterDamagedError:
             self.recover()
+        except StorageError as error:
+            _log.error("what has ended could not be wiped (%s)", error)
+
+    def _tick(self) -> None:
+        store = self._store
+        now = self._time.now_us()
+        head = store.head
+        if head is None:
+            return
+        if roster_overdue(head, now):
+            _log.error("no word from the server for %d s: wiping the roster", head.policy.wipe_after_s)
+            self._publish(None, [])
+            store.replace(Floor.of(head))
+            self.alarm("roster-wiped")
+            return
+        if store.wipe_ended(now):
+            self._publish(head, store.rows())
+        if now - store.seen_us >= _SEEN_EVERY_US:
+            store.keep_seen(now)
 
     def erase(self) -> None:
         """Destroy the roster for good: this gate was revoked."""
