@@ -21,7 +21,7 @@ from gate_sdk._cache.rules import (
     merged,
     roster_overdue,
 )
-from gate_sdk._decide import AMBIGUITY_MARGIN, decide, threshold
+from gate_sdk._decide import AMBIGUITY_MARGIN, MIN_FACE_PX, decide, threshold
 from gate_sdk._recognition import Candidate
 from gate_sdk._sync.backoff import MOST_S, delay
 from gate_sdk.wire import (
@@ -275,3 +275,7 @@ def test_back_off_is_bounded_and_never_busy(failures: int, chance: float) -> Non
 def test_back_off_keeps_what_the_server_asked_for() -> None:
     assert 30.0 <= delay(1, 0.5, asked_s=30.0) <= 31.0
     assert delay(1, 0.0, asked_s=1e9) <= 600.0
+
+
+def test_faces_count_from_sixty_pixels_as_the_documents_for_vendors_say() -> None:
+    assert MIN_FACE_PX == 60

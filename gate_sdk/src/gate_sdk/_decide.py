@@ -10,9 +10,9 @@ from gate_sdk.wire import Head, Outcome, Reason, RosterEntry, RosterGrant
 
 __all__ = ["AMBIGUITY_MARGIN", "MIN_FACE_PX", "NO_SUBJECT", "Verdict", "decide", "threshold"]
 
-# Recognition from 80 px of face width up: below it misses grow faster than queues shrink (measured on 720p frames,
-# where the detector itself finds 94 % at 80 px and 71 % at 60).
-MIN_FACE_PX = 80.0
+# Recognition from 60 px of face width up, where the detector at its input of 640 px still finds every face of a 720p
+# frame (0.87 of them at 40 px); see docs/adr/0010-faces-from-60-pixels.md.
+MIN_FACE_PX = 60.0
 
 # Two people as near to a probe as this cannot be told apart by it: scores of one person's own frames scatter by
 # 0.03 to 0.05, so the order of two candidates within that is chance. Siblings land here, and so does a stranger who
