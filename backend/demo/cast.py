@@ -1,7 +1,7 @@
 """Whose photographs play whom: people to enrol with photos to show later, and strangers."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -9,11 +9,9 @@ import msgspec
 __all__ = ["ENROLLED", "PHOTOS_TO_ENROL", "STRANGERS", "Cast", "NotEnoughFaces", "Player", "choose_cast"]
 
 PHOTOS_TO_ENROL = 3
-ENROLLED = 50
+ENROLLED = 56
 FEWEST_ENROLLED = 8
 STRANGERS = 100
-# More than this of one person would make the table his.
-_MOST_PROBES = 3
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic"})
 
 
@@ -22,11 +20,10 @@ class NotEnoughFaces(Exception):
 
 
 class Player(msgspec.Struct, frozen=True):
-    """One person: three photographs to enrol with (none for a stranger) and others to show at the gate."""
+    """One person and his photographs, in the order in which he tries to enrol with them. A stranger never does."""
 
     name: str
-    enrol: tuple[Path, ...]
-    probes: tuple[Path, ...]
+    photos: tuple[Path, ...]
 
 
 class Cast(msgspec.Struct, frozen=True):
@@ -38,7 +35,7 @@ class Cast(msgspec.Struct, frozen=True):
 
 
 def choose_cast(folder: Path, *, seed: int) -> Cast:
-    """Sample ``folder/person/photo.jpg``: people with more than three photographs are enrolled, others are strangers.
+    """Sample ``folder/person/photo.jpg``: who has more than three photographs may enrol, who has fewer is a stranger.
 
     The same folder and seed give the same cast.
 
@@ -59,18 +56,10 @@ def choose_cast(folder: Path, *, seed: int) -> Cast:
     others = sorted(set(people) - set(able)) or sorted(set(able) - set(members))
     strangers = chance.sample(others, min(STRANGERS, len(others)))
     return Cast(
-        members=tuple(_player(name, chance.sample(people[name], len(people[name]))) for name in members),
-        strangers=tuple(Player(name=n, enrol=(), probes=(chance.choice(people[n]),)) for n in strangers),
-        note=f"{len(members)} people enrolled with three photographs each and shown with others, "
+        members=tuple(Player(name, tuple(chance.sample(people[name], len(people[name])))) for name in members),
+        strangers=tuple(Player(name, (chance.choice(people[name]),)) for name in strangers),
+        note=f"{len(members)} people to enrol with three photographs each and to be shown with others, "
         f"{len(strangers)} strangers, sampled from {len(people)} people with seed {seed}.",
-    )
-
-
-def _player(name: str, shuffled: Sequence[Path]) -> Player:
-    return Player(
-        name=name,
-        enrol=tuple(shuffled[:PHOTOS_TO_ENROL]),
-        probes=tuple(shuffled[PHOTOS_TO_ENROL : PHOTOS_TO_ENROL + _MOST_PROBES]),
     )
 
 

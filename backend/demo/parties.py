@@ -2,20 +2,31 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-__all__ = ["CallRefused", "Company", "Mailbox", "Manager", "Resident", "Visitor", "token_of"]
+from backend.demo.cast import PHOTOS_TO_ENROL
+
+__all__ = ["CallRefused", "CannotEnrol", "Company", "Mailbox", "Manager", "Resident", "Visitor", "token_of"]
 
 _JPEG = {"Content-Type": "image/jpeg"}
 
 
 class CallRefused(Exception):
     """The API refused a call of the demo; names the call, the problem's code and what it said."""
+
+    def __init__(self, message: str, *, status: int = 0, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class CannotEnrol(Exception):
+    """None of the person's photographs made up three good ones: a failure to enrol (ISO/IEC 19795-1)."""
 
 
 class Mailbox:
@@ -82,9 +93,12 @@ class _Party:
         )  # fmt: skip
         if answer.is_error:
             problem = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+            code = problem.get("code", "")
             raise CallRefused(
                 f"{method} {self._base}{path.split('?', maxsplit=1)[0]}: {answer.status_code} "
-                f"{problem.get('code', '')} {problem.get('detail', '')} {problem.get('errors', '')}".rstrip()
+                f"{code} {problem.get('detail', '')} {problem.get('errors', '')}".rstrip(),
+                status=answer.status_code,
+                code=code,
             )
         return answer.json() if answer.content else None
 
@@ -104,14 +118,30 @@ class _Enrolling(_Party):
         for document in self.call("GET", "/consents/documents")["documents"]:
             self.call("PUT", f"/consents/{document['purpose']}", {"version": document["version"]})
 
-    def enrol(self, photos: tuple[Path, ...]) -> str:
-        """Three photographs; answers the state that the enrolment is in then."""
+    def enrol(self, photos: Sequence[Path]) -> tuple[Path, ...]:
+        """Three photographs; where one is refused, the next is taken, as a person takes another. Answers the rest.
+
+        Raises:
+            CannotEnrol: fewer than three were good enough, or the three are not one person.
+        """
         enrolment = self.call("POST", "/enrolments", {})
         address = f"/enrolments/{enrolment['enrolment_id']}"
-        for slot, photo in enumerate(photos, start=1):
-            self.call("PUT", f"{address}/photos/{slot}", content=photo.read_bytes(), headers=_JPEG)
-        state: str = self.call("POST", f"{address}/complete", {})["state"]
-        return state
+        used: list[Path] = []
+        for photo in photos:
+            try:
+                self.call("PUT", f"{address}/photos/{len(used) + 1}", content=photo.read_bytes(), headers=_JPEG)
+            except CallRefused as refused:
+                if refused.status != httpx.codes.UNPROCESSABLE_ENTITY:
+                    raise
+                continue
+            used.append(photo)
+            if len(used) == PHOTOS_TO_ENROL:
+                break
+        try:
+            self.call("POST", f"{address}/complete", {})
+        except CallRefused as refused:
+            raise CannotEnrol(refused.code) from refused
+        return tuple(photo for photo in photos if photo not in used)
 
 
 class Resident(_Enrolling):

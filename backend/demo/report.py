@@ -51,6 +51,7 @@ class DemoReport(msgspec.Struct, frozen=True):
     note: str
     capture_policy: str
     enrolled: int
+    failed_to_enrol: int
     roster_entries: int
     approaches: tuple[Approach, ...]
     summary: Summary

@@ -15,7 +15,7 @@ from rich.progress import track
 from backend.demo.cast import Cast, NotEnoughFaces, choose_cast
 from backend.demo.gate import GateFailed
 from backend.demo.page import write_page
-from backend.demo.parties import CallRefused, Mailbox
+from backend.demo.parties import CallRefused, CannotEnrol, Mailbox
 from backend.demo.report import DemoReport, summarise, what_failed
 from backend.demo.story import MANAGER_PHONE, Story
 from backend.demo.table import print_report
@@ -50,7 +50,7 @@ def run_demo(*, faces: Path | None, once: bool, report: Path, seed: int = 1) -> 
             failure = _play(cast, console, work=work, report=report, once=once)
         except NotEnoughFaces as error:
             failure = str(error)
-        except (CallRefused, GateFailed, ChildDied, TimeoutError, httpx.HTTPError) as error:
+        except (CallRefused, CannotEnrol, GateFailed, ChildDied, TimeoutError, httpx.HTTPError) as error:
             failure = f"{type(error).__name__}: {error}"
             _show_logs(work, console)
         except KeyboardInterrupt:
@@ -99,6 +99,7 @@ def _report(story: Story, cast: Cast, seconds: dict[str, float]) -> DemoReport:
         note=cast.note,
         capture_policy=CAPTURE_POLICY,
         enrolled=story.enrolled,
+        failed_to_enrol=story.failed_to_enrol,
         roster_entries=story.roster_entries,
         approaches=approaches,
         summary=summarise(approaches),

@@ -1,7 +1,7 @@
 """What happens in the demo, in order. Everything goes over HTTP, as the parties' own clients would do it."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -10,7 +10,7 @@ import httpx
 
 from backend.demo.cast import Cast, Player
 from backend.demo.gate import GateProcess, provision
-from backend.demo.parties import CallRefused, Company, Mailbox, Manager, Resident, Visitor, token_of
+from backend.demo.parties import CallRefused, CannotEnrol, Company, Mailbox, Manager, Resident, Visitor, token_of
 from backend.demo.report import Approach, Expected
 
 __all__ = ["MANAGER_PHONE", "Progress", "Story"]
@@ -20,6 +20,10 @@ Item = TypeVar("Item")
 MANAGER_PHONE = "+8613900000000"
 _SHORT_VISIT = timedelta(seconds=20)
 _PATIENCE_S = 30.0
+# Family member, guest, courier, guest whose time ends; twice as many, because not everybody's pictures are good enough.
+_ROLES = 8
+# More pictures of one person would make the table his.
+_MOST_SHOWN = 3
 
 
 class Progress(Protocol):
@@ -50,7 +54,12 @@ class Story:
         self._progress = progress
         self._phones = 0
         self.approaches: list[Approach] = []
+        # What each member did not enrol with, by his name.
+        self._probes: dict[str, tuple[Path, ...]] = {}
+        self._visit_over = datetime.now(UTC)
+        self._companies = 0
         self.enrolled = 0
+        self.failed_to_enrol = 0
         self.roster_entries = 0
         self.move_out_to_refusal_s: float | None = None
         self.erasure: dict[str, object] | None = None
@@ -59,34 +68,41 @@ class Story:
 
     def crowd(self, cast: Cast) -> None:
         """Many people: tenants, a family member, two guests, a courier, somebody who moves out, and strangers."""
-        mover, expiring, guest, courier, relative, *tenants = cast.members
-        tenants = [mover, *tenants]
-        homes = self._manager.create_homes(self._community, len(tenants))
         begin = datetime.now(UTC) - timedelta(days=1)
-        residents: list[Resident] = []
-        tenancies: list[str] = []
-        for home, player in self._progress("enrolling residents", list(zip(homes, tenants, strict=True)), len(tenants)):
-            resident, tenancy_id = self._move_in(home, player, begin)
-            residents.append(resident)
-            tenancies.append(tenancy_id)
-        host, host_home = residents[1], homes[1]
-        self._join_family(host, host_home, relative)
+        # The last ones play the roles that need one person each; who cannot enrol is followed by the next.
+        tenants, rest = cast.members[:-_ROLES], iter(cast.members[-_ROLES:])
+        homes = iter(self._manager.create_homes(self._community, len(cast.members) + 1))
+        host_home = next(homes)
+        host = self._tenant_without_face(host_home, begin)
+        tenancies: dict[str, str] = {}
+        for player in self._progress("enrolling residents", tenants, len(tenants)):
+            tenancies[player.name] = self._move_in(next(homes), player, begin)
+        relative = self._first_of(rest, lambda player: self._join_family(host, host_home, player))
+        guest = self._first_of(rest, lambda player: self._invite(host, host_home, player, timedelta(hours=4)))
+        courier = self._first_of(rest, lambda player: self._send_courier(host, host_home, player))
+        *spare, last, other = rest
+        for player in spare:
+            tenancies[player.name] = self._move_in(next(homes), player, begin)
+        tenants = (*tenants, *spare)
         self._manager.approve_reviews(self._community)
         with self._open_gate() as gate:
-            self._invite(host, host_home, guest, timedelta(hours=4))
-            self._send_courier(host, host_home, courier)
-            ends_at = self._invite(host, host_home, expiring, _SHORT_VISIT)
+            # Last of all, since his time runs.
+            expiring = self._first_of(
+                iter((last, other)), lambda player: self._invite(host, host_home, player, _SHORT_VISIT)
+            )
             self._wait_until_current()
             self._show(gate, expiring, "guest in his time", "allow", first=1)
-            for player in self._progress("showing residents", tenants, len(tenants)):
+            present = [player for player in tenants if player.name in self._probes]
+            for player in self._progress("showing residents", present, len(present)):
                 self._show(gate, player, "resident", "allow")
             self._show(gate, relative, "family member", "allow")
             self._show(gate, guest, "guest in his time", "allow")
             self._show(gate, courier, "courier on shift", "allow")
             for player in self._progress("showing strangers", cast.strangers, len(cast.strangers)):
                 self._show(gate, player, "stranger", "deny")
-            self._move_out(gate, mover, tenancies[0])
-            self._wait_until(ends_at, "waiting for the guest's time to end")
+            mover = self._first_recognised(present)
+            self._move_out(gate, mover, tenancies[mover.name])
+            self._wait_until_over("waiting for the guest's time to end")
             self._show(gate, expiring, "guest whose time is over", "deny", first=1)
 
     def alone(self, cast: Cast) -> None:
@@ -94,7 +110,7 @@ class Story:
         (player,) = cast.members
         (home, host_home) = self._manager.create_homes(self._community, 2)
         begin = datetime.now(UTC) - timedelta(days=1)
-        _, tenancy_id = self._move_in(home, player, begin)
+        tenancy_id = self._move_in(home, player, begin)
         host = self._tenant_without_face(host_home, begin)
         self._manager.approve_reviews(self._community)
         with self._open_gate() as gate:
@@ -102,10 +118,10 @@ class Story:
             for stranger in cast.strangers:
                 self._show(gate, stranger, "stranger", "deny")
             self._move_out(gate, player, tenancy_id)
-            ends_at = self._invite(host, host_home, player, _SHORT_VISIT)
+            self._invite(host, host_home, player, _SHORT_VISIT)
             self._wait_until_current()
             self._show(gate, player, "guest in his time", "allow")
-            self._wait_until(ends_at, "waiting for the guest's time to end")
+            self._wait_until_over("waiting for the guest's time to end")
             self._show(gate, player, "guest whose time is over", "deny", first=1)
             self._send_courier(host, host_home, player)
             # The face of a guest who was here a minute ago, under another number: staff are asked, and say yes.
@@ -113,15 +129,36 @@ class Story:
             self._wait_until_current()
             self._show(gate, player, "courier on shift", "allow")
 
-    def _move_in(self, home: str, player: Player, begin: datetime) -> tuple[Resident, str]:
+    def _first_of(self, players: Iterator[Player], play: Callable[[Player], object]) -> Player:
+        """The first who can enrol in that role."""
+        for player in players:
+            play(player)
+            if player.name in self._probes:
+                return player
+        raise CannotEnrol("nobody of those left could enrol")
+
+    def _first_recognised(self, players: Sequence[Player]) -> Player:
+        """Somebody whom the gate has just let in: only he can show that it no longer does."""
+        let_in = {a.who for a in self.approaches if a.right}
+        return next((player for player in players if player.name in let_in), players[0])
+
+    def _enrol(self, party: Resident | Visitor, player: Player) -> None:
+        party.consent()
+        try:
+            self._probes[player.name] = party.enrol(player.photos)
+        except CannotEnrol:
+            self.failed_to_enrol += 1
+        else:
+            self.enrolled += 1
+
+    def _move_in(self, home: str, player: Player, begin: datetime) -> str:
         phone = self._phone()
         tenancy = self._manager.create_tenancy(self._community, home, name=player.name, phone=phone, begin=begin)
         resident = Resident(self._http, phone, self._mailbox)
         resident.join(tenancy["activation_code"])
-        resident.consent()
-        resident.enrol(player.enrol)
-        self.enrolled += 1
-        return resident, tenancy["tenancy_id"]
+        self._enrol(resident, player)
+        tenancy_id: str = tenancy["tenancy_id"]
+        return tenancy_id
 
     def _tenant_without_face(self, home: str, begin: datetime) -> Resident:
         phone = self._phone()
@@ -136,23 +173,20 @@ class Story:
         code = self._manager.approve_member(self._community, member_id)
         relative = Resident(self._http, phone, self._mailbox)
         relative.join(code)
-        relative.consent()
-        relative.enrol(player.enrol)
-        self.enrolled += 1
+        self._enrol(relative, player)
 
-    def _invite(self, host: Resident, home: str, player: Player, stay: timedelta) -> datetime:
+    def _invite(self, host: Resident, home: str, player: Player, stay: timedelta) -> None:
         now = datetime.now(UTC)
         token = host.invite(self._community, home, name=player.name, begin=now, end=now + stay)
         visitor = Visitor(self._http, token)
         visitor.accept()
-        visitor.consent()
-        visitor.enrol(player.enrol)
-        self.enrolled += 1
-        return now + stay
+        self._enrol(visitor, player)
+        self._visit_over = now + stay
 
     def _send_courier(self, host: Resident, home: str, player: Player) -> None:
         now = datetime.now(UTC)
-        admitted = self._manager.create_partner("Parcels", self._community)
+        self._companies += 1
+        admitted = self._manager.create_partner(f"Parcels {self._companies}", self._community)
         company = Company(self._http, client_id=admitted["client_id"], client_secret=admitted["client_secret"])
         phone = self._phone()
         company.register_courier("W-1", name=player.name, phone=phone)
@@ -164,9 +198,7 @@ class Story:
         company.deliver("W-1", self._community, order="O-1", begin=now, end=now + timedelta(hours=1))
         courier = Visitor(self._http, token_of(self._mailbox.newest(phone, "courier_link")["link"]))
         courier.accept()
-        courier.consent()
-        courier.enrol(player.enrol)
-        self.enrolled += 1
+        self._enrol(courier, player)
 
     def _open_gate(self) -> GateProcess:
         claim = self._manager.create_gate(self._community, "North gate")
@@ -187,22 +219,27 @@ class Story:
     def _show(
         self, gate: GateProcess, player: Player, role: str, expected: Expected, *, first: int | None = None
     ) -> None:
-        for photo in player.probes[:first]:
+        for photo in self._photos_to_show(player)[:first]:
             self.approaches.append(
                 Approach(who=player.name, role=role, expected=expected, photo=str(photo), verdict=gate.show(photo))
             )
 
+    def _photos_to_show(self, player: Player) -> tuple[Path, ...]:
+        """What a member did not enrol with; a stranger's picture."""
+        return self._probes.get(player.name, player.photos)[:_MOST_SHOWN]
+
     def _move_out(self, gate: GateProcess, player: Player, tenancy_id: str) -> None:
+        photo = next(a.photo for a in self.approaches if a.who == player.name and a.verdict.allowed)
         begin = time.monotonic()
         ended = self._manager.end_tenancy(self._community, tenancy_id)
-        verdict, refused_at = gate.show_until_refused(player.probes[0], patience_s=_PATIENCE_S)
+        verdict, refused_at = gate.show_until_refused(Path(photo), patience_s=_PATIENCE_S)
         self.move_out_to_refusal_s = refused_at - begin
         self.approaches.append(
             Approach(
                 who=player.name,
                 role="resident who has moved out",
                 expected="deny",
-                photo=str(player.probes[0]),
+                photo=photo,
                 verdict=verdict,
             )
         )
@@ -215,8 +252,8 @@ class Story:
             time.sleep(0.1)
         raise CallRefused("the erasure did not complete")
 
-    def _wait_until(self, when: datetime, why: str) -> None:
-        seconds = int((when - datetime.now(UTC)).total_seconds() * 10) + 10
+    def _wait_until_over(self, why: str) -> None:
+        seconds = int((self._visit_over - datetime.now(UTC)).total_seconds() * 10) + 10
         for _ in self._progress(why, range(max(seconds, 0)), max(seconds, 0)):
             time.sleep(0.1)
 

@@ -20,6 +20,8 @@ def print_report(report: DemoReport, console: Console) -> None:
         console.print(_table("Wrong decisions", wrong, stages))
     summary = report.summary
     console.print(f"people enrolled                    {report.enrolled}, capture policy '{report.capture_policy}'")
+    if report.failed_to_enrol:
+        console.print(f"could not enrol                    {report.failed_to_enrol}: fewer than three good photographs")
     let_in = summary.members_shown - summary.members_refused
     console.print(f"members let in                     {let_in} of {summary.members_shown}")
     console.print(f"strangers let in                   {summary.strangers_admitted} of {summary.strangers_shown}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
-from backend.demo.cast import PHOTOS_TO_ENROL, Cast, NotEnoughFaces, Player
+from backend.demo.cast import Cast, NotEnoughFaces, Player
 
 __all__ = ["single_photo_cast"]
 
@@ -40,13 +40,12 @@ def single_photo_cast(folder: Path) -> Cast:
     folder.mkdir(parents=True, exist_ok=True)
     enrol = tuple(_write(portrait, folder / f"enrol-{i + 1}.jpg", *how) for i, how in enumerate(_ENROL))
     shown = tuple(_write(portrait, folder / f"shown-{i + 1}.jpg", *how) for i, how in enumerate(_SHOW))
-    assert len(enrol) == PHOTOS_TO_ENROL
     empty = folder / "nobody.jpg"
     gradient = np.linspace(40, 200, _SIDE, dtype=np.uint8)
     Image.fromarray(np.stack([np.tile(gradient, (_SIDE, 1))] * 3, axis=-1)).save(empty, quality=85)
     return Cast(
-        members=(Player(name="Eileen Collins", enrol=enrol, probes=shown),),
-        strangers=(Player(name="(an empty doorway)", enrol=(), probes=(empty,)),),
+        members=(Player("Eileen Collins", enrol + shown),),
+        strangers=(Player("(an empty doorway)", (empty,)),),
         note=NOTE,
     )
 
