@@ -1,9 +1,9 @@
 """The application on databases of its own, spoken to over HTTP, with a clock that the test moves."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -11,9 +11,11 @@ import pytest
 from litestar import Litestar
 
 from backend.app import create_app
+from backend.embedded.postgres import EmbeddedPostgres
 from backend.kit.db import Database
 from backend.resources import Resources
 from backend.settings import Settings
+from tests.backend.lending import DatabaseLender
 from tests.backend.world import MovableClock, World
 from tests.databases import DatabaseUrls
 
@@ -41,11 +43,30 @@ async def running(app: Litestar) -> AsyncIterator[None]:
         await task
 
 
+@pytest.fixture(scope="session")
+def database_lender(pg: EmbeddedPostgres) -> Iterator[DatabaseLender]:
+    """Databases for one test after the other."""
+    lender = DatabaseLender(pg)
+    yield lender
+    lender.close()
+
+
 @pytest.fixture
-def settings(database_urls: DatabaseUrls, tmp_path: Path) -> Settings:
+def database_urls(database_lender: DatabaseLender) -> Iterator[DatabaseUrls]:
+    """A data and a key database of this test alone, empty."""
+    with database_lender.lend() as urls:
+        yield urls
+
+
+@pytest.fixture
+def settings(database_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A deployment of this test alone; codes go to `data_dir / "messages.jsonl"`."""
+    # Named by the database, so that a borrowed one comes with the settings, and the application, of its last user.
+    data_dir = tmp_path_factory.getbasetemp() / database_urls.api.rsplit("/", 1)[1]
+    shutil.rmtree(data_dir, ignore_errors=True)
+    data_dir.mkdir(mode=0o700)
     return Settings(
-        data_dir=tmp_path,
+        data_dir=data_dir,
         api_database_url=database_urls.api,
         worker_database_url=database_urls.worker,
         migration_database_url=database_urls.owner,
@@ -60,10 +81,24 @@ def clock() -> MovableClock:
     return MovableClock()
 
 
+@pytest.fixture(scope="session")
+def applications() -> dict[Settings, tuple[Litestar, list[MovableClock]]]:
+    """Applications by their settings, each with the clock of the test that uses it now."""
+    return {}
+
+
 @pytest.fixture
-def app(settings: Settings, clock: MovableClock) -> Litestar:
-    """The application, not yet started; `api` starts it."""
-    return create_app(settings, clock=clock)
+def app(
+    settings: Settings, clock: MovableClock, applications: dict[Settings, tuple[Litestar, list[MovableClock]]]
+) -> Litestar:
+    """The application, not started; `api` starts it."""
+    if settings not in applications:
+        clocks = [clock]
+        # Wiring it takes longer than most tests do, so it is done once for the same settings.
+        applications[settings] = create_app(settings, clock=lambda: clocks[-1].now), clocks
+    application, clocks = applications[settings]
+    clocks[:] = [clock]
+    return application
 
 
 @pytest.fixture

@@ -129,7 +129,8 @@ async def test_what_is_no_mobile_number_is_refused(world: World) -> None:
 
 async def test_a_malformed_request_is_refused(world: World) -> None:
     number = "+12025550100"
-    for body in ({}, [], {"phone": 5}, {"phone": number, "admin": True}, {"phone": number, "language": "de"}):
+    more: tuple[object, ...] = ({"phone": number, "admin": True}, {"phone": number, "language": "de"})
+    for body in ({}, [], {"phone": 5}, *more):
         answer = await world.api.post("/resident/v1/login", json=body)
         assert answer.status_code == 400
         assert answer.headers["content-type"] == "application/problem+json"

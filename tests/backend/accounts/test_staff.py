@@ -144,11 +144,12 @@ async def test_an_administrator_of_a_single_community_is_a_contradiction(world: 
 async def test_a_malformed_member_is_refused(world: World) -> None:
     admin = await world.administrator()
     sound = {"phone": "+12025550199", "name": "X", "roles": [{"role": "auditor"}]}
-    for wrong in (
+    wrongs: tuple[dict[str, object], ...] = (
         {"phone": None},
         {"roles": []},
         {"roles": [{"role": "king"}]},
         {"roles": [{"role": "auditor", "community_id": "7"}]},
         {"name": ""},
-    ):
+    )
+    for wrong in wrongs:
         assert (await admin.post("/staff/v1/staff", json={**sound, **wrong})).status_code == 400
