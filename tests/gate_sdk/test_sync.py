@@ -37,7 +37,7 @@ class States:
     def wait(self, wanted: object) -> bool:
         assert callable(wanted)
         with self.condition:
-            return self.condition.wait_for(lambda: any(wanted(one) for one in self.all), 10)
+            return self.condition.wait_for(lambda: any(wanted(one) for one in self.all), 30)
 
 
 def test_first_sync(backend: FakeBackend, open_gate: OpenGate) -> None:

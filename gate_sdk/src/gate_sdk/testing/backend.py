@@ -146,7 +146,7 @@ class FakeBackend:
         with self._changing():
             self._devices.drop_tokens()
 
-    def wait_for(self, condition: Callable[[], bool], timeout: float = 10.0) -> bool:
+    def wait_for(self, condition: Callable[[], bool], timeout: float = 30.0) -> bool:
         """Wait until something is true of this server; whether it became so."""
         with self._condition:
             return self._condition.wait_for(condition, timeout)
