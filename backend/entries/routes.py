@@ -1,5 +1,6 @@
 """Staff: a community's entries. Residents: their own."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -8,13 +9,13 @@ from litestar.params import Parameter
 
 from backend.communities.errors import CommunityNotFound
 from backend.entries import repository
+from backend.entries.errors import MomentInvalid
 from backend.entries.repository import EntryKey, OwnEntryKey
 from backend.entries.schemas import Entry, EntryPage, OwnEntry, OwnEntryPage
 from backend.kit.auth import Permission, ResidentPrincipal, StaffMember
 from backend.kit.db import Database, Scope
 from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
 from backend.kit.problems import Forbidden, Unauthorised, problems
-from backend.kit.windows import Moment
 from gate_sdk.wire import Outcome
 
 __all__ = ["resident_router", "staff_router"]
@@ -23,13 +24,13 @@ GateFilter = Annotated[UUID | None, Parameter(description="Only this gate's")]
 SubjectFilter = Annotated[UUID | None, Parameter(description="Only this subject's")]
 KindFilter = Annotated[Literal["entry", "alarm"] | None, Parameter(description="Only these")]
 OutcomeFilter = Annotated[Outcome | None, Parameter(description="Only what was decided so")]
-Since = Annotated[Moment | None, Parameter(description="From this moment on")]
-Until = Annotated[Moment | None, Parameter(description="Before this moment")]
+Since = Annotated[datetime | None, Parameter(description="From this moment on")]
+Until = Annotated[datetime | None, Parameter(description="Before this moment")]
 
 
 @get(
     "/",
-    responses=problems(Unauthorised, Forbidden, CommunityNotFound, CursorInvalid),
+    responses=problems(Unauthorised, Forbidden, CommunityNotFound, CursorInvalid, MomentInvalid),
     summary="List a community's entries and alarms",
 )
 async def list_entries(
@@ -56,8 +57,8 @@ async def list_entries(
             subject_id=subject_id,
             kind=kind,
             outcome=None if outcome is None else outcome.value,
-            since=since,
-            until=until,
+            since=_utc(since),
+            until=_utc(until),
             after=after,
             limit=limit,
         )
@@ -77,6 +78,17 @@ async def list_own_entries(
         rows, limit, lambda row: OwnEntryKey(row.at, row.community_id, row.gate_id, row.store_epoch, row.seq)
     )
     return OwnEntryPage(tuple(OwnEntry.of(row) for row in page), following)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise MomentInvalid
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise MomentInvalid from None
 
 
 staff_router = Router(path="/communities/{community_id:uuid}/entries", route_handlers=[list_entries], tags=["entries"])

@@ -275,6 +275,11 @@ def _invalid(_: AnyRequest, error: ValidationException) -> Response[bytes]:
     return _respond(msgspec.structs.replace(base, errors=fields, code="invalid-input"), {})
 
 
+def _nested(_: AnyRequest, _error: RecursionError) -> Response[bytes]:
+    # Brackets within brackets, some thousand deep: the decoders of request bodies give up like this.
+    return _respond(BadRequest("The request's body is nested too deeply.").details(), {})
+
+
 def _http(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     if error.status_code == _MethodNotAllowed.status:
         return _respond(_MethodNotAllowed().details(), error.headers or {})
@@ -308,5 +313,6 @@ exception_handlers = {
     Problem: _problem,
     ValidationException: _invalid,
     HTTPException: _http,
+    RecursionError: _nested,
     Exception: _unexpected,
 }
