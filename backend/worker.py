@@ -146,6 +146,7 @@ async def _duties(
         "erasures": (1, lambda: privacy.enqueue_due_erasures(db, now=clock())),
         "tenancies": (2, lambda: privacy.end_due_tenancies(db, now=clock())),
         "couriers": (30, lambda: couriers.settle(db, keys, now=clock())),
+        "waiting-faces": (60, lambda: enrolment.attach_waiting(db, keys, now=clock())),
         "galleries": (60, lambda: enrolment.ensure_galleries(db, keys)),
         "unused-faces": (300, lambda: privacy.begin_unused_erasures(db, now=clock())),
         "enrolments": (3600, lambda: enrolment.sweep(db, objects, now=clock())),

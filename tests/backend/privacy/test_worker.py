@@ -1,0 +1,245 @@
+"""The worker as a process of its own: it finishes what it or another began, whatever ended them."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from backend.kit.clock import utc_now
+from backend.kit.db import Scope
+from backend.privacy import service
+from backend.settings import Settings
+from tests.backend.households.town import Resident, Town, build_town
+from tests.backend.privacy.faces import NOTHING, acknowledge, give_face, install_gate, left_of
+from tests.backend.world import World
+
+PATIENCE_S = 60.0
+
+
+class Workers:
+    """Real worker processes on the test's databases."""
+
+    def __init__(self, settings: Settings, log: Path) -> None:
+        self._log = log
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("DOORWARD_")},
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "DOORWARD_WORKER_DATABASE_URL": str(settings.worker_database_url),
+            "DOORWARD_KEYS_DATABASE_URL": str(settings.keys_database_url),
+            "DOORWARD_DATA_DIR": str(settings.data_dir),
+        }
+        self._running: list[asyncio.subprocess.Process] = []
+
+    async def start(self) -> asyncio.subprocess.Process:
+        number = len(self._running)
+        with self._log.with_suffix(f".{number}").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "backend.cli", "worker", env=self._environment, stdout=log, stderr=log
+            )
+        self._running.append(process)
+        return process
+
+    def log(self, number: int | None = None) -> str:
+        """What the worker started as the n-th said; all of them where none is named."""
+        numbers = range(len(self._running)) if number is None else (number,)
+        return "".join(self._log.with_suffix(f".{n}").read_text("utf-8") for n in numbers)
+
+    async def stop(self) -> None:
+        for process in self._running:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+
+@pytest.fixture
+async def workers(settings: Settings, tmp_path: Path) -> AsyncIterator[Workers]:
+    made = Workers(settings, tmp_path / "worker.log")
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+async def until(condition: Callable[[], Awaitable[bool]], workers: Workers) -> None:
+    """Wait for it; what the worker said is the failure's text."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not await condition():  # noqa: ASYNC110 - what is waited for happens in another process
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        pytest.fail(f"it never came to that; the worker said:\n{workers.log()}")
+
+
+async def moved_out(world: World) -> tuple[Town, Resident, UUID]:
+    """A household of one whose tenancy has just ended; the erasure's id."""
+    # The processes' own clock is the machine's.
+    world.clock.now = utc_now()
+    town = await build_town(world, office=await world.administrator(f"Authority {uuid4()}"))
+    tenant = await town.tenant()
+    await give_face(town, tenant)
+    async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+        (erasure,) = await service.end_tenancy(
+            conn, community_id=town.community_id, tenancy_id=tenant.tenancy_id, now=world.clock()
+        )
+    return town, tenant, erasure.erasure_id
+
+
+def steps_done(world: World, erasure_id: UUID, *names: str) -> Callable[[], Awaitable[bool]]:
+    async def check() -> bool:
+        conn = await asyncpg.connect(world.urls.superuser)
+        try:
+            rows = await conn.fetch(
+                "SELECT name FROM erasure_step WHERE erasure_id = $1 AND done_at IS NOT NULL", erasure_id
+            )
+        finally:
+            await conn.close()
+        return set(names) <= {row["name"] for row in rows}
+
+    return check
+
+
+def completed(world: World, erasure_id: UUID) -> Callable[[], Awaitable[bool]]:
+    async def check() -> bool:
+        conn = await asyncpg.connect(world.urls.superuser)
+        try:
+            return bool(
+                await conn.fetchval("SELECT completed_at IS NOT NULL FROM erasure WHERE erasure_id = $1", erasure_id)
+            )
+        finally:
+            await conn.close()
+
+    return check
+
+
+@asynccontextmanager
+async def held(url: str, statement: str, *args: object) -> AsyncIterator[None]:
+    """Hold what the worker needs next, so that it stands there."""
+    conn = await asyncpg.connect(url)
+    try:
+        async with conn.transaction():
+            await conn.execute(statement, *args)
+            yield
+    finally:
+        await conn.close()
+
+
+async def somebody_waits(url: str) -> bool:
+    conn = await asyncpg.connect(url)
+    try:
+        return bool(
+            await conn.fetchval(
+                """
+                SELECT EXISTS (
+                    SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
+                )
+                """
+            )
+        )
+    finally:
+        await conn.close()
+
+
+async def test_it_erases_with_the_gates_word_and_ends_when_asked_to(world: World, workers: Workers) -> None:
+    process = await workers.start()
+    town, tenant, erasure_id = await moved_out(world)
+    gate_id = await install_gate(town)
+    await until(steps_done(world, erasure_id, "grants", "credentials", "templates", "photos", "key"), workers)
+    assert await left_of(world.resources, tenant.person_id, [town.community_id]) == NOTHING
+    assert not await completed(world, erasure_id)()
+    await acknowledge(town, gate_id)
+    await until(completed(world, erasure_id), workers)
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(PATIENCE_S):
+        assert await process.wait() == 0
+    said = workers.log()
+    assert "worker-stopped" in said
+    assert "duty-failed" not in said
+    assert tenant.actor.phone not in said
+    assert str(tenant.person_id) not in said
+
+
+async def test_of_two_workers_one_leads_and_the_other_takes_over(world: World, workers: Workers) -> None:
+    processes = [await workers.start(), await workers.start()]
+
+    def leaders() -> list[int]:
+        return [number for number in (0, 1) if "worker-leads" in workers.log(number)]
+
+    async def somebody_leads() -> bool:
+        return leaders() != []
+
+    async def both_have_led() -> bool:
+        return leaders() == [0, 1]
+
+    async def both_work() -> bool:
+        return all("worker-started" in workers.log(number) for number in (0, 1))
+
+    await until(somebody_leads, workers)
+    await until(both_work, workers)
+    (leader,) = leaders()
+    processes[leader].kill()
+    await processes[leader].wait()
+    await until(both_have_led, workers)
+    _, _, erasure_id = await moved_out(world)
+    await until(completed(world, erasure_id), workers)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("step", ["credentials", "templates", "photos", "key"])
+async def test_killed_in_the_middle_of_a_step_it_is_finished_by_the_next(
+    world: World, workers: Workers, step: str
+) -> None:
+    town, tenant, erasure_id = await moved_out(world)
+    hold: dict[str, tuple[str, str]] = {
+        "credentials": (world.urls.superuser, "SELECT FROM roster_head FOR UPDATE"),
+        "templates": (world.urls.superuser, "LOCK TABLE template IN ACCESS EXCLUSIVE MODE"),
+        "photos": (world.urls.superuser, "LOCK TABLE enrolment_photo IN ACCESS EXCLUSIVE MODE"),
+        "key": (world.urls.keys, "LOCK TABLE person_key IN ACCESS EXCLUSIVE MODE"),
+    }
+    url, statement = hold[step]
+    async with held(url, statement):
+        process = await workers.start()
+        await until(lambda: somebody_waits(url), workers)
+        process.kill()
+        await process.wait()
+        assert not await completed(world, erasure_id)()
+    await workers.start()
+    await until(completed(world, erasure_id), workers)
+    assert await left_of(world.resources, tenant.person_id, [town.community_id]) == NOTHING
+
+
+@pytest.mark.deep
+async def test_killed_at_random_again_and_again_it_still_erases_everything(world: World, workers: Workers) -> None:
+    moments = random.Random(20261101)
+    moved = [await moved_out(world) for _ in range(6)]
+    for _ in range(6):
+        process = await workers.start()
+        await asyncio.sleep(moments.uniform(0.8, 2.5))
+        process.kill()
+        await process.wait()
+    await workers.start()
+    for town, tenant, erasure_id in moved:
+        await until(completed(world, erasure_id), workers)
+        assert await left_of(world.resources, tenant.person_id, [town.community_id]) == NOTHING
+
+
+@pytest.mark.deep
+async def test_it_outlives_every_connection_it_had(world: World, workers: Workers) -> None:
+    process = await workers.start()
+    _, _, first = await moved_out(world)
+    await until(completed(world, first), workers)
+    conn = await asyncpg.connect(world.urls.superuser)
+    try:
+        await conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'doorward_worker'")
+    finally:
+        await conn.close()
+    _, _, second = await moved_out(world)
+    await until(completed(world, second), workers)
+    assert process.returncode is None
