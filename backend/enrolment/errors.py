@@ -174,9 +174,9 @@ class _Refused(Unprocessable):
 
 
 class PhotoRefused(_Refused):
-    """The photograph is not good enough; `code` is the reason's, extra.messages say what to do in each language.
+    """The photograph is not good enough.
 
-    Codes: no_face, several_faces, face_too_small, face_cut_off, blurred, too_dark, too_bright, low_contrast,
+    `code` is the reason's, extra.messages say what to do in each language. Codes: no_face, several_faces, face_too_small, face_cut_off, blurred, too_dark, too_bright, low_contrast,
     turned_sideways, turned_up_or_down, tilted, hard_to_recognise, not_frontal, turn_more, turn_other_side,
     image_unreadable, image_too_many_pixels.
     """
@@ -187,7 +187,10 @@ class PhotoRefused(_Refused):
 
 
 class SetRefused(_Refused):
-    """The three photographs do not go together; `code` is not_one_person, not_solid or turn_other_side."""
+    """The three photographs do not go together.
+
+    `code` is not_one_person, not_solid, not_frontal, turn_more or turn_other_side.
+    """
 
     code = "photos-refused"
     title = "Photographs refused"

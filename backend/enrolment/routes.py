@@ -1,6 +1,7 @@
 """Residents and visitors: enrolling by three photographs, and what became of it."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -74,6 +75,7 @@ _COMPLETE = problems(
 )
 
 
+@dataclass
 class _PhotoOperation(Operation):
     """The body is the picture itself. No form: Litestar's parser keeps large parts of one in files on disk."""
 

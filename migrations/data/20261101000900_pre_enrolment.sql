@@ -138,7 +138,8 @@ GRANT UPDATE (object_id, object_key, features, quality, taken_at) ON enrolment_p
 GRANT UPDATE (accepted) ON template TO doorward_api, doorward_worker;
 GRANT UPDATE (findings, state, basis, reason, decided_at, decided_by) ON face_review TO doorward_api, doorward_worker;
 GRANT UPDATE (template_id, embedding) ON gallery TO doorward_api, doorward_worker;
-GRANT SELECT, INSERT, UPDATE (count) ON impostor_histogram TO doorward_api;
+GRANT SELECT ON impostor_histogram TO doorward_api, doorward_worker;
+GRANT INSERT, UPDATE (count) ON impostor_histogram TO doorward_api;
 
 -- Makes the partition of the community in scope; answers whether there was none. Made apart and then attached:
 -- CREATE TABLE ... PARTITION OF would lock the whole gallery against everybody's reading until the transaction's end,

@@ -1,0 +1,176 @@
+"""What staff may look at and decide, and what they may not."""
+
+from uuid import UUID, uuid4
+
+from backend.kit.auth import StaffRole
+from backend.kit.db import Scope
+from tests.backend.enrolment.people import active, agree, approve_all, enrol, reviews
+from tests.backend.households.town import build_town
+from tests.backend.world import World
+
+
+async def test_a_photograph_is_shown_in_memory_only_and_each_look_is_recorded(world: World) -> None:
+    town = await build_town(world)
+    tenant = await town.tenant()
+    await tenant.actor.patch("/resident/v1/me", json={"name": "A Name"})
+    await enrol(tenant.actor)
+    (review,) = await reviews(town)
+    assert (review["name"], review["state"], review["slots"]) == ("A Name", "pending", [1, 2, 3])
+    path = f"{town.staff_path}/reviews/{review['review_id']}/photos/2"
+    photo = await town.office.get(path)
+    assert photo.status_code == 200
+    assert photo.headers["content-type"] == "image/jpeg"
+    assert "no-store" in photo.headers["cache-control"]
+    assert photo.content.startswith(b"\xff\xd8\xff")
+    async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+        looks = await conn.fetch("SELECT actor, target FROM audit_entry WHERE action = 'review.photo.read'")
+    (look,) = looks
+    assert look["actor"].startswith("staff:")
+    assert look["target"] == f"review:{review['review_id']}/2"
+
+
+async def test_photographs_go_with_the_decision_unless_the_person_lets_them_be_kept(world: World) -> None:
+    town = await build_town(world)
+    kept, not_kept = await town.tenant("1-101"), await town.tenant("1-102")
+    await agree(kept.actor, "photo_retention")
+    objects = world.resources.objects
+    for tenant, left in ((kept, 3), (not_kept, 0)):
+        await enrol(tenant.actor)
+        (review,) = await reviews(town)
+        path = f"{town.staff_path}/reviews/{review['review_id']}"
+        for _ in range(2):  # the second face is the first one's duplicate, which has to be seen before it is approved
+            await town.office.post(f"{path}/approve", json={"basis": "seen_in_person"})
+        assert await active(town, tenant.person_id) is not None
+        assert len([key async for key in objects.list(f"people/{tenant.person_id}/")]) == left
+        # Decided: nobody looks any more, kept or not.
+        assert (await town.office.get(f"{path}/photos/1")).status_code == 404
+
+
+async def test_a_refused_face_is_erased_and_the_person_told(world: World) -> None:
+    town = await build_town(world)
+    tenant = await town.tenant()
+    await enrol(tenant.actor)
+    (review,) = await reviews(town)
+    path = f"{town.staff_path}/reviews/{review['review_id']}"
+    answer = await town.office.post(f"{path}/refuse", json={"reason": "Not the person on the register."})
+    assert (answer.status_code, answer.json()["state"]) == (200, "refused")
+    assert await active(town, tenant.person_id) is None
+    async with world.resources.db.transaction(Scope(person_id=tenant.person_id)) as conn:
+        assert await conn.fetchval("SELECT count(*) FROM template") == 0
+        assert await conn.fetchval("SELECT count(*) FROM enrolment_photo") == 0
+    assert [key async for key in world.resources.objects.list("people/")] == []
+    (status,) = (await tenant.actor.get("/resident/v1/enrolments")).json()["enrolments"]
+    assert status["state"] == "refused"
+    assert status["communities"][0]["reason"] == "Not the person on the register."
+    # He may try again.
+    assert (await enrol(tenant.actor))["state"] == "in_review"
+
+
+async def test_a_review_is_decided_once(world: World) -> None:
+    town = await build_town(world)
+    tenant = await town.tenant()
+    await enrol(tenant.actor)
+    (review,) = await reviews(town)
+    path = f"{town.staff_path}/reviews/{review['review_id']}"
+    assert (await town.office.post(f"{path}/approve", json={"basis": "seen_in_person"})).status_code == 200
+    for action, body in (("approve", {"basis": "seen_in_person"}), ("refuse", {"reason": "Late."})):
+        again = await town.office.post(f"{path}/{action}", json=body)
+        assert (again.status_code, again.json()["code"]) == (409, "review-decided")
+    read = (await town.office.get(path)).json()
+    assert (read["state"], read["basis"], read["slots"]) == ("approved", "seen_in_person", [])
+    assert await reviews(town) == []
+
+
+async def test_enrolling_again_takes_the_place_of_the_open_review(world: World) -> None:
+    town = await build_town(world)
+    tenant = await town.tenant()
+    await enrol(tenant.actor)
+    (first,) = await reviews(town)
+    await enrol(tenant.actor)
+    (second,) = await reviews(town)
+    assert first["review_id"] != second["review_id"]
+    read = (await town.office.get(f"{town.staff_path}/reviews/{first['review_id']}")).json()
+    assert read["state"] == "superseded"
+
+
+async def test_another_communitys_reviews_are_not_found(world: World) -> None:
+    town = await build_town(world)
+    tenant = await town.tenant()
+    await enrol(tenant.actor)
+    (review,) = await reviews(town)
+    second = await build_town(world, office=town.office, name="Second Court")
+    other = await build_town(world, office=await world.administrator("Another Authority"), name="Elsewhere")
+    paths = [
+        (town.office, f"{second.staff_path}/reviews/{review['review_id']}"),
+        (other.office, f"{town.staff_path}/reviews/{review['review_id']}"),
+        (town.office, f"{town.staff_path}/reviews/{uuid4()}"),
+    ]
+    for staff, path in paths:
+        assert (await staff.get(path)).status_code == 404
+        assert (await staff.get(f"{path}/photos/1")).status_code == 404
+        assert (await staff.post(f"{path}/approve", json={"basis": "seen_in_person"})).status_code == 404
+        assert (await staff.post(f"{path}/refuse", json={"reason": "x"})).status_code == 404
+    assert (await town.office.get(f"{second.staff_path}/reviews")).json()["reviews"] == []
+    assert len(await reviews(town)) == 1
+
+
+async def test_the_front_desk_sees_no_faces(world: World) -> None:
+    town = await build_town(world)
+    tenant = await town.tenant()
+    await enrol(tenant.actor)
+    (review,) = await reviews(town)
+    desk = await world.staff(town.office, StaffRole.FRONT_DESK, community_id=town.community_id)
+    path = f"{town.staff_path}/reviews"
+    assert (await desk.get(path)).status_code == 403
+    assert (await desk.get(f"{path}/{review['review_id']}/photos/1")).status_code == 403
+    manager = await world.staff(town.office, StaffRole.COMMUNITY_MANAGER, community_id=town.community_id)
+    assert (await manager.get(f"{path}/{review['review_id']}/photos/1")).status_code == 200
+
+
+async def test_what_is_wrong_in_a_decision_is_refused(world: World) -> None:
+    town = await build_town(world)
+    path = f"{town.staff_path}/reviews/{uuid4()}"
+    for action, body in (
+        ("approve", {}),
+        ("approve", {"basis": "looks_fine"}),
+        ("approve", {"basis": "seen_in_person", "more": 1}),
+        ("refuse", {"reason": ""}),
+        ("refuse", {"reason": "x" * 201}),
+    ):
+        answer = await town.office.post(f"{path}/{action}", json=body)
+        assert answer.status_code == 400, (action, body)
+
+
+async def test_the_queue_comes_in_pages_the_longest_waiting_first(world: World) -> None:
+    town = await build_town(world)
+    tenants = [await town.tenant(f"1-10{number}") for number in range(3)]
+    for tenant in tenants:
+        await enrol(tenant.actor)
+        world.clock.advance(seconds=1)
+    path = f"{town.staff_path}/reviews"
+    first = (await town.office.get(path, params={"limit": 2})).json()
+    rest = (await town.office.get(path, params={"limit": 2, "cursor": first["next_cursor"]})).json()
+    opened = [one["opened_at"] for one in (*first["reviews"], *rest["reviews"])]
+    assert opened == sorted(opened)
+    assert (len(first["reviews"]), len(rest["reviews"]), rest["next_cursor"]) == (2, 1, None)
+
+
+async def test_a_face_refused_in_one_community_stays_where_another_uses_it(world: World) -> None:
+    town = await build_town(world)
+    tenant = await town.tenant()
+    second = await build_town(world, office=town.office, name="Second Court")
+    home_id = await second.home()
+    created = await second.tenancy(home_id, tenant.actor.phone)
+    joined = await tenant.actor.post("/resident/v1/join", json={"activation_code": created["activation_code"]})
+    assert joined.status_code == 201
+    await enrol(tenant.actor)
+    await approve_all(town)
+    (review,) = await reviews(second)
+    path = f"{second.staff_path}/reviews/{review['review_id']}"
+    assert (await town.office.get(f"{path}/photos/1")).status_code == 200
+    assert (await second.office.post(f"{path}/refuse", json={"reason": "Unknown here."})).status_code == 200
+    assert await active(town, tenant.person_id) is not None
+    assert await active(second, tenant.person_id) is None
+    (status,) = (await tenant.actor.get("/resident/v1/enrolments")).json()["enrolments"]
+    states = {UUID(place["community_id"]): place["state"] for place in status["communities"]}
+    assert states == {town.community_id: "active", second.community_id: "refused"}
