@@ -183,7 +183,7 @@ def _create_staff(arguments: argparse.Namespace) -> int:
         raise CommandFailed("--name and --authority must have between 1 and 200 characters")
     with _databases(_settings(arguments)) as settings:
         asyncio.run(create(settings))
-        print(f"administrator made; log in with that number at {settings.public_url}/staff/v1/login")
+        print("administrator made; he logs in with that number at /staff/v1/login")
     return 0
 
 

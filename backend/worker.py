@@ -8,7 +8,7 @@ left to do.
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -183,11 +183,19 @@ async def tick(db: Database, clock: Clock) -> int:
         due = await access.due_communities(conn, at=now)
     moved = 0
     for community_id in due:
-        count = _TICK
-        while count == _TICK:
-            async with db.transaction(Scope(community_id=community_id)) as conn:
-                count = await access.tick(conn, community_id=community_id, at=now, limit=_TICK)
-            moved += count
+        try:
+            moved += await _tick_community(db, community_id, now)
+        except Exception as error:  # noqa: BLE001 - one community's failure must not hold up the others' gates
+            _log.error("tick-failed", community=str(community_id), error=type(error).__name__)
+    return moved
+
+
+async def _tick_community(db: Database, community_id: UUID, now: datetime) -> int:
+    moved, count = 0, _TICK
+    while count == _TICK:
+        async with db.transaction(Scope(community_id=community_id)) as conn:
+            count = await access.tick(conn, community_id=community_id, at=now, limit=_TICK)
+        moved += count
     return moved
 
 

@@ -4,6 +4,7 @@ from uuid import UUID, uuid4
 
 from litestar import Router, get, patch, post
 
+from backend.audit import service as audit
 from backend.communities import repository, service
 from backend.communities.errors import CommunityNotFound, TimeZoneUnknown
 from backend.communities.schemas import Community, CommunityChange, CommunityList, NewCommunity
@@ -21,6 +22,10 @@ async def create_community(data: NewCommunity, staff: StaffMember, db: Database)
     community_id = uuid4()
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await service.create(conn, community_id=community_id, authority_id=staff.authority_id, new=data)
+        await audit.record(
+            conn, community_id=community_id, actor=f"staff:{staff.staff_id}", action="community.create",
+            target=f"community:{community_id}",
+        )  # fmt: skip
     return Community.of(row)
 
 
@@ -49,7 +54,12 @@ async def change_community(community_id: UUID, data: CommunityChange, staff: Sta
     """Change a community's name, rules or leases."""
     staff.require(Permission.COMMUNITY_CHANGE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
-        return Community.of(await service.change(conn, community_id=community_id, change=data))
+        row = await service.change(conn, community_id=community_id, change=data)
+        await audit.record(
+            conn, community_id=community_id, actor=f"staff:{staff.staff_id}", action="community.change",
+            target=f"community:{community_id}",
+        )  # fmt: skip
+    return Community.of(row)
 
 
 staff_router = Router(
