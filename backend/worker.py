@@ -25,7 +25,7 @@ from pgqueuer.domain.models import Job
 from pgqueuer.domain.settings import DBSettings
 
 from backend.access import service as access
-from backend.accounts import repository as accounts
+from backend.accounts import service as accounts
 from backend.couriers import settling as couriers
 from backend.enrolment import service as enrolment
 from backend.kit import logging
@@ -51,7 +51,6 @@ _BATCH = 10
 _RETRY_S = 1.0
 _WATCH_S = 2.0
 _TICK = 500
-_CHALLENGES_KEPT = timedelta(days=1)
 # What a lost database raises on a connection of one's own.
 _LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, Unavailable)
 
@@ -201,4 +200,4 @@ async def _tick_community(db: Database, community_id: UUID, now: datetime) -> in
 
 async def _forget_log_ins(db: Database, clock: Clock) -> None:
     async with db.transaction(Scope(platform=True)) as conn:
-        await accounts.delete_expired(conn, now=clock(), keep_challenges=_CHALLENGES_KEPT)
+        await accounts.sweep(conn, now=clock())
