@@ -5,6 +5,7 @@ import html
 import io
 from pathlib import Path
 
+import msgspec
 from PIL import Image, ImageOps
 
 from backend.demo.report import Approach, DemoReport
@@ -52,6 +53,7 @@ def write_page(report: DemoReport, path: Path) -> None:
         _times(report),
         _section("Wrong decisions", wrong) if wrong else "<h2>Wrong decisions</h2><p>None.</p>",
         *(_section(role.capitalize(), found) for role, found in sections.items()),
+        _erasure(report),
     ]
     path.write_text(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
@@ -82,15 +84,22 @@ def _times(report: DemoReport) -> str:
     return f"<h2>Median time by stage</h2><table><tr>{heads}<tr>{cells}</table>"
 
 
+def _erasure(report: DemoReport) -> str:
+    if report.erasure is None:
+        return ""
+    told = html.escape(msgspec.json.format(msgspec.json.encode(report.erasure), indent=2).decode())
+    return f"<h2>What became of the data of who moved out</h2><pre>{told}</pre>"
+
+
 def _section(title: str, approaches: list[Approach]) -> str:
     return f"<h2>{html.escape(title)} ({len(approaches)})</h2><div class=grid>{''.join(map(_figure, approaches))}</div>"
 
 
 def _figure(approach: Approach) -> str:
     verdict = approach.verdict
-    score = "" if verdict.score is None else f" · score {verdict.score:.2f}"
+    score = "" if verdict.score is None else f" · score {verdict.score:.3f}"
     if verdict.threshold is not None:
-        score += f" (needs {verdict.threshold:.2f})"
+        score += f" (needs {verdict.threshold:.3f})"
     colour = "ok" if verdict.allowed else "no"
     return (
         f"<figure class={'right' if approach.right else 'wrong'}>{_frame(approach)}"

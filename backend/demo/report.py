@@ -8,8 +8,10 @@ import msgspec
 
 from backend.demo.gate import GateVerdict
 
-__all__ = ["Approach", "DemoReport", "Summary", "summarise", "what_failed"]
+__all__ = ["STAGES", "Approach", "DemoReport", "Summary", "summarise", "what_failed"]
 
+# In the order in which they happen.
+STAGES = ("decode", "detect", "align", "embed", "match", "total")
 Expected = Literal["allow", "deny"]
 # A sanity bound on recognition, not its measurement (that is `doorward-gate evaluate`): beyond it something is broken.
 MOST_REFUSED = 0.15
@@ -69,7 +71,8 @@ def summarise(approaches: tuple[Approach, ...]) -> Summary:
     """Count what happened. Strangers are those who never had a right to pass."""
     strangers = [a for a in approaches if a.role == "stranger"]
     members = [a for a in approaches if a.expected == "allow"]
-    stages = sorted({stage for a in approaches for stage in a.verdict.ms})
+    measured = {stage for a in approaches for stage in a.verdict.ms}
+    stages = [stage for stage in STAGES if stage in measured]
     return Summary(
         shown=len(approaches),
         wrong=sum(not a.right for a in approaches),

@@ -7,13 +7,10 @@ from backend.demo.report import Approach, DemoReport
 
 __all__ = ["print_report"]
 
-_STAGES = ("decode", "detect", "align", "embed", "match", "total")
-
 
 def print_report(report: DemoReport, console: Console) -> None:
     """Every approach, the wrong decisions again, and the sums."""
-    measured = report.summary.ms_median
-    stages: list[str] = [stage for stage in _STAGES if stage in measured]
+    stages = list(report.summary.ms_median)
     console.print(_table("At the gate", report.approaches, stages))
     wrong = tuple(a for a in report.approaches if not a.right)
     if wrong:
