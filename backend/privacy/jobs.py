@@ -39,6 +39,9 @@ async def end_due_tenancies(db: Database, *, now: datetime) -> int:
         except TenancyEnded:
             # The office ended it between the two transactions.
             continue
+        except Exception as error:  # noqa: BLE001 - one that fails must not keep the others from ending
+            _log.error("tenancy-not-ended", tenancy=str(tenancy.tenancy_id), error=type(error).__name__)
+            continue
         ended += 1
     return ended
 
@@ -56,21 +59,22 @@ async def enqueue_due_erasures(db: Database, *, now: datetime) -> int:
 
 
 async def begin_unused_erasures(db: Database, *, now: datetime) -> int:
-    """Begin to erase the faces that no right to enter has needed for the grace that people were told; how many."""
+    """Begin to erase the faces that no right to enter has needed for the grace that people were told; how many.
+
+    At most 200 at a time; those that are left are found at the next turn.
+    """
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        unused = await repository.list_unused_faces(
+            conn, at=now, grace=GRACE, courier_grace=COURIER_GRACE, limit=_BATCH
+        )
     begun = 0
-    while True:
-        async with db.transaction(Scope(platform=True), read_only=True) as conn:
-            unused = await repository.list_unused_faces(
-                conn, at=now, grace=GRACE, courier_grace=COURIER_GRACE, limit=_BATCH
-            )
-        for row in unused:
-            async with db.transaction(Scope(person_id=row.person_id, platform=True)) as conn:
-                erasure = await service.begin_unused(conn, person_id=row.person_id, now=now)
-            if erasure is not None:
-                begun += 1
-                _log.info("erasure-unused", erasure=str(erasure.erasure_id))
-        if len(unused) < _BATCH:
-            return begun
+    for row in unused:
+        async with db.transaction(Scope(person_id=row.person_id, platform=True)) as conn:
+            erasure = await service.begin_unused(conn, person_id=row.person_id, now=now)
+        if erasure is not None:
+            begun += 1
+            _log.info("erasure-unused", erasure=str(erasure.erasure_id))
+    return begun
 
 
 async def forget_old_jobs(db: Database, *, now: datetime) -> int:

@@ -248,7 +248,8 @@ async def list_unused_faces(
             WHERE s.person_id = f.person_id
         ) r ON true
         WHERE NOT coalesce(r.standing, false) AND ($5::uuid IS NULL OR f.person_id = $5)
-            AND greatest(f.made_at, r.ended_at) <= $1::timestamptz - CASE WHEN coalesce(r.courier, true) THEN $3::interval ELSE $2::interval END
+            AND greatest(f.made_at, r.ended_at)
+                <= $1::timestamptz - CASE WHEN coalesce(r.courier, true) THEN $3::interval ELSE $2::interval END
             AND NOT EXISTS (SELECT FROM erasure e WHERE e.person_id = f.person_id
                 AND e.extent = 'everything' AND e.completed_at IS NULL)
         ORDER BY f.person_id LIMIT $4
