@@ -22,7 +22,7 @@ __all__ = [
     "Database",
     "DatabaseUnavailable",
     "Scope",
-    "TextUnstorable",
+    "ValueUnstorable",
     "enter_community",
     "fetch_all",
     "fetch_one",
@@ -49,11 +49,11 @@ class CommitUnknown(Unavailable):
     remedy = "Read the present state before repeating the request."
 
 
-class TextUnstorable(BadRequest):
-    """A text in the request holds the character U+0000, which no text of ours may."""
+class ValueUnstorable(BadRequest):
+    """A value in the request cannot be kept: a text with the character U+0000, or a time or number beyond all range."""
 
-    code = "text-unstorable"
-    remedy = "Leave the character out."
+    code = "value-unstorable"
+    remedy = "Leave the character out, or give a time of this era or a smaller number."
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -141,8 +141,8 @@ class Database:
                 yield conn
             except BaseException as error:
                 await _roll_back(conn)
-                if isinstance(error, asyncpg.CharacterNotInRepertoireError):
-                    raise TextUnstorable from None
+                if _is_unstorable(error):
+                    raise ValueUnstorable from None
                 if isinstance(error, _LOST):
                     raise DatabaseUnavailable from error
                 raise
@@ -164,6 +164,13 @@ class Database:
             yield conn
         finally:
             await conn.close()
+
+
+def _is_unstorable(error: BaseException) -> bool:
+    # Not every DataError: one of another cause is a mistake of ours, and is to be seen as such.
+    return isinstance(error, asyncpg.CharacterNotInRepertoireError) or (
+        isinstance(error, asyncpg.DataError) and isinstance(error.__cause__, OverflowError)
+    )
 
 
 # What asyncpg raises where the server has gone away, idle connections that were cut included.

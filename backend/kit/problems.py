@@ -280,6 +280,11 @@ def _nested(_: AnyRequest, _error: RecursionError) -> Response[bytes]:
     return _respond(BadRequest("The request's body is nested too deeply.").details(), {})
 
 
+def _not_text(_: AnyRequest, __: UnicodeDecodeError) -> Response[bytes]:
+    # The decoder raises it past the framework, which knows only the decoder's own errors.
+    return _respond(BadRequest("The request's text is not UTF-8.").details(), {})
+
+
 def _http(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     if error.status_code == _MethodNotAllowed.status:
         return _respond(_MethodNotAllowed().details(), error.headers or {})
@@ -312,6 +317,7 @@ def _frames(error: BaseException) -> list[str]:
 exception_handlers = {
     Problem: _problem,
     ValidationException: _invalid,
+    UnicodeDecodeError: _not_text,
     HTTPException: _http,
     RecursionError: _nested,
     Exception: _unexpected,

@@ -25,6 +25,7 @@ async def visitor_session(request: Request[VisitorPrincipal, Any, Any], db: Data
 @post(
     "/session",
     opt={"public": True},
+    security=[{}],
     responses=problems(LinkUnknown, LinkHeld, LinkOpenedTooOften, LinkClosed, LinkExpired),
     summary="Open a link",
 )
@@ -39,6 +40,7 @@ async def open_session(data: OpenLink, db: Database, tokens: Tokens, pepper: byt
 @post(
     "/token",
     opt={"public": True},
+    security=[{}],
     responses=problems(Unauthorised, LinkHeld, LinkClosed, LinkExpired),
     summary="Renew a session's access",
 )

@@ -186,6 +186,7 @@ async def list_for_resident(community_id: UUID, resident: ResidentPrincipal, db:
     "/token",
     status_code=200,
     opt={"public": True},
+    security=[{}],
     exception_handlers=oauth.handlers,
     responses={
         400: ResponseSpec(

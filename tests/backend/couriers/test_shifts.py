@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from backend.access import service as access
 from backend.couriers.settling import settle
-from backend.kit.db import Scope
+from backend.kit.db import Database, Scope
 from tests.backend.couriers.company import admit, open_link
 from tests.backend.couriers.roster import grants
 from tests.backend.households.town import build_town
@@ -210,7 +210,7 @@ async def test_a_suspended_company_is_off_the_gates_at_once_and_back_when_resume
     assert (unknown.status_code, unknown.json()["code"]) == (404, "partner-not-found")
 
 
-async def test_settling_completes_what_a_crash_left_undone(world: World) -> None:
+async def test_settling_completes_what_a_crash_left_undone(world: World, worker_db: Database) -> None:
     town = await build_town(world)
     company = await admit(town)
     await company.courier()
@@ -219,14 +219,14 @@ async def test_settling_completes_what_a_crash_left_undone(world: World) -> None
     async with world.resources.db.transaction(Scope(platform=True)) as conn:
         await conn.execute("UPDATE courier_employment SET accepted_at = $1", world.clock())
     assert await grants(town, "courier") == []
-    assert await settle(world.resources.db, world.resources.keys, now=world.clock()) == 1
+    assert await settle(worker_db, world.resources.keys, now=world.clock()) == 1
     assert len(await grants(town, "courier")) == 1
     # The other way round: his no.
     async with world.resources.db.transaction(Scope(platform=True)) as conn:
         await conn.execute("UPDATE courier_employment SET accepted_at = NULL, left_at = $1", world.clock())
-    assert await settle(world.resources.db, world.resources.keys, now=world.clock()) == 1
+    assert await settle(worker_db, world.resources.keys, now=world.clock()) == 1
     assert await grants(town, "courier") == []
-    assert await settle(world.resources.db, world.resources.keys, now=world.clock()) == 0
+    assert await settle(worker_db, world.resources.keys, now=world.clock()) == 0
 
 
 async def test_twenty_retries_at_once_are_one_shift(world: World) -> None:

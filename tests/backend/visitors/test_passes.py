@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import httpx
 
-from backend.kit.db import Scope
+from backend.kit.db import Database, Scope
 from backend.visitors import service
 from backend.visitors.rules import GUEST_DAYS, OPEN_PASSES_PER_HOME, guest_days
 from tests.backend.couriers.company import open_link
@@ -227,12 +227,12 @@ async def test_passes_are_listed_in_pages(world: World) -> None:
     assert (len(first["passes"]), len(rest["passes"]), rest["next_cursor"]) == (2, 1, None)
 
 
-async def test_a_home_that_is_left_keeps_no_guests(world: World) -> None:
+async def test_a_home_that_is_left_keeps_no_guests(world: World, worker_db: Database) -> None:
     town = await build_town(world)
     host = await town.tenant()
     guest = await open_link(world.api, (await invite(town, host))["link_token"])
     await guest.accept()
-    async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+    async with worker_db.transaction(Scope(community_id=town.community_id)) as conn:
         ended = await service.end_passes_of_home(
             conn, community_id=town.community_id, home_id=host.home_id, now=world.clock()
         )
