@@ -30,6 +30,7 @@ from backend.entries.routes import staff_router as entries_staff
 from backend.gates.routes import gate_router as gates_gate
 from backend.gates.routes import staff_router as gates_staff
 from backend.gates.sync import GateSync
+from backend.households.homes.routes import staff_router as homes_staff
 from backend.households.routes import resident_router as households_resident
 from backend.households.routes import staff_router as households_staff
 from backend.keys.service import Keys
@@ -77,6 +78,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         communities_staff,
         entries_staff,
         gates_staff,
+        homes_staff,
         households_staff,
         reviews_staff,
         partners_staff,

@@ -1,4 +1,4 @@
-"""Staff: the register. Residents: joining a household, and the household."""
+"""Staff: tenancies and members. Residents: joining a household, and the household."""
 
 from typing import Annotated
 from uuid import UUID
@@ -14,9 +14,6 @@ from backend.households.errors import (
     ActivationSpent,
     ActivationUnknown,
     AlreadyMember,
-    BuildingExists,
-    BuildingNotFound,
-    HomeExists,
     HomeFull,
     HomeNotFound,
     HomeOccupied,
@@ -28,16 +25,12 @@ from backend.households.errors import (
     TenancyNotFound,
     TenantOnly,
 )
+from backend.households.homes import repository as homes
+from backend.households.homes.schemas import Home
 from backend.households.repository import MemberState
 from backend.households.schemas import (
     Activation,
-    Building,
-    BuildingList,
-    Home,
     HomeDetail,
-    HomeKey,
-    HomePage,
-    HomesCreated,
     Household,
     HouseholdMember,
     Join,
@@ -46,9 +39,6 @@ from backend.households.schemas import (
     MemberList,
     MyHome,
     MyHomes,
-    NewBuilding,
-    NewHome,
-    NewHomes,
     NewMember,
     NewTenancy,
     Tenancy,
@@ -57,91 +47,12 @@ from backend.households.schemas import (
 from backend.kit.auth import Permission, ResidentPrincipal, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope, enter_community
-from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
 from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
 
 __all__ = ["resident_router", "staff_router"]
 
 _MAX_WAITING = 500
-BuildingFilter = Annotated[UUID | None, Parameter(description="Only this building's")]
 StateFilter = Annotated[MemberState, Parameter(description="Where they stand")]
-
-
-@post(
-    "/buildings",
-    responses=problems(Unauthorised, Forbidden, NotFound, BuildingExists),
-    summary="Create a building",
-)
-async def create_building(community_id: UUID, data: NewBuilding, staff: StaffMember, db: Database) -> Building:
-    """A new building of the community."""
-    staff.require(Permission.REGISTER_WRITE)
-    async with db.transaction(Scope(community_id=community_id)) as conn:
-        row = await service.create_building(conn, community_id=community_id, name=data.name)
-        await _record(conn, community_id, staff, "building.create", f"building:{row.building_id}")
-    return Building.of(row)
-
-
-@get("/buildings", responses=problems(Unauthorised, Forbidden, NotFound), summary="List buildings")
-async def list_buildings(community_id: UUID, staff: StaffMember, db: Database) -> BuildingList:
-    """The community's buildings by name."""
-    staff.require(Permission.REGISTER_READ)
-    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
-        rows = await repository.list_buildings(conn, community_id=community_id)
-    return BuildingList(tuple(Building.of(row) for row in rows))
-
-
-@post(
-    "/homes",
-    responses=problems(Unauthorised, Forbidden, NotFound, BuildingNotFound, HomeExists),
-    summary="Create a home",
-)
-async def create_home(community_id: UUID, data: NewHome, staff: StaffMember, db: Database) -> Home:
-    """A new home in one of the community's buildings."""
-    staff.require(Permission.REGISTER_WRITE)
-    async with db.transaction(Scope(community_id=community_id)) as conn:
-        row = await service.create_home(
-            conn,
-            community_id=community_id,
-            building_id=data.building_id,
-            label=data.label,
-            member_limit=data.member_limit,
-        )
-        await _record(conn, community_id, staff, "home.create", f"home:{row.home_id}")
-    return Home.of(row)
-
-
-@post("/homes/bulk", responses=problems(Unauthorised, Forbidden, NotFound), summary="Create many homes")
-async def create_homes(community_id: UUID, data: NewHomes, staff: StaffMember, db: Database) -> HomesCreated:
-    """Homes and buildings of a list; what is there already stays as it is, so that the list can be sent again."""
-    staff.require(Permission.REGISTER_WRITE)
-    async with db.transaction(Scope(community_id=community_id)) as conn:
-        rows = await service.create_homes(conn, community_id=community_id, new=data)
-        await _record(conn, community_id, staff, "home.create-many", f"homes:{len(rows)}")
-    return HomesCreated(homes=tuple(Home.of(row) for row in rows), existing=len(data.homes) - len(rows))
-
-
-@get("/homes", responses=problems(CursorInvalid, Unauthorised, Forbidden, NotFound), summary="List homes")
-async def list_homes(
-    community_id: UUID,
-    staff: StaffMember,
-    db: Database,
-    building_id: BuildingFilter = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> HomePage:
-    """The community's homes by building and label."""
-    staff.require(Permission.REGISTER_READ)
-    key = decode_cursor(cursor, HomeKey)
-    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
-        rows = await repository.list_homes(
-            conn,
-            community_id=community_id,
-            building_id=building_id,
-            after=None if key is None else (key.building, key.label, key.home_id),
-            limit=limit + 1,
-        )
-    page, next_cursor = split_page(rows, limit, lambda row: HomeKey(row.building, row.label, row.home_id))
-    return HomePage(homes=tuple(Home.of(row) for row in page), next_cursor=next_cursor)
 
 
 @get("/homes/{home_id:uuid}", responses=problems(Unauthorised, Forbidden, HomeNotFound), summary="Read a home")
@@ -149,7 +60,7 @@ async def read_home(community_id: UUID, home_id: UUID, staff: StaffMember, db: D
     """A home with its tenancies and their members."""
     staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
-        home = await repository.get_home(conn, community_id=community_id, home_id=home_id)
+        home = await homes.get_home(conn, community_id=community_id, home_id=home_id)
         if home is None:
             raise HomeNotFound
         tenancies = await repository.list_tenancies(conn, community_id=community_id, home_id=home_id)
@@ -258,18 +169,18 @@ async def join(data: Join, resident: ResidentPrincipal, db: Database, pepper: by
 @get("/homes", responses=problems(Unauthorised), summary="List my homes")
 async def list_my_homes(resident: ResidentPrincipal, db: Database) -> MyHomes:
     """The homes that the caller belongs to, in whatever community."""
-    homes = []
+    found_homes = []
     async with db.transaction(Scope(person_id=resident.person_id), read_only=True) as conn:
         for mine in await repository.list_memberships(conn, person_id=resident.person_id):
             await enter_community(conn, mine.community_id)
             found = await repository.get_tenancy(conn, community_id=mine.community_id, tenancy_id=mine.tenancy_id)
             if found is None or found.ended_at is not None:
                 continue
-            home = await repository.get_home(conn, community_id=mine.community_id, home_id=found.home_id)
+            home = await homes.get_home(conn, community_id=mine.community_id, home_id=found.home_id)
             community = await communities.get_community(conn, community_id=mine.community_id)
             if home is None or community is None:
                 continue
-            homes.append(
+            found_homes.append(
                 MyHome(
                     community_id=mine.community_id,
                     community=community.name,
@@ -283,7 +194,7 @@ async def list_my_homes(resident: ResidentPrincipal, db: Database) -> MyHomes:
                     ends_at=found.ends_at,
                 )
             )
-    return MyHomes(tuple(homes))
+    return MyHomes(tuple(found_homes))
 
 
 @get(
@@ -331,11 +242,6 @@ async def _record(conn: Connection, community_id: UUID, staff: StaffMember, acti
 staff_router = Router(
     path="/communities/{community_id:uuid}",
     route_handlers=[
-        create_building,
-        list_buildings,
-        create_home,
-        create_homes,
-        list_homes,
         read_home,
         create_tenancy,
         add_member,

@@ -8,17 +8,12 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from backend.households.repository import BuildingRow, HomeRow, MemberRow, MemberState, Relation, TenancyRow
+from backend.households.homes.schemas import TEXT, Home
+from backend.households.repository import MemberRow, MemberState, Relation, TenancyRow
 
 __all__ = [
     "Activation",
-    "Building",
-    "BuildingList",
-    "Home",
     "HomeDetail",
-    "HomeKey",
-    "HomePage",
-    "HomesCreated",
     "Household",
     "HouseholdMember",
     "Join",
@@ -27,54 +22,17 @@ __all__ = [
     "MemberList",
     "MyHome",
     "MyHomes",
-    "NewBuilding",
-    "NewHome",
-    "NewHomes",
     "NewMember",
     "NewTenancy",
     "Tenancy",
     "TenancyCreated",
 ]
 
-# No control characters: names are printed on lists and sent in messages.
-_TEXT = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
-BuildingName = Annotated[str, Meta(min_length=1, max_length=100, pattern=_TEXT)]
-Label = Annotated[str, Meta(min_length=1, max_length=50, pattern=_TEXT, description="Such as 3-1204")]
-PersonName = Annotated[str, Meta(min_length=1, max_length=200, pattern=_TEXT)]
+PersonName = Annotated[str, Meta(min_length=1, max_length=200, pattern=TEXT)]
 Phone = Annotated[str, Meta(min_length=5, max_length=32, description="Mobile number; without country code, China's")]
-MemberLimit = Annotated[int, Meta(ge=1, le=30, description="Members that the household may have, the tenant included")]
 Time = Annotated[datetime, Meta(tz=True)]
 Code = Annotated[str, Meta(min_length=8, max_length=40, description="As the office gave it out; case does not matter")]
 FamilyRelation = Literal["spouse", "child", "parent", "sibling", "other"]
-DEFAULT_MEMBER_LIMIT = 6
-
-
-class NewBuilding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A building to be created."""
-
-    name: BuildingName
-
-
-class NewHome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A home to be created."""
-
-    building_id: UUID
-    label: Label
-    member_limit: MemberLimit = DEFAULT_MEMBER_LIMIT
-
-
-class BulkHome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A home of a list; its building by name, made where there is none."""
-
-    building: BuildingName
-    label: Label
-    member_limit: MemberLimit = DEFAULT_MEMBER_LIMIT
-
-
-class NewHomes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A list of homes to be created."""
-
-    homes: Annotated[list[BulkHome], Meta(min_length=1, max_length=2000)]
 
 
 class NewTenancy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,67 +56,6 @@ class Join(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A code from the office."""
 
     activation_code: Code
-
-
-class Building(msgspec.Struct, frozen=True):
-    """A building."""
-
-    building_id: UUID
-    name: str
-
-    @classmethod
-    def of(cls, row: BuildingRow) -> "Building":
-        """From the database's row."""
-        return cls(building_id=row.building_id, name=row.name)
-
-
-class BuildingList(msgspec.Struct, frozen=True):
-    """Buildings by name."""
-
-    buildings: tuple[Building, ...]
-
-
-class Home(msgspec.Struct, frozen=True):
-    """A home as staff see it."""
-
-    home_id: UUID
-    building_id: UUID
-    building: str
-    label: str
-    member_limit: int
-
-    @classmethod
-    def of(cls, row: HomeRow) -> "Home":
-        """From the database's row."""
-        return cls(
-            home_id=row.home_id,
-            building_id=row.building_id,
-            building=row.building,
-            label=row.label,
-            member_limit=row.member_limit,
-        )
-
-
-class HomeKey(msgspec.Struct, frozen=True, array_like=True):
-    """Where a page of homes ends."""
-
-    building: BuildingName
-    label: Label
-    home_id: UUID
-
-
-class HomePage(msgspec.Struct, frozen=True):
-    """Homes by building and label."""
-
-    homes: tuple[Home, ...]
-    next_cursor: str | None
-
-
-class HomesCreated(msgspec.Struct, frozen=True):
-    """The homes that were made; ``existing`` of the list were there already and stay as they were."""
-
-    homes: tuple[Home, ...]
-    existing: int
 
 
 class Activation(msgspec.Struct, frozen=True):

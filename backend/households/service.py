@@ -1,4 +1,4 @@
-"""Rules of the register: who may live where, how somebody shows that he is meant, and when that ends.
+"""Rules of households: who may live where, how somebody shows that he is meant, and when that ends.
 
 Locks are taken in the order home, tenancy, member or activation, roster; so two requests never wait for each other.
 """
@@ -17,9 +17,6 @@ from backend.households.errors import (
     ActivationSpent,
     ActivationUnknown,
     AlreadyMember,
-    BuildingExists,
-    BuildingNotFound,
-    HomeExists,
     HomeFull,
     HomeNotFound,
     HomeOccupied,
@@ -31,16 +28,10 @@ from backend.households.errors import (
     TenancyNotFound,
     TenantOnly,
 )
-from backend.households.repository import (
-    BuildingRow,
-    HomeRow,
-    MemberRow,
-    MemberState,
-    NewHomeRow,
-    Relation,
-    TenancyRow,
-)
-from backend.households.schemas import Activation, NewHomes, NewMember, NewTenancy
+from backend.households.homes import repository as homes
+from backend.households.homes.repository import HomeRow
+from backend.households.repository import MemberRow, MemberState, Relation, TenancyRow
+from backend.households.schemas import Activation, NewMember, NewTenancy
 from backend.kit.crypto import keyed_hash, new_code
 from backend.kit.db import Connection
 from backend.people import repository as people
@@ -53,9 +44,6 @@ __all__ = [
     "add_member",
     "approve",
     "code_hash",
-    "create_building",
-    "create_home",
-    "create_homes",
     "create_tenancy",
     "end_member",
     "end_tenancy",
@@ -80,51 +68,6 @@ class SubjectEnded(msgspec.Struct, frozen=True):
     member_id: UUID
 
 
-async def create_building(conn: Connection, *, community_id: UUID, name: str) -> BuildingRow:
-    """A new building.
-
-    Raises:
-        BuildingExists: one has that name.
-    """
-    row = await repository.insert_building(conn, community_id=community_id, name=name)
-    if row is None:
-        raise BuildingExists
-    return row
-
-
-async def create_home(
-    conn: Connection, *, community_id: UUID, building_id: UUID, label: str, member_limit: int
-) -> HomeRow:
-    """A new home.
-
-    Raises:
-        BuildingNotFound: the community has no such building.
-        HomeExists: the building has one with that label.
-    """
-    if await repository.get_building(conn, community_id=community_id, building_id=building_id) is None:
-        raise BuildingNotFound
-    new = NewHomeRow(building_id=building_id, label=label, member_limit=member_limit)
-    rows = await repository.insert_homes(conn, community_id=community_id, homes=[new])
-    if not rows:
-        raise HomeExists
-    return rows[0]
-
-
-async def create_homes(conn: Connection, *, community_id: UUID, new: NewHomes) -> list[HomeRow]:
-    """The homes of the list that were not there yet, with their buildings; repeating it changes nothing."""
-    # In one order for everybody, so that two lists with the same homes cannot wait for each other.
-    for name in sorted({home.building for home in new.homes}):
-        await repository.insert_building(conn, community_id=community_id, name=name)
-    ids = {row.name: row.building_id for row in await repository.list_buildings(conn, community_id=community_id)}
-    homes = {
-        (home.building, home.label): NewHomeRow(
-            building_id=ids[home.building], label=home.label, member_limit=home.member_limit
-        )
-        for home in new.homes
-    }
-    return await repository.insert_homes(conn, community_id=community_id, homes=[homes[key] for key in sorted(homes)])
-
-
 async def create_tenancy(
     conn: Connection, *, community_id: UUID, home_id: UUID, new: NewTenancy, pepper: bytes, now: datetime
 ) -> tuple[TenancyRow, Activation]:
@@ -139,7 +82,7 @@ async def create_tenancy(
     phone = phones.parse(new.phone)
     if new.ends_at is not None and new.ends_at <= max(new.starts_at, now):
         raise PeriodInvalid
-    if await repository.get_home_for_update(conn, community_id=community_id, home_id=home_id) is None:
+    if await homes.get_home_for_update(conn, community_id=community_id, home_id=home_id) is None:
         raise HomeNotFound
     other = await repository.find_tenancy_between(
         conn, community_id=community_id, home_id=home_id, starts_at=new.starts_at, ends_at=new.ends_at
@@ -289,7 +232,7 @@ async def require_home(conn: Connection, *, community_id: UUID, home_id: UUID, p
         HomeNotFound: he does not, or there is none.
     """
     await require_membership(conn, community_id=community_id, home_id=home_id, person_id=person_id)
-    home = await repository.get_home(conn, community_id=community_id, home_id=home_id)
+    home = await homes.get_home(conn, community_id=community_id, home_id=home_id)
     if home is None:
         raise HomeNotFound
     return home
@@ -407,7 +350,7 @@ async def _open_tenancy(conn: Connection, *, community_id: UUID, tenancy_id: UUI
 
 async def _insert_family(conn: Connection, *, tenancy: TenancyRow, new: NewMember, state: MemberState) -> MemberRow:
     """Somebody beside the tenant; the tenancy is locked, so that two cannot both be the last."""
-    home = await repository.get_home(conn, community_id=tenancy.community_id, home_id=tenancy.home_id)
+    home = await homes.get_home(conn, community_id=tenancy.community_id, home_id=tenancy.home_id)
     members = await repository.count_open_members(
         conn, community_id=tenancy.community_id, tenancy_id=tenancy.tenancy_id
     )

@@ -7,7 +7,7 @@ import msgspec
 
 from backend.access import repository as roster
 from backend.access import service as access
-from backend.households import repository as homes
+from backend.households.homes import repository as homes
 from backend.kit.auth import VisitorPrincipal
 from backend.kit.db import Connection
 from backend.kit.windows import check_window

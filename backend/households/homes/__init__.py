@@ -1,0 +1,1 @@
+"""Buildings and homes: the part of the register that stays when people move."""
