@@ -4,6 +4,8 @@ A token is a JWT signed with EdDSA, valid ten minutes for one surface (its audie
 principal; a route that needs nobody says ``opt={"public": True}``, every other one is refused without.
 """
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -38,6 +40,9 @@ __all__ = [
 
 ACCESS_TTL = timedelta(minutes=10)
 ISSUER = "doorward"
+# Tokens whose signature a process remembers to have checked: a few hundred bytes each, and one for every caller whom
+# one process serves within ten minutes.
+_REMEMBERED = 4096
 
 
 class Surface(StrEnum):
@@ -118,8 +123,19 @@ class Claims(msgspec.Struct, frozen=True):
     principal: dict[str, object]
 
 
+class _Checked(msgspec.Struct, frozen=True):
+    """What a genuine token said; ``exp`` in seconds since the Unix epoch."""
+
+    principal: Principal
+    exp: int
+
+
 class Tokens:
-    """Issues and verifies access tokens. Holds the signing key and every public key still accepted."""
+    """Issues and verifies access tokens. Holds the signing key and every public key still accepted.
+
+    A token is shown at every request, and reading it takes as long as a small query: what a genuine one said is
+    remembered until it expires. The accepted keys never change, so nothing else can end it.
+    """
 
     def __init__(self, *, kid: str, key: Ed25519PrivateKey, accepted: Mapping[str, Ed25519PublicKey]) -> None:
         """Make a set of keys.
@@ -132,6 +148,7 @@ class Tokens:
         self._kid = kid
         self._key = key
         self._accepted = {**accepted, kid: key.public_key()}
+        self._checked: OrderedDict[bytes, _Checked] = OrderedDict()
 
     def issue(self, principal: Principal, *, now: datetime) -> str:
         """A token for the surface that the principal belongs to, valid for :data:`ACCESS_TTL`."""
@@ -152,6 +169,18 @@ class Tokens:
         Raises:
             Unauthorised: it is not.
         """
+        # By a digest: tokens that could still be used are not to lie about in memory.
+        digest = hashlib.sha256(f"{surface} {token}".encode()).digest()
+        checked = self._checked.get(digest)
+        if checked is None:
+            checked = self._check(token, surface)
+            self._remember(digest, checked, now)
+        if checked.exp <= now.timestamp():
+            raise Unauthorised("The access token has expired.")
+        return checked.principal
+
+    def _check(self, token: str, surface: Surface) -> _Checked:
+        """Everything but the time, which is asked anew at each request."""
         try:
             key = self._accepted[str(jwt.get_unverified_header(token)["kid"])]
             payload = jwt.decode(
@@ -167,9 +196,15 @@ class Tokens:
             principal = msgspec.convert(claims.principal, _PRINCIPALS[surface])
         except (jwt.PyJWTError, KeyError, msgspec.ValidationError):
             raise Unauthorised from None
-        if claims.exp <= now.timestamp():
-            raise Unauthorised("The access token has expired.")
-        return principal
+        return _Checked(principal, claims.exp)
+
+    def _remember(self, digest: bytes, checked: _Checked, now: datetime) -> None:
+        # All tokens live equally long, so those that end first stand about where the oldest do.
+        while self._checked and (
+            len(self._checked) >= _REMEMBERED or next(iter(self._checked.values())).exp <= now.timestamp()
+        ):
+            self._checked.popitem(last=False)
+        self._checked[digest] = checked
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """The accepted public keys as a JSON Web Key Set (RFC 7517, RFC 8037)."""
