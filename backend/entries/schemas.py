@@ -31,7 +31,19 @@ class Entry(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, row: EntryRow) -> "Entry":
         """From the database's row."""
-        return cls(**{name: getattr(row, name) for name in cls.__struct_fields__})
+        return cls(
+            gate_id=row.gate_id,
+            kind=row.kind,
+            at=row.at,
+            clock_wrong=row.clock_wrong,
+            received_at=row.received_at,
+            outcome=row.outcome,
+            reason=row.reason,
+            subject_id=row.subject_id,
+            name=row.name,
+            stale_for_s=row.stale_for_s,
+            detail=row.detail,
+        )
 
 
 class EntryPage(msgspec.Struct, frozen=True):
@@ -54,7 +66,14 @@ class OwnEntry(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, row: OwnEntryRow) -> "OwnEntry":
         """From the database's row."""
-        return cls(**{name: getattr(row, name) for name in cls.__struct_fields__})
+        return cls(
+            community_id=row.community_id,
+            gate_id=row.gate_id,
+            at=row.at,
+            clock_wrong=row.clock_wrong,
+            outcome=row.outcome,
+            reason=row.reason,
+        )
 
 
 class OwnEntryPage(msgspec.Struct, frozen=True):
