@@ -1,9 +1,7 @@
 """The application on databases of its own, spoken to over HTTP, with a clock that the test moves."""
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import httpx
@@ -16,31 +14,9 @@ from backend.kit.db import Database
 from backend.resources import Resources
 from backend.settings import Settings
 from tests.backend.lending import DatabaseLender
+from tests.backend.running import running
 from tests.backend.world import MovableClock, World
 from tests.databases import DatabaseUrls
-
-
-@asynccontextmanager
-async def running(app: Litestar) -> AsyncIterator[None]:
-    """Start the application, and stop it in the task that started it: a fixture's two halves are two tasks."""
-    started, stop = asyncio.Event(), asyncio.Event()
-
-    async def life() -> None:
-        async with app.lifespan():
-            started.set()
-            await stop.wait()
-
-    task = asyncio.create_task(life())
-    waiting = asyncio.create_task(started.wait())
-    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if task.done():
-        await task
-    try:
-        yield
-    finally:
-        stop.set()
-        await task
 
 
 @pytest.fixture(scope="session")

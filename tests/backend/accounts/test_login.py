@@ -1,12 +1,21 @@
 """Log-in by one-time code."""
 
 import asyncio
+from datetime import timedelta
+from typing import Any, cast
 
 import asyncpg
 import httpx
+import msgspec
+import pytest
 
 from backend.accounts import service
+from backend.app import create_app
+from backend.kit.crypto import keyed_hash
 from backend.kit.db import Database, Scope
+from backend.resources import Resources
+from backend.settings import Settings
+from tests.backend.running import running
 from tests.backend.world import World
 
 
@@ -228,3 +237,37 @@ async def test_old_codes_and_dead_sessions_are_swept(world: World, worker_db: Da
         assert await service.sweep(conn, now=world.clock()) == 3
     again = await world.api.post("/resident/v1/token", json={"refresh_token": kept.refresh_token})
     assert again.status_code == 200
+
+
+async def test_a_whole_crowd_at_one_address_must_wait(world: World) -> None:
+    """Three hundred codes in the hour before, for other numbers."""
+    address = keyed_hash(world.resources.pepper, "login-address", "127.0.0.1")
+    async with world.resources.db.transaction(Scope(platform=True)) as conn:
+        await conn.execute(
+            """
+            INSERT INTO login_challenge
+                (challenge_id, surface, phone_hash, address_hash, code_hash, created_at, expires_at)
+            SELECT gen_random_uuid(), 'resident', sha256(n::text::bytea), $1, sha256(''), $2, $2
+            FROM generate_series(1, 300) n
+            """,
+            address, world.clock() - timedelta(minutes=20),
+        )  # fmt: skip
+    refused = await ask(world.api, world.new_phone())
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "2400")
+    world.clock.advance(minutes=40)
+    assert (await ask(world.api, world.new_phone())).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "proxies,address", [(0, "127.0.0.1"), (1, "198.51.100.2"), (2, "203.0.113.9"), (3, "127.0.0.1")]
+)
+async def test_only_what_our_own_proxies_saw_is_an_address(settings: Settings, proxies: int, address: str) -> None:
+    app = create_app(msgspec.structs.replace(settings, proxies=proxies))
+    transport = httpx.ASGITransport(app=cast("Any", app))
+    async with running(app), httpx.AsyncClient(transport=transport, base_url="http://doorward.test") as api:
+        headers = {"X-Forwarded-For": "203.0.113.9, 198.51.100.2"}
+        await api.post("/resident/v1/login", json={"phone": "+12025550100"}, headers=headers)
+        resources: Resources = app.state.resources
+        async with resources.db.transaction(Scope(platform=True)) as conn:
+            noted = await conn.fetchval("SELECT address_hash FROM login_challenge")
+        assert noted == keyed_hash(resources.pepper, "login-address", address)
