@@ -11,34 +11,10 @@ TEMPLATES: Mapping[str, Mapping[str, str]] = {
         "zh-CN": "【Doorward】验证码 $code, $minutes 分钟内有效。请勿转告他人。",
         "en": "Doorward: your code is $code, good for $minutes minutes. Tell it to nobody.",
     },
-    # community: its name; code: the activation code.
-    "activation_code": {
-        "zh-CN": "【Doorward】$community 已为您登记住户身份, 激活码 $code。请登录后输入。",
-        "en": "Doorward: $community has registered you as a resident. Log in and enter the code $code.",
-    },
-    # community: its name; link: the invitation's address.
-    "guest_invitation": {
-        "zh-CN": "【Doorward】您受邀访问 $community。请打开链接确认: $link",
-        "en": "Doorward: you are invited to $community. Open this link to accept: $link",
-    },
     # company: the courier company's name; link: the enrolment's address.
     "courier_link": {
         "zh-CN": "【Doorward】$company 邀请您登记为配送员。请打开链接办理: $link",
         "en": "Doorward: $company asks you to register as a courier. Open this link: $link",
-    },
-    # community: its name.
-    "face_active": {
-        "zh-CN": "【Doorward】您的人脸已可在 $community 通行。",
-        "en": "Doorward: your face now opens the gates of $community.",
-    },
-    "face_refused": {
-        "zh-CN": "【Doorward】您在 $community 的人脸登记未通过。请重新登记, 或使用二维码。",
-        "en": "Doorward: your enrolment in $community was not approved. Enrol again, or use the QR code.",
-    },
-    # certificate: the erasure's id.
-    "erasure_complete": {
-        "zh-CN": "【Doorward】您的照片、模板和密钥均已销毁。凭证编号 $certificate。",
-        "en": "Doorward: your photos, templates and keys are destroyed. Certificate $certificate.",
     },
 }
 
