@@ -1,7 +1,7 @@
 """Failures of enrolment.
 
 404 EnrolmentNotFound, ReviewNotFound, PhotoNotFound
-409 EnrolmentEnded, PhotosMissing, PhotosChanged, ReviewDecided, ReviewChanged, EnrolmentUnderErasure
+409 EnrolmentEnded, PhotosMissing, PhotosChanged, ReviewDecided, ReviewChanged, ReviewMoot, EnrolmentUnderErasure
 410 EnrolmentExpired
 413 PhotoTooLarge
 415 PhotoTypeUnsupported
@@ -38,6 +38,7 @@ __all__ = [
     "PhotosMissing",
     "ReviewChanged",
     "ReviewDecided",
+    "ReviewMoot",
     "ReviewNotFound",
     "SetRefused",
     "TooManyPhotos",
@@ -108,6 +109,13 @@ class ReviewChanged(Conflict):
     remedy = "Read the review again: extra.findings names what was found. Then decide."
 
 
+class ReviewMoot(Conflict):
+    """The person may not pass here any more, or his face has been erased."""
+
+    code = "review-moot"
+    remedy = "Nothing is to be done; the review disappears by itself."
+
+
 class EnrolmentExpired(Gone):
     """The time for this enrolment is over."""
 
@@ -176,9 +184,9 @@ class _Refused(Unprocessable):
 class PhotoRefused(_Refused):
     """The photograph is not good enough.
 
-    `code` is the reason's, extra.messages say what to do in each language. Codes: no_face, several_faces, face_too_small, face_cut_off, blurred, too_dark, too_bright, low_contrast,
-    turned_sideways, turned_up_or_down, tilted, hard_to_recognise, not_frontal, turn_more, turn_other_side,
-    image_unreadable, image_too_many_pixels.
+    `code` is the reason's, extra.messages say what to do in each language. Codes: no_face, several_faces,
+    face_too_small, face_cut_off, blurred, too_dark, too_bright, low_contrast, turned_sideways, turned_up_or_down,
+    tilted, hard_to_recognise, not_frontal, turn_more, turn_other_side, image_unreadable, image_too_many_pixels.
     """
 
     code = "photo-refused"

@@ -11,6 +11,7 @@ from backend.access import repository as credentials
 from backend.consent import service as consent
 from backend.consent.service import Purpose
 from backend.enrolment import repository
+from backend.enrolment.gallery import repository as gallery
 from backend.enrolment.repository import EnrolmentRow, TemplateRow
 from backend.enrolment.reviews import repository as reviews
 from backend.enrolment.reviews.repository import ReviewRow
@@ -137,7 +138,9 @@ async def erase_person(db: Database, _keys: Keys, objects: ObjectStore, *, perso
 
 
 async def sweep(db: Database, objects: ObjectStore, *, now: datetime) -> int:
-    """Erase enrolments that were not completed in time, and objects that a crash left without a row; how many.
+    """Erase what nobody needs: enrolments not completed in time, reviews of people who left, objects without a row.
+
+    How many there were.
 
     A job for every hour. Needs a role that may enter the platform scope.
     """
@@ -153,6 +156,25 @@ async def sweep(db: Database, objects: ObjectStore, *, now: datetime) -> int:
                 await repository.delete_enrolment(conn, person_id=person_id, enrolment_id=enrolment_id)
             await discard(objects, [photo.object_key for photo in photos])
             swept += 1
+    return swept + await _end_moot_reviews(db, objects, now) + await _delete_all_orphans(db, objects, now)
+
+
+async def _end_moot_reviews(db: Database, objects: ObjectStore, now: datetime) -> int:
+    """Photographs of people who left before anybody looked are not kept for a decision that nobody needs."""
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        everywhere = await gallery.list_communities(conn)
+    swept = 0
+    for community_id in everywhere:
+        async with db.transaction(Scope(community_id=community_id)) as conn:
+            gone = await reviews.supersede_moot(conn, community_id=community_id, now=now)
+        for person_id in gone:
+            await tidy(db, objects, person_id=person_id, now=now)
+        swept += len(gone)
+    return swept
+
+
+async def _delete_all_orphans(db: Database, objects: ObjectStore, now: datetime) -> int:
+    swept = 0
     batch: list[str] = []
     async for key in objects.list("people/"):
         written_s = key.rpartition("/")[2].partition("-")[0]

@@ -7,12 +7,12 @@ from uuid import UUID
 from backend.access import repository as credentials
 from backend.access.repository import CredentialRow
 from backend.enrolment import repository
+from backend.enrolment.completion import Placed
 from backend.enrolment.gallery.service import Outcome
 from backend.enrolment.repository import EnrolmentRow, TemplateRow
 from backend.enrolment.reviews import repository as reviews
 from backend.enrolment.reviews.repository import ReviewRow
 from backend.enrolment.schemas import Completed, EnrolmentList, EnrolmentState, EnrolmentStatus, Place, PlaceState
-from backend.enrolment.service import Placed
 from backend.kit.db import Connection, enter_community
 from backend.people import repository as people
 

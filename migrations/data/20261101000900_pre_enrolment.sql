@@ -162,7 +162,9 @@ BEGIN
         RAISE EXCEPTION 'no such community' USING ERRCODE = 'insufficient_privilege';
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended(v_name, 0));
-    IF to_regclass(v_name) IS NOT NULL THEN
+    -- By a query: to_regclass() answers from a cache that an advisory lock does not bring up to date.
+    PERFORM FROM pg_class WHERE relname = v_name AND relnamespace = 'public'::regnamespace;
+    IF FOUND THEN
         RETURN false;
     END IF;
     EXECUTE format(

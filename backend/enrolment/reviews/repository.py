@@ -21,6 +21,7 @@ __all__ = [
     "list_reviews_of_person",
     "lock_review",
     "supersede",
+    "supersede_moot",
 ]
 
 ReviewState = Literal["pending", "approved", "refused", "superseded"]
@@ -45,6 +46,10 @@ class ReviewRow(msgspec.Struct, frozen=True):
     decided_by: UUID | None
 
 
+class _Person(msgspec.Struct, frozen=True):
+    person_id: UUID
+
+
 async def supersede(conn: Connection, *, community_id: UUID, subject_id: UUID, now: datetime) -> None:
     """End the subject's open review: a newer enrolment takes its place."""
     await conn.execute(
@@ -54,6 +59,24 @@ async def supersede(conn: Connection, *, community_id: UUID, subject_id: UUID, n
         """,
         community_id, subject_id, now,
     )  # fmt: skip
+
+
+async def supersede_moot(conn: Connection, *, community_id: UUID, now: datetime) -> list[UUID]:
+    """End the open reviews of people who may not pass here any more; whose they were."""
+    rows = await fetch_all(
+        conn,
+        _Person,
+        """
+        UPDATE face_review r SET state = 'superseded', decided_at = $2
+        WHERE r.community_id = $1 AND r.state = 'pending' AND NOT EXISTS (
+            SELECT FROM access_grant ag
+            WHERE ag.community_id = $1 AND ag.subject_id = r.subject_id AND ag.state <> 'ended'
+        )
+        RETURNING r.person_id
+        """,
+        community_id, now,
+    )  # fmt: skip
+    return [row.person_id for row in rows]
 
 
 async def insert_review(

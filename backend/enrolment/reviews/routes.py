@@ -11,10 +11,10 @@ from litestar.params import Parameter
 from msgspec import Meta
 
 from backend.enrolment.errors import (
-    EnrolmentUnderErasure,
     PhotoNotFound,
     ReviewChanged,
     ReviewDecided,
+    ReviewMoot,
     ReviewNotFound,
 )
 from backend.enrolment.reviews import repository, service
@@ -103,7 +103,7 @@ async def read_photo(
     "/{review_id:uuid}/approve",
     status_code=200,
     responses=problems(
-        Unauthorised, Forbidden, ReviewNotFound, ReviewDecided, ReviewChanged, EnrolmentUnderErasure, StorageUnavailable
+        Unauthorised, Forbidden, ReviewNotFound, ReviewDecided, ReviewChanged, ReviewMoot, StorageUnavailable
     ),
     summary="Approve a face",
 )

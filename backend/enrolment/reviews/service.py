@@ -5,7 +5,7 @@ from uuid import UUID
 
 from backend.audit import service as audit
 from backend.enrolment import repository as enrolments
-from backend.enrolment.errors import EnrolmentUnderErasure, PhotoNotFound, ReviewChanged, ReviewDecided, ReviewNotFound
+from backend.enrolment.errors import PhotoNotFound, ReviewChanged, ReviewDecided, ReviewMoot, ReviewNotFound
 from backend.enrolment.findings import Finding, neighbour_finding
 from backend.enrolment.gallery import repository as gallery
 from backend.enrolment.gallery.service import Face, complete_gallery, nearest_score, open_face, put_active
@@ -93,24 +93,24 @@ async def approve(
     Raises:
         ReviewNotFound, ReviewDecided: as the names say.
         ReviewChanged: a duplicate has appeared that the reviewer has not seen; the finding now stands in the review.
-        EnrolmentUnderErasure: the face is being erased.
+        ReviewMoot: he may not pass here any more, or his face is being erased.
     """
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = _pending(await get(conn, community_id=community_id, review_id=review_id))
         template = await enrolments.get_template(conn, person_id=row.person_id, enrolment_id=row.enrolment_id)
         await gallery.ensure_partition(conn)
     if template is None:
-        raise EnrolmentUnderErasure
+        raise ReviewMoot
     try:
         face = await open_face(keys, template)
     except (KeyStoreError, SealBroken):
-        raise EnrolmentUnderErasure from None
+        raise ReviewMoot from None
     await complete_gallery(db, keys, community_id)
     if await _note_duplicate(db, row, face):
         raise ReviewChanged(findings=[Finding.POSSIBLE_DUPLICATE.value])
     async with db.transaction(Scope(community_id=community_id, person_id=row.person_id)) as conn:
         if not await put_active(conn, community_id=community_id, subject_id=row.subject_id, face=face, now=now):
-            raise EnrolmentUnderErasure
+            raise ReviewMoot
         _pending(await _locked(conn, community_id, review_id))
         await repository.decide(
             conn,

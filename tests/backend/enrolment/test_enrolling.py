@@ -3,7 +3,7 @@
 import asyncio
 
 from backend.enrolment import service
-from backend.kit.db import Scope
+from backend.kit.db import Database, Scope
 from gate_sdk.wire import GrantKind
 from tests.backend.enrolment.people import (
     active,
@@ -238,14 +238,16 @@ async def test_only_bins_of_impostors_scores_are_kept(world: World) -> None:
     assert all(-40 < row["bin"] < 50 for row in rows)
 
 
-async def test_who_comes_to_a_community_after_he_enrolled_is_found_by_the_job(world: World) -> None:
+async def test_who_comes_to_a_community_after_he_enrolled_is_found_by_the_job(
+    world: World, worker_db: Database
+) -> None:
     town = await build_town(world)
     guest, person_id = await visitor(world, town)
     await enrol(guest, surface="visitor")
     other = await build_town(world, office=town.office, name="Second Court")
     await grant(world, other, person_id, GrantKind.GUEST)
     assert await active(other, person_id) is None
-    done = await service.attach_waiting(world.resources.db, world.resources.keys, now=world.clock())
+    done = await service.attach_waiting(worker_db, world.resources.keys, now=world.clock())
     assert done == 1
     assert await active(other, person_id) is not None
-    assert await service.attach_waiting(world.resources.db, world.resources.keys, now=world.clock()) == 0
+    assert await service.attach_waiting(worker_db, world.resources.keys, now=world.clock()) == 0

@@ -107,7 +107,7 @@ async def test_what_gates_get_is_byte_for_byte_what_was_sealed(world: World) -> 
     assert hashes == {subject: hashlib.sha256(template).digest() for subject, template in templates.items()}
 
 
-async def test_an_emptied_gallery_is_filled_again_from_ciphertext(world: World) -> None:
+async def test_an_emptied_gallery_is_filled_again_from_ciphertext(world: World, worker_db: Database) -> None:
     town = await build_town(world)
     templates = await enrolled(world, town.community_id, 5)
     other = await build_town(world, office=town.office, name="Second Court")
@@ -117,18 +117,18 @@ async def test_an_emptied_gallery_is_filled_again_from_ciphertext(world: World) 
     told: list[tuple[UUID, int]] = []
     resources = world.resources
     made = await service.ensure_galleries(
-        resources.db, resources.keys, progress=lambda community, count: told.append((community, count))
+        worker_db, resources.keys, progress=lambda community, count: told.append((community, count))
     )
     assert (made, told) == (5, [(town.community_id, 5)])
     assert await rows_of(resources, town.community_id) == templates
     assert await rows_of(resources, other.community_id) == others
-    assert await service.ensure_galleries(resources.db, resources.keys) == 0
+    assert await service.ensure_galleries(worker_db, resources.keys) == 0
 
 
 async def test_a_rebuild_that_was_cut_off_is_continued_in_batches(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.enrolment.gallery.service._BATCH", 2)
+    monkeypatch.setattr("backend.enrolment.gallery.rebuild._BATCH", 2)
     community_id = (await build_town(world)).community_id
     templates = await enrolled(world, community_id, 5)
     resources = world.resources

@@ -2,9 +2,11 @@
 
 from uuid import UUID, uuid4
 
+from backend.access import service as access
+from backend.enrolment import service
 from backend.kit.auth import StaffRole
-from backend.kit.db import Scope
-from tests.backend.enrolment.people import active, agree, approve_all, enrol, reviews
+from backend.kit.db import Database, Scope
+from tests.backend.enrolment.people import active, agree, approve_all, enrol, reviews, subject_of
 from tests.backend.households.town import build_town
 from tests.backend.world import World
 
@@ -174,3 +176,21 @@ async def test_a_face_refused_in_one_community_stays_where_another_uses_it(world
     (status,) = (await tenant.actor.get("/resident/v1/enrolments")).json()["enrolments"]
     states = {UUID(place["community_id"]): place["state"] for place in status["communities"]}
     assert states == {town.community_id: "active", second.community_id: "refused"}
+
+
+async def test_nobody_decides_on_who_has_left_and_his_photographs_go(world: World, worker_db: Database) -> None:
+    town = await build_town(world)
+    tenant = await town.tenant()
+    await enrol(tenant.actor)
+    (review,) = await reviews(town)
+    now = world.clock()
+    subject_id = await subject_of(town, tenant.person_id)
+    async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+        await access.end_subject(conn, community_id=town.community_id, subject_id=subject_id, now=now)
+    path = f"{town.staff_path}/reviews/{review['review_id']}"
+    late = await town.office.post(f"{path}/approve", json={"basis": "seen_in_person"})
+    assert (late.status_code, late.json()["code"]) == (409, "review-moot")
+    assert await active(town, tenant.person_id) is None
+    assert await service.sweep(worker_db, world.resources.objects, now=now) == 1
+    assert await reviews(town) == []
+    assert [key async for key in world.resources.objects.list("people/")] == []
