@@ -19,7 +19,7 @@ from backend.privacy.repository import list_due
 from backend.privacy.saga import Saga
 from gate_sdk.wire import GrantKind
 from tests.backend.households.town import Resident, Town, build_town
-from tests.backend.privacy.faces import ALL, NOTHING, acknowledge, attach, give_face, install_gate, left_of
+from tests.backend.privacy.faces import ALL, NOTHING, Left, acknowledge, attach, give_face, install_gate, left_of
 from tests.backend.world import Actor, World
 
 
@@ -408,6 +408,52 @@ async def test_a_couriers_face_lies_thirty_days_between_shifts(world: World, wor
     assert await jobs.begin_unused_erasures(worker_db, now=world.clock()) == 0
     world.clock.advance(days=2)
     assert await jobs.begin_unused_erasures(worker_db, now=world.clock()) == 1
+
+
+async def test_a_courier_who_moves_out_keeps_the_face_that_he_works_with(world: World, saga: Saga) -> None:
+    town = await build_town(world)
+    tenant = await town.tenant()
+    await give_face(town, tenant)
+    conn = await asyncpg.connect(world.urls.superuser)
+    try:
+        await conn.execute(
+            """
+            WITH company AS (
+                INSERT INTO partner (authority_id, name, client_id)
+                SELECT authority_id, 'Parcels', 'parcels-client' FROM community RETURNING partner_id
+            ), courier AS (
+                INSERT INTO courier (person_id, phone_hash) VALUES ($1, sha256('number'))
+                RETURNING courier_id, person_id
+            )
+            INSERT INTO courier_employment (partner_id, worker_id, courier_id, person_id, accepted_at)
+            SELECT partner_id, 'W-1', courier_id, person_id, now() FROM company, courier
+            """,
+            tenant.person_id,
+        )
+    finally:
+        await conn.close()
+    (begun,) = (await end_tenancy(town, tenant.tenancy_id))["erasures"]
+    assert begun["extent"] == "community"
+    assert await saga.resume(UUID(begun["erasure_id"]))
+    left = await left_of(world.resources, tenant.person_id, [town.community_id])
+    assert left == Left(templates=1, photos=3, objects=3, credentials=0, gallery=0, key=True)
+
+
+async def test_the_households_guests_and_deliveries_end_with_its_tenancy(world: World) -> None:
+    town = await build_town(world)
+    tenant = await town.tenant()
+    now = world.clock()
+    path = f"/resident/v1/homes/{town.community_id}/{tenant.home_id}/passes"
+    window = {"valid_from": now.isoformat(), "valid_until": (now + timedelta(hours=3)).isoformat()}
+    invited = await tenant.actor.post(path, json={"guest_name": "Guest", "kind": "guest", **window})
+    assert invited.status_code == 201, invited.text
+    await end_tenancy(town, tenant.tenancy_id)
+    session = await world.api.post("/visitor/v1/session", json={"token": invited.json()["link_token"]})
+    if session.is_success:
+        headers = {"Authorization": f"Bearer {session.json()['access_token']}"}
+        accepted = await world.api.post("/visitor/v1/invitation/accept", headers=headers)
+        assert accepted.status_code in (409, 410), accepted.text
+    assert (await tenant.actor.get(path)).status_code == 404
 
 
 async def test_the_tenant_removes_a_member_and_a_member_leaves(world: World, saga: Saga) -> None:
