@@ -104,11 +104,14 @@ def routes() -> list[Route]:
 
 def _last(route: Route) -> int:
     # What ends somebody's rights would spare the routes after it; what ends the session that asks, all of them.
-    endings = (r"logout$", r"withdraw$", r"(end|revoke|suspend)$")
-    for rank, ending in enumerate(endings):
-        if re.search(ending, route.path):
-            return len(endings) + 1 - rank
-    return int(route.method == "DELETE")
+    endings = (
+        r" .*(consents/.*withdraw|companies/.*)$",
+        r" .*withdraw$",
+        r"^DELETE ",
+        r" .*(end|revoke|suspend)$",
+        r" .*logout$",
+    )
+    return next((rank for rank, ending in enumerate(endings, start=1) if re.search(ending, route.name)), 0)
 
 
 def public_routes(app: Litestar) -> set[str]:
