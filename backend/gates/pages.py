@@ -30,7 +30,7 @@ MAX_ITEMS = 2000
 MAX_PAGE_BYTES = 4_000_000
 # What a template adds at most: 512 values of two bytes.
 _TEMPLATE_BYTES = 1024
-# Heads signed within this time are as good as new; polls that end together share one.
+# A page is kept this long for those who were woken by the same news, or whose waiting ends with another's.
 _FRESH_S = 1.0
 # Digests that this process knows: 72 bytes each, and none is ever computed twice.
 _KNOWN_DIGESTS = 8192
@@ -70,6 +70,7 @@ class Standing(msgspec.Struct, frozen=True):
 
 class _Shared(msgspec.Struct, frozen=True):
     generation: Generation
+    begun: float
     page: asyncio.Task[Page]
 
 
@@ -138,7 +139,13 @@ class Pages:
         )
 
     async def changes(
-        self, *, community_id: UUID, since: RosterVersion, generation: Generation, at_least: RosterVersion
+        self,
+        *,
+        community_id: UUID,
+        since: RosterVersion,
+        generation: Generation,
+        at_least: RosterVersion,
+        asked: float,
     ) -> Page:
         """What came after ``since``: a delta, empty where nothing did; a snapshot where that version is not ours.
 
@@ -150,10 +157,12 @@ class Pages:
             since: what the gate has.
             generation: what the feed has told of the community; news since make a shared page old.
             at_least: what the caller saw the roster at himself; news may still be on their way to the feed.
+            asked: when the gate asked, by the event loop's clock. No page begun before will do: its head could be
+                older than one that the gate has had since, and would be refused as a replay.
         """
         key = (community_id, since.epoch, since.version)
         shared = self._shared.get(key)
-        if shared is None or shared.generation != generation:
+        if shared is None or shared.generation != generation or shared.begun < asked:
             shared = self._share(key, generation)
         # One that goes away while he waits must not take the page from the others.
         page = await asyncio.shield(shared.page)
@@ -164,9 +173,10 @@ class Pages:
     def _share(self, key: tuple[UUID, int, int], generation: Generation) -> _Shared:
         community_id, epoch, version = key
         page = asyncio.create_task(self._changes(community_id, RosterVersion(epoch, version)))
-        shared = _Shared(generation, page)
+        loop = asyncio.get_running_loop()
+        shared = _Shared(generation, loop.time(), page)
         self._shared[key] = shared
-        asyncio.get_running_loop().call_later(_FRESH_S, self._forget, key, shared)
+        loop.call_later(_FRESH_S, self._forget, key, shared)
         return shared
 
     async def _changes(self, community_id: UUID, since: RosterVersion) -> Page:

@@ -16,6 +16,7 @@ from backend.enrolment.faces import FaceService
 from backend.entries import service as entries
 from backend.entries.errors import BatchInvalid
 from backend.gates import repository, service
+from backend.gates.assertions import read_assertion
 from backend.gates.errors import (
     AssertionRefused,
     ClaimEnded,
@@ -116,7 +117,7 @@ async def token(data: TokenRequest, db: Database, tokens: Tokens, clock: Clock, 
     device whose clock is wrong what time it is.
     """
     now = clock()
-    gate_id, assertion = service.read_assertion(data, now=now)
+    gate_id, assertion = read_assertion(data, now=now)
     async with db.transaction(Scope(platform=True)) as conn:
         principal = await service.accept_assertion(
             conn, gate_id=gate_id, assertion=assertion, audience=public_url.rstrip("/") + TOKEN_PATH, now=now

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import jwt
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -11,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from backend.access import service as access
 from backend.access.service import RosterVersion
 from backend.gates import repository
+from backend.gates.assertions import CLOCK_SKEW, verify_assertion
 from backend.gates.errors import (
     AssertionRefused,
     ClaimEnded,
@@ -26,23 +26,19 @@ from backend.kit.crypto import keyed_hash, new_code
 from backend.kit.db import Connection, enter_community
 from gate_sdk.wire import (
     ASSERTION_TTL_S,
-    ASSERTION_TYPE,
     Acknowledged,
     ProvisionRequest,
-    TokenRequest,
     provision_statement,
 )
 
 __all__ = [
     "CLAIM_TTL",
-    "CLOCK_SKEW",
     "Claim",
     "accept_assertion",
     "create",
     "list_health",
     "new_claim",
     "provision",
-    "read_assertion",
     "receipts",
     "record_acknowledged",
     "record_diverged",
@@ -54,8 +50,6 @@ __all__ = [
 
 # Long enough to walk to the gate with the code on paper, short enough that the paper is worthless in the bin.
 CLAIM_TTL = timedelta(minutes=30)
-# A device's clock may be that far off before it has to learn the time from our answer.
-CLOCK_SKEW = timedelta(seconds=30)
 # Health shows minutes; writing it at every poll would cost a row version per gate and half-minute for nothing.
 SEEN_EVERY = timedelta(seconds=60)
 
@@ -63,7 +57,6 @@ _PURPOSE = "gate-claim"
 # What a device says of itself is for people to read, and bounded by the columns.
 _MOST_PACKS = 16
 _MOST_TEXT = 100
-_MOST_JTI = 200
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -71,17 +64,6 @@ class Claim(msgspec.Struct, frozen=True):
 
     code: str
     expires_at: datetime
-
-
-class Assertion(msgspec.Struct, frozen=True):
-    """The claims of a gate's assertion (RFC 7523), not yet believed. Times in seconds since the Unix epoch."""
-
-    iss: str
-    sub: str
-    aud: str
-    jti: str
-    exp: int
-    iat: int | None = None
 
 
 async def create(
@@ -155,21 +137,6 @@ async def provision(conn: Connection, *, request: ProvisionRequest, pepper: byte
     return gate
 
 
-def read_assertion(request: TokenRequest, *, now: datetime) -> tuple[UUID, str]:
-    """The gate that the assertion speaks for, unverified, and the assertion.
-
-    Raises:
-        AssertionRefused: it is none.
-    """
-    if request.client_assertion_type != ASSERTION_TYPE:
-        raise AssertionRefused(f"The assertion's type must be {ASSERTION_TYPE}.", now=now)
-    try:
-        claims = jwt.decode(request.client_assertion, options={"verify_signature": False})
-        return UUID(msgspec.convert(claims, Assertion).iss), request.client_assertion
-    except (jwt.PyJWTError, msgspec.ValidationError, ValueError, RecursionError):
-        raise AssertionRefused("The assertion is not a JWT with iss, sub, aud, jti and exp.", now=now) from None
-
-
 async def accept_assertion(
     conn: Connection, *, gate_id: UUID, assertion: str, audience: str, now: datetime
 ) -> GatePrincipal:
@@ -185,7 +152,7 @@ async def accept_assertion(
     gate = await repository.find_gate(conn, gate_id=gate_id)
     if gate is None or gate.public_key is None:
         raise AssertionRefused("No gate of that id has a device.", now=now)
-    claims = _verify(assertion, public_key=gate.public_key, audience=audience, now=now)
+    claims = verify_assertion(assertion, public_key=gate.public_key, audience=audience, now=now)
     if claims.iss != claims.sub or UUID(claims.iss) != gate_id:
         raise AssertionRefused("iss and sub must both be the gate's id.", now=now)
     if gate.revoked_at is not None:
@@ -303,27 +270,3 @@ def _check_proof(request: ProvisionRequest) -> None:
         key.verify(request.proof, provision_statement(request.claim_code, request.public_key))
     except (InvalidSignature, ValueError):
         raise ProofInvalid from None
-
-
-def _verify(assertion: str, *, public_key: bytes, audience: str, now: datetime) -> Assertion:
-    try:
-        payload = jwt.decode(
-            assertion,
-            Ed25519PublicKey.from_public_bytes(public_key),
-            algorithms=["EdDSA"],
-            # Audience and times are ours to check: the answer says what was expected.
-            options={"verify_aud": False, "verify_exp": False, "verify_iat": False, "verify_nbf": False},
-        )
-        claims = msgspec.convert(payload, Assertion)
-    except (jwt.PyJWTError, msgspec.ValidationError, ValueError, RecursionError):
-        raise AssertionRefused("The assertion is not signed by the gate's device.", now=now) from None
-    if claims.aud != audience:
-        raise AssertionRefused("The assertion is for another audience.", now=now, audience=audience)
-    present, skew = now.timestamp(), CLOCK_SKEW.total_seconds()
-    if claims.exp <= present - skew:
-        raise AssertionRefused("The assertion has expired, or the device's clock is behind.", now=now)
-    if claims.exp > present + ASSERTION_TTL_S + skew or (claims.iat is not None and claims.iat > present + skew):
-        raise AssertionRefused("The assertion is dated too far ahead, or the device's clock is.", now=now)
-    if not (1 <= len(claims.jti) <= _MOST_JTI and claims.jti.isascii() and claims.jti.isprintable()):
-        raise AssertionRefused("jti must have 1 to 200 printable ASCII characters.", now=now)
-    return claims

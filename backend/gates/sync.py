@@ -51,6 +51,7 @@ class GateSync:
             CursorStale: its sequence of pages has become void.
         """
         community_id = gate.community_id
+        asked = asyncio.get_running_loop().time()
         # Taken before anything is read; see RosterFeed.
         generation = self.feed.generation(community_id)
         if position is not None or state is None:
@@ -59,7 +60,7 @@ class GateSync:
             return page.body
         head = (await self._arrive(gate, state)).head
         since = RosterVersion(state.epoch, state.version)
-        deadline = asyncio.get_running_loop().time() + wait_s
+        deadline = asked + wait_s
         alone = True
         while True:
             left = deadline - asyncio.get_running_loop().time()
@@ -67,7 +68,7 @@ class GateSync:
                 alone = await self.feed.wait(community_id, gate.gate_id, since=generation, seconds=left)
                 generation = self.feed.generation(community_id)
             page = await self.pages.changes(
-                community_id=community_id, since=since, generation=generation, at_least=head
+                community_id=community_id, since=since, generation=generation, at_least=head, asked=asked
             )
             await self._check(gate, page)
             if page.at != since or not alone or asyncio.get_running_loop().time() >= deadline:

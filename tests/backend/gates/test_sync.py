@@ -113,6 +113,24 @@ async def test_all_gates_of_a_community_share_one_reading(
     assert all(each.items == {} for each in devices)
 
 
+async def test_no_head_is_older_than_one_the_gate_has_had(
+    device: Device, api: httpx.AsyncClient, manager: Actor, rosters: Rosters, world: World, community_id: UUID
+) -> None:
+    """A gate takes an earlier head for a replay, so a page that others share must not reach it too late."""
+    other = await Device.provisioned(api, manager, community_id, world)
+    for gate in (device, other):
+        await gate.sync()
+    await device.sync()
+    world.clock.advance(seconds=2)
+    issued = [other.head.issued_at_us] if other.head else []
+    for _ in range(3):
+        await other.sync()
+        assert other.head is not None
+        issued.append(other.head.issued_at_us)
+        world.clock.advance(seconds=2)
+    assert issued == sorted(set(issued))
+
+
 async def test_a_community_s_changes_wake_nobody_elsewhere(
     device: Device, manager: Actor, rosters: Rosters, world: World
 ) -> None:
