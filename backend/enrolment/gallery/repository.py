@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 import numpy as np
 
+from backend.access.repository import roster_hold
 from backend.kit.db import Connection, fetch_all, require_one
 
 __all__ = [
@@ -107,9 +108,10 @@ async def put_row(
 async def insert_rows(conn: Connection, *, community_id: UUID, rows: Sequence[NewGalleryRow]) -> int:
     """Many rows at once; those whose credential has gone or changed meanwhile are left out. How many were made.
 
-    The credentials are held: one that is dropped at this moment is dropped after this transaction, and takes the row
-    along. Not COPY, which PostgreSQL refuses on tables with row-level security.
+    The roster is held: a credential that is dropped at this moment was dropped before, or is after this transaction and
+    takes the row along. Not COPY, which PostgreSQL refuses on tables with row-level security.
     """
+    await roster_hold(conn)
     await conn.set_type_codec("halfvec", schema="public", encoder=_encode, decoder=_decode, format="binary")
     done: str = await conn.execute(
         """
@@ -118,7 +120,6 @@ async def insert_rows(conn: Connection, *, community_id: UUID, rows: Sequence[Ne
         FROM unnest($2::uuid[], $3::uuid[], $4::halfvec[]) AS n (subject_id, template_id, embedding)
         JOIN face_credential fc
             ON fc.community_id = $1 AND fc.subject_id = n.subject_id AND fc.template_id = n.template_id
-        FOR KEY SHARE OF fc
         ON CONFLICT DO NOTHING
         """,
         community_id,
