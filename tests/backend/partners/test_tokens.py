@@ -7,7 +7,7 @@ import pytest
 
 from tests.backend.couriers.company import Company, admit, token
 from tests.backend.households.town import build_town
-from tests.backend.world import World
+from tests.backend.world import MovableClock, World
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -98,7 +98,8 @@ async def test_json_is_no_form(company: Company) -> None:
     assert answer.json()["error"] in ("invalid_request", "invalid_client")
 
 
-async def test_a_secret_is_rotated_without_an_hour_in_which_none_works(company: Company) -> None:
+async def test_a_secret_is_rotated_without_an_hour_in_which_none_works(company: Company, clock: MovableClock) -> None:
+    clock.advance(minutes=1)
     office, path = company.town.office, f"/staff/v1/partners/{company.partner_id}"
     second = (await office.post(f"{path}/secrets")).json()
     for secret in (company.client_secret, second["client_secret"]):
