@@ -2,7 +2,7 @@
 
 A yes is given in one transaction and its grants are made in one per community, since a community's roster must not
 wait for another's. Whatever stops the work in between (a crash, a lost connection), settling again completes it: it
-compares what was said with what stands, and changes the difference. The worker does so every minute.
+compares what was said with what stands, and changes the difference. The worker does so every half minute.
 """
 
 from datetime import datetime

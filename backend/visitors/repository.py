@@ -14,7 +14,6 @@ __all__ = [
     "count_open",
     "end_pass",
     "insert_pass",
-    "list_finished",
     "list_of_home",
     "list_open_of_home",
     "list_windows",
@@ -199,20 +198,4 @@ async def end_pass(conn: Connection, *, community_id: UUID, pass_id: UUID, ended
         WHERE community_id = $1 AND pass_id = $2 AND ended_at IS NULL
         """,
         community_id, pass_id, ended_by, now,
-    )  # fmt: skip
-
-
-async def list_finished(conn: Connection, *, community_id: UUID, before: datetime, limit: int) -> list[PassRow]:
-    """Passes that were over by then and whose guest is still known, oldest first: for his erasure."""
-    return await fetch_all(
-        conn,
-        PassRow,
-        """
-        SELECT community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
-            accepted_at, ended_at, ended_by
-        FROM guest_pass
-        WHERE community_id = $1 AND subject_id IS NOT NULL AND coalesce(ended_at, valid_until) <= $2
-        ORDER BY coalesce(ended_at, valid_until), pass_id LIMIT $3
-        """,
-        community_id, before, limit,
     )  # fmt: skip
