@@ -40,6 +40,7 @@ from backend.kit.clock import Clock, utc_now
 from backend.kit.db import Database, DatabaseUnavailable, Scope
 from backend.kit.messages import Sender
 from backend.kit.problems import exception_handlers, problems
+from backend.kit.providing import provide_in_turn
 from backend.kit.storage import ObjectStore
 from backend.links.routes import visitor_router as links_visitor
 from backend.links.routes import visitor_session
@@ -116,7 +117,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
             async with app.state.gates.feed.running():
                 yield
 
-    return Litestar(
+    app = Litestar(
         route_handlers=[jwks, live, ready, *(_surface(surface) for surface in Surface)],
         lifespan=[lifespan],
         dependencies=_dependencies(),
@@ -127,6 +128,8 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
         logging_config=None,
         on_startup=[lambda: logging.configure(settings.log_level)],
     )
+    provide_in_turn(app)
+    return app
 
 
 def create_app_from_environment() -> Litestar:
