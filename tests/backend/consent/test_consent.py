@@ -13,6 +13,9 @@ from backend.consent.service import Purpose
 from backend.keys.errors import KeyDestroyed
 from backend.kit.auth import VisitorPrincipal
 from backend.kit.db import Scope
+from tests.backend.couriers.company import open_link
+from tests.backend.households.town import build_town
+from tests.backend.visitors.test_passes import invite
 from tests.backend.world import Actor, World
 from tests.databases import DatabaseUrls
 
@@ -146,17 +149,22 @@ async def test_nobody_consents_without_logging_in(world: World) -> None:
 
 
 async def test_a_visitor_consents_for_himself_on_his_own_surface(world: World) -> None:
-    resident = await world.resident()
-    person_id = await person_of(world, resident)
+    town = await build_town(world)
+    guest = (await open_link(world.api, (await invite(town, await town.tenant()))["link_token"])).actor
+    given = await guest.put("/visitor/v1/consents/face_access", json={"version": 1})
+    assert given.status_code == 200
+    listed = await guest.get("/visitor/v1/consents")
+    assert [c["purpose"] for c in listed.json()["consents"]] == ["face_access"]
+    assert (await guest.get("/resident/v1/consents")).status_code == 401
+
+
+async def test_a_visitors_token_without_a_link_behind_it_opens_nothing(world: World) -> None:
+    person_id = await person_of(world, await world.resident())
     token = world.resources.tokens.issue(
         VisitorPrincipal(person_id=person_id, invitation_id=UUID(int=1), kind="guest"), now=world.clock()
     )
-    headers = {"Authorization": f"Bearer {token}"}
-    given = await world.api.put("/visitor/v1/consents/face_access", json={"version": 1}, headers=headers)
-    assert given.status_code == 200
-    listed = await world.api.get("/visitor/v1/consents", headers=headers)
-    assert [c["purpose"] for c in listed.json()["consents"]] == ["face_access"]
-    assert (await world.api.get("/resident/v1/consents", headers=headers)).status_code == 401
+    answer = await world.api.get("/visitor/v1/consents", headers={"Authorization": f"Bearer {token}"})
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorised")
 
 
 async def test_what_was_withdrawn_stays_as_proof_and_can_be_given_anew(world: World) -> None:
