@@ -54,7 +54,6 @@ class DemoReport(msgspec.Struct, frozen=True):
     capture_policy: str
     enrolled: int
     failed_to_enrol: int
-    roster_entries: int
     approaches: tuple[Approach, ...]
     summary: Summary
     move_out_to_refusal_s: float | None

@@ -100,7 +100,6 @@ def _report(story: Story, cast: Cast, seconds: dict[str, float]) -> DemoReport:
         capture_policy=CAPTURE_POLICY,
         enrolled=story.enrolled,
         failed_to_enrol=story.failed_to_enrol,
-        roster_entries=story.roster_entries,
         approaches=approaches,
         summary=summarise(approaches),
         move_out_to_refusal_s=story.move_out_to_refusal_s,

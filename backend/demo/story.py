@@ -60,7 +60,6 @@ class Story:
         self._companies = 0
         self.enrolled = 0
         self.failed_to_enrol = 0
-        self.roster_entries = 0
         self.move_out_to_refusal_s: float | None = None
         self.erasure: dict[str, object] | None = None
         self._manager = Manager(http, MANAGER_PHONE, mailbox)
