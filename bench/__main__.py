@@ -5,6 +5,7 @@ import importlib
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench.measure import Figure
+from bench.measure import Figure, Tell
 
-SECTIONS = ("recognition", "database")
+SECTIONS = ("recognition", "database", "server", "gates")
 
 
 def main() -> int:
@@ -25,9 +26,16 @@ def main() -> int:
     chosen = options.parse_args()
     console = Console(width=max(120, Console().width))
     figures: list[Figure] = []
+    began = time.monotonic()
     for section in chosen.only:
-        with console.status(f"measuring {section}"):
-            figures.extend(_section(section))
+        with console.status(f"measuring {section}") as status:
+
+            def tell(what: str, section: str = section) -> None:
+                # Where nobody watches, a line each: a log shows what took how long.
+                said = f"{time.monotonic() - began:5.0f} s  {section}: {what}"
+                status.update(said) if console.is_terminal else console.print(said, highlight=False)
+
+            figures.extend(_section(section, tell))
         console.print(_table(section, [f for f in figures if f.section == section]))
     chosen.json.parent.mkdir(parents=True, exist_ok=True)
     result = {
@@ -35,12 +43,12 @@ def main() -> int:
         "figures": figures,
     }
     chosen.json.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
-    console.print(f"written to {chosen.json}")
+    console.print(f"written to {chosen.json} after {time.monotonic() - began:.0f} s")
     return 0
 
 
-def _section(name: str) -> Iterator[Figure]:
-    figures: Iterator[Figure] = importlib.import_module(f"bench.{name}").run()
+def _section(name: str, tell: Tell) -> Iterator[Figure]:
+    figures: Iterator[Figure] = importlib.import_module(f"bench.{name}").run(tell)
     return figures
 
 

@@ -15,7 +15,7 @@ from backend.keys.service import Keys
 from backend.keys.wrapping import FileKeyWrapper
 from backend.kit.db import Database, Scope
 from backend.migrate import migrate
-from bench.measure import Figure, Times
+from bench.measure import Figure, Tell, Times
 from bench.recognition import unit_vectors
 from bench.seed import Community, seed
 from gate_sdk.face import DEFAULT_PACK
@@ -27,7 +27,7 @@ _REBUILD_BAR_S = 20.0
 _SEARCHES = 200
 
 
-def run() -> Iterator[Figure]:
+def run(tell: Tell) -> Iterator[Figure]:
     """The whole programme: 133,000 people in 59 communities of 2,254."""
     sizes = [_PEOPLE // _COMMUNITIES] * (_COMMUNITIES - 1)
     sizes.append(_PEOPLE - sum(sizes))
@@ -35,16 +35,19 @@ def run() -> Iterator[Figure]:
         wrapper = FileKeyWrapper(Path(folder) / "master.key")
         with EmbeddedPostgres(Path(folder) / "postgres") as postgres:
             migrate(postgres.url(OWNER), postgres.url(KEYS, KEY_DATABASE))
-            yield from asyncio.run(_measure(postgres, wrapper, sizes))
+            yield from asyncio.run(_measure(postgres, wrapper, sizes, tell))
 
 
-async def _measure(postgres: EmbeddedPostgres, wrapper: FileKeyWrapper, sizes: list[int]) -> list[Figure]:
+async def _measure(postgres: EmbeddedPostgres, wrapper: FileKeyWrapper, sizes: list[int], tell: Tell) -> list[Figure]:
+    tell(f"putting {sum(sizes):,} people into {len(sizes)} communities")
     communities = await seed(postgres, wrapper, sizes)
     db, key_db = Database(postgres.url("doorward_worker")), Database(postgres.url(KEYS, KEY_DATABASE))
     await db.open()
     await key_db.open()
     try:
+        tell("rebuilding galleries")
         rebuilt = await _rebuild(db, Keys(key_db, wrapper), communities)
+        tell("searching")
         return [rebuilt, await _search(db, communities[len(communities) // 2])]
     finally:
         await key_db.close()

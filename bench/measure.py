@@ -8,7 +8,10 @@ from statistics import median
 
 import msgspec
 
-__all__ = ["Figure", "Times", "interleave", "quantile", "time_it"]
+__all__ = ["Figure", "Tell", "Times", "interleave", "quantile", "time_it"]
+
+# Says what is being done at the moment, for whoever watches.
+Tell = Callable[[str], None]
 
 
 class Times(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from bench.measure import Figure, interleave
+from bench.measure import Figure, Tell, interleave
 from gate_sdk.face import FaceEngine, Gallery, ModelPack, align, assess, choose, decode
 
 SECTION = "recognition"
@@ -42,8 +42,9 @@ def unit_vectors(count: int, dims: int, *, seed: int = 1) -> NDArray[np.float32]
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
 
 
-def run() -> Iterator[Figure]:
+def run(tell: Tell) -> Iterator[Figure]:
     """Every step, one thread."""
+    tell("steps and bare models in turns")
     engine = FaceEngine(ModelPack.load(), threads=1)
     frame = frame_640()
     photo = jpeg(frame, size=(1280, 720))
@@ -90,6 +91,7 @@ def run() -> Iterator[Figure]:
         ratio=ratio, bar="within 10 % of bare; p99 < 100 ms", met=ratio <= 1.10 and times["whole"].p99_ms < 100,
     )  # fmt: skip
     for size in _SIZES:
+        tell(f"matching 1:{size:,}")
         yield _matching(size, engine.pack.dims)
 
 

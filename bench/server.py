@@ -1,0 +1,21 @@
+"""The API as the single box runs it: what people wait for."""
+
+from collections.abc import Iterator
+
+from bench.box import BenchBox
+from bench.measure import Figure, Tell
+from bench.photos import photo_check
+from bench.reads import reads
+
+SECTION = "server"
+
+
+def run(tell: Tell) -> Iterator[Figure]:
+    """A photograph's check, and lists under row-level security."""
+    tell("starting database, API and worker")
+    with BenchBox() as box:
+        community_id = box.manager.create_community("Bench")
+        (home_id,) = box.manager.create_homes(community_id, 1)
+        home = box.household(community_id, home_id)
+        yield photo_check(home, SECTION, tell)
+        yield from reads(box, home, SECTION, tell)
