@@ -1,0 +1,153 @@
+"""A pass is cancelled: when has each gate of its community heard, while hundreds of others are connected?"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import msgspec
+
+from backend.access import service as access
+from backend.access.service import NewGrant
+from backend.demo.parties import Visitor
+from backend.kit.db import Database, Scope
+from bench.box import BenchBox, Household
+from bench.fleet import Fleet, provision
+from bench.measure import Figure, Tell, Times
+from bench.seed import Community
+from gate_sdk.wire import GrantKind
+
+__all__ = ["GATES", "revocations"]
+
+GATES = 6
+_HOMES = 5
+_PASSES_PER_HOME = 10
+_PATIENCE_S = 20.0
+_CHUNK = 300
+_BAR_MS = 1000.0
+
+
+class _Pass(msgspec.Struct, frozen=True):
+    home: Household
+    pass_id: str
+
+    def cancel(self) -> None:
+        path = f"/homes/{self.home.community_id}/{self.home.home_id}/passes/{self.pass_id}"
+        self.home.tenant.call("DELETE", path)
+
+
+def revocations(box: BenchBox, communities: Sequence[Community], section: str, tell: Tell) -> Figure:
+    """Passes of the first community are cancelled while grants are imported into the second."""
+    first, second = communities[0], communities[1]
+    tell(f"inviting {_HOMES * _PASSES_PER_HOME} guests")
+    passes = _invite(box, str(first.community_id))
+    tell(f"connecting {GATES * len(communities)} gates of {len(communities)} communities")
+    with _import(box, second) as imported:
+        latest, calls = asyncio.run(_cancel(box, communities, passes, imported, tell))
+    times, answered = Times.of(latest), Times.of(calls)
+    return Figure(
+        section=section,
+        name=f"revocation at all {GATES} gates of {len(first.people):,} people, {GATES * len(communities)} connected",
+        value=times.p99_ms, unit="ms",
+        detail=f"p99 of {times.runs}, median {times.median_ms:.0f} ms; {imported.rate:,.0f} grants/s imported beside",
+        beside=f"the call itself {answered.median_ms:.0f} ms", bar=f"p99 ≤ {_BAR_MS:.0f} ms",
+        met=times.p99_ms <= _BAR_MS,
+    )  # fmt: skip
+
+
+def _invite(box: BenchBox, community_id: str) -> list[_Pass]:
+    begin = datetime.now(UTC)
+    window = {"valid_from": begin.isoformat(), "valid_until": (begin + timedelta(hours=4)).isoformat()}
+    passes = []
+    for home_id in box.manager.create_homes(community_id, _HOMES):
+        home = box.household(community_id, home_id)
+        for _ in range(_PASSES_PER_HOME):
+            path = f"/homes/{community_id}/{home_id}/passes"
+            created = home.tenant.call("POST", path, {"guest_name": "Guest", **window})
+            Visitor(box.http, created["link_token"]).accept()
+            passes.append(_Pass(home, created["pass_id"]))
+    return passes
+
+
+async def _cancel(
+    box: BenchBox, communities: Sequence[Community], passes: Sequence[_Pass], imported: "_Import", tell: Tell
+) -> tuple[list[float], list[float]]:
+    devices = await provision(box, [community.community_id for community in communities], GATES)
+    latest, calls = [], []
+    fleet = Fleet(box.url, devices)
+    async with fleet.polling():
+        tell(f"cancelling {len(passes)} passes while an import runs")
+        imported.begin()
+        removals = fleet.removals[communities[0].community_id]
+        for one in passes:
+            begin = time.perf_counter()
+            call = asyncio.create_task(asyncio.to_thread(one.cancel))
+            heard: dict[UUID, float] = {}
+            async with asyncio.timeout(_PATIENCE_S):
+                while len(heard) < GATES:
+                    gate_id, moment = await removals.get()
+                    heard[gate_id] = moment
+                await call
+            calls.append(time.perf_counter() - begin)
+            latest.append(max(heard.values()) - begin)
+            await asyncio.sleep(0.2)
+    return latest, calls
+
+
+class _Import:
+    """Grants for everybody of a community, a chunk a transaction, as an import makes them; again and again."""
+
+    def __init__(self, box: BenchBox, community: Community) -> None:
+        self._box = box
+        self._community = community
+        self._begin = threading.Event()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="import")
+        self._thread.start()
+        self.rate = 0.0
+
+    def begin(self) -> None:
+        self._begin.set()
+
+    def stop(self) -> None:
+        self._end.set()
+        self._begin.set()
+        self._thread.join()
+
+    async def _run(self) -> None:
+        await asyncio.to_thread(self._begin.wait)
+        db = self._box.database("doorward_api")
+        await db.open()
+        began = time.perf_counter()
+        made = 0
+        try:
+            while not self._end.is_set():
+                for first in range(0, len(self._community.subjects), _CHUNK):
+                    made += await self._chunk(db, self._community.subjects[first : first + _CHUNK])
+                    if self._end.is_set():
+                        break
+        finally:
+            self.rate = made / (time.perf_counter() - began)
+            await db.close()
+
+    async def _chunk(self, db: Database, subjects: Sequence[UUID]) -> int:
+        now = datetime.now(UTC)
+        grants = [
+            NewGrant(subject, GrantKind.RESIDENT, "member", uuid4(), now, now + timedelta(days=30))
+            for subject in subjects
+        ]
+        community_id = self._community.community_id
+        async with db.transaction(Scope(community_id=community_id)) as conn:
+            return len(await access.grant_many(conn, community_id=community_id, grants=grants, now=now))
+
+
+@contextmanager
+def _import(box: BenchBox, community: Community) -> Iterator[_Import]:
+    imported = _Import(box, community)
+    try:
+        yield imported
+    finally:
+        imported.stop()
