@@ -9,8 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from backend.embedded.objects import DirectoryObjectStore
 from backend.enrolment.faces import FaceService, ModelsRefused, open_faces
+from backend.keys.errors import MasterKeyRefused, WrappingRefused
+from backend.keys.kms import AwsKmsKeyWrapper
 from backend.keys.service import Keys
-from backend.keys.wrapping import FileKeyWrapper
+from backend.keys.wrapping import FileKeyWrapper, KeyWrapper, MovingKeyWrapper
 from backend.kit.auth import Tokens
 from backend.kit.db import Database
 from backend.kit.messages import Sender
@@ -43,7 +45,9 @@ async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[R
     """Open everything that ``process`` ("api" or "worker") needs and close it again.
 
     Raises:
-        SettingsRefused: an address is missing, or the API's face model pack is not installed.
+        SettingsRefused: an address is missing, the master key is another one, or the API's face model pack is not
+            installed.
+        KeyServiceUnavailable: the key service does not answer.
         OSError: a database cannot be reached.
     """
     db = _database(settings, process, getattr(settings, f"{process}_database_url"))
@@ -53,7 +57,12 @@ async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[R
         await db.open()
         opened.push_async_callback(key_db.close)
         await key_db.open()
-        keys = Keys(key_db, FileKeyWrapper(_path(settings.key_file, settings, "master.key")))
+        keys = Keys(key_db, _wrapper(settings))
+        opened.push_async_callback(keys.close)
+        try:
+            tokens, pepper = await _tokens(keys), await keys.pepper()
+        except (MasterKeyRefused, WrappingRefused) as error:
+            raise SettingsRefused(f"the master key does not open this key store: {error}") from error
         sender = _sender(settings)
         if isinstance(sender, HttpSender):
             opened.push_async_callback(sender.aclose)
@@ -61,8 +70,8 @@ async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[R
             db=db,
             keys=keys,
             objects=_objects(settings),
-            tokens=await _tokens(keys),
-            pepper=await keys.pepper(),
+            tokens=tokens,
+            pepper=pepper,
             sender=sender,
             faces=await opened.enter_async_context(_faces(settings)) if process == "api" else None,
         )
@@ -75,6 +84,29 @@ def _database(settings: Settings, process: str, url: str | None) -> Database:
         name = f"DOORWARD_{process.upper()}_DATABASE_URL"
         raise SettingsRefused(f"{name} is not set; `doorward up` runs a database of its own")
     return Database(settings.database_url, role=_ROLES[process])
+
+
+def _wrapper(settings: Settings) -> KeyWrapper:
+    if settings.kms_key_id is not None:
+        new: KeyWrapper = _kms(settings, settings.kms_key_id)
+    else:
+        new = _key_file(_path(settings.key_file, settings, "master.key"), make=True)
+    if settings.previous_kms_key_id is not None:
+        return MovingKeyWrapper(new, previous=_kms(settings, settings.previous_kms_key_id))
+    if settings.previous_key_file is not None:
+        return MovingKeyWrapper(new, previous=_key_file(settings.previous_key_file, make=False))
+    return new
+
+
+def _kms(settings: Settings, key_id: str) -> AwsKmsKeyWrapper:
+    return AwsKmsKeyWrapper(key_id, endpoint_url=settings.kms_endpoint_url, region=settings.kms_region)
+
+
+def _key_file(path: Path, *, make: bool) -> FileKeyWrapper:
+    try:
+        return FileKeyWrapper(path, make=make)
+    except (OSError, WrappingRefused) as error:
+        raise SettingsRefused(f"the master key's file: {error}") from error
 
 
 def _objects(settings: Settings) -> ObjectStore:

@@ -35,8 +35,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     s3_endpoint_url: str | None = None
     s3_region: str | None = None
     objects_dir: Path | None = None
-    # The key that wraps all others: a file of 32 bytes, made at first start of a single box.
+    # The key that wraps all others: a file of 32 bytes, made at first start of a single box, or a key of AWS KMS.
     key_file: Path | None = None
+    kms_key_id: str | None = None
+    kms_endpoint_url: str | None = None
+    kms_region: str | None = None
+    # The master key before, while `doorward keys rewrap` moves everything to the one above.
+    previous_key_file: Path | None = None
+    previous_kms_key_id: str | None = None
     public_url: str = "http://127.0.0.1:8480"
     host: str = "127.0.0.1"
     port: int = 8480
@@ -96,6 +102,10 @@ def _check(settings: Settings) -> None:
         value = getattr(settings, name)
         if value is not None and not value.startswith(("postgresql://", "postgres://")):
             raise SettingsRefused(f"{PREFIX}{name.upper()} must begin with postgresql://")
+    if settings.key_file is not None and settings.kms_key_id is not None:
+        raise SettingsRefused(f"{PREFIX}KEY_FILE and {PREFIX}KMS_KEY_ID name two master keys; leave one out")
+    if settings.previous_key_file is not None and settings.previous_kms_key_id is not None:
+        raise SettingsRefused(f"{PREFIX}PREVIOUS_KEY_FILE and {PREFIX}PREVIOUS_KMS_KEY_ID: leave one out")
     if settings.otp_sender == "http" and settings.otp_http_url is None:
         raise SettingsRefused(f"{PREFIX}OTP_HTTP_URL is needed where {PREFIX}OTP_SENDER is http")
     if not 0 <= settings.port <= 65535:  # noqa: PLR2004 - the range of ports

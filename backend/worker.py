@@ -28,6 +28,7 @@ from backend.access import service as access
 from backend.accounts import service as accounts
 from backend.couriers import settling as couriers
 from backend.enrolment import service as enrolment
+from backend.keys import rotation
 from backend.kit import logging
 from backend.kit.clock import Clock, utc_now
 from backend.kit.db import Database, Scope
@@ -148,6 +149,7 @@ async def _duties(
         "waiting-faces": (60, lambda: enrolment.attach_waiting(db, keys, now=clock())),
         "galleries": (60, lambda: enrolment.ensure_galleries(db, keys)),
         "unused-faces": (300, lambda: privacy.begin_unused_erasures(db, now=clock())),
+        "key-rotations": (60, lambda: rotation.continue_rotations(keys)),
         "enrolments": (3600, lambda: enrolment.sweep(db, objects, now=clock())),
         "log-ins": (3600, lambda: _forget_log_ins(db, clock)),
         "job-log": (3600, lambda: privacy.forget_old_jobs(db, now=clock())),

@@ -1,6 +1,23 @@
-"""KeyMissing, KeyDestroyed: errors of the program's state, never shown to a caller as they are."""
+"""What can go wrong with keys.
 
-__all__ = ["KeyDestroyed", "KeyMissing", "KeyStoreError", "WrappingRefused"]
+KeyStoreError, errors of the program's or the deployment's state, never shown to a caller as they are:
+    KeyMissing
+    KeyDestroyed
+    WrappingRefused
+    MasterKeyRefused
+KeyServiceUnavailable, a Problem (503): passes by itself.
+"""
+
+from backend.kit.problems import Unavailable
+
+__all__ = [
+    "KeyDestroyed",
+    "KeyMissing",
+    "KeyServiceUnavailable",
+    "KeyStoreError",
+    "MasterKeyRefused",
+    "WrappingRefused",
+]
 
 
 class KeyStoreError(Exception):
@@ -16,4 +33,15 @@ class KeyDestroyed(KeyStoreError):
 
 
 class WrappingRefused(KeyStoreError):
-    """The key service does not unwrap this: another master key, or changed bytes."""
+    """The key service does not unwrap this: another master key, another context, or changed bytes."""
+
+
+class MasterKeyRefused(KeyStoreError):
+    """The key service does not let us use the master key; the message says why and what helps."""
+
+
+class KeyServiceUnavailable(Unavailable):
+    """The key service cannot be reached at the moment."""
+
+    code = "key-service-unavailable"
+    remedy = "Try again in a few seconds; nothing of this request was kept."

@@ -7,7 +7,7 @@ from typing import Protocol
 from backend.keys.errors import WrappingRefused
 from backend.kit.crypto import KEY_BYTES, SealBroken, new_key, open_sealed, seal
 
-__all__ = ["FileKeyWrapper", "KeyWrapper"]
+__all__ = ["FileKeyWrapper", "KeyWrapper", "MovingKeyWrapper"]
 
 
 class KeyWrapper(Protocol):
@@ -25,17 +25,47 @@ class KeyWrapper(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """Give back connections and threads."""
+        ...
+
+
+class MovingKeyWrapper:
+    """Wraps under a new master key, and unwraps what the previous one wrapped, until all is wrapped anew."""
+
+    def __init__(self, new: KeyWrapper, *, previous: KeyWrapper) -> None:
+        """Nothing is asked of either yet."""
+        self.new = new
+        self.previous = previous
+
+    async def wrap(self, key: bytes, *, context: str) -> bytes:
+        """See :class:`KeyWrapper`."""
+        return await self.new.wrap(key, context=context)
+
+    async def unwrap(self, wrapped: bytes, *, context: str) -> bytes:
+        """See :class:`KeyWrapper`."""
+        try:
+            return await self.new.unwrap(wrapped, context=context)
+        except WrappingRefused:
+            return await self.previous.unwrap(wrapped, context=context)
+
+    async def close(self) -> None:
+        """See :class:`KeyWrapper`."""
+        await self.new.close()
+        await self.previous.close()
+
 
 class FileKeyWrapper:
     """A master key in a file that only its owner may read."""
 
-    def __init__(self, path: Path) -> None:
-        """Read the key, or make it where there is none yet.
+    def __init__(self, path: Path, *, make: bool = True) -> None:
+        """Read the key, or make it where there is none yet and ``make`` allows it.
 
         Raises:
             WrappingRefused: the file has another length, or others may read it.
+            FileNotFoundError: there is none, and none is to be made.
         """
-        self._key = _read_or_make(path)
+        self._key = _read_or_make(path, make=make)
 
     async def wrap(self, key: bytes, *, context: str) -> bytes:
         """See :class:`KeyWrapper`."""
@@ -48,9 +78,12 @@ class FileKeyWrapper:
         except SealBroken:
             raise WrappingRefused(context) from None
 
+    async def close(self) -> None:
+        """Nothing is held open."""
 
-def _read_or_make(path: Path) -> bytes:
-    if not path.exists():
+
+def _read_or_make(path: Path, *, make: bool) -> bytes:
+    if make and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
