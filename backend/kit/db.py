@@ -149,6 +149,8 @@ class Database:
             try:
                 await conn.execute("COMMIT")
             except _LOST as error:
+            except asyncpg.TransactionRollbackError as error:
+                raise DatabaseUnavailable from error
                 raise CommitUnknown from error
         finally:
             await self._pool.release(conn)
@@ -179,6 +181,8 @@ _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    # A deadlock or a conflict of snapshots: the server has chosen this transaction to begin again.
+    asyncpg.TransactionRollbackError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )

@@ -145,6 +145,24 @@ async def test_a_statement_that_is_cancelled_leaves_a_clean_connection(db: Datab
         assert await conn.fetchval("SELECT count(*) FROM authority") == 0
 
 
+async def test_one_of_two_that_wait_for_each_other_is_asked_to_try_again(database_urls: DatabaseUrls) -> None:
+    database = Database(database_urls.api, max_size=2)
+    await database.open()
+    both_hold_one = asyncio.Barrier(2)
+
+    async def take(first: int, second: int) -> None:
+        async with database.transaction(Scope()) as conn:
+            await conn.execute("SELECT pg_advisory_xact_lock($1)", first)
+            await both_hold_one.wait()
+            await conn.execute("SELECT pg_advisory_xact_lock($1)", second)
+
+    try:
+        results = await asyncio.gather(take(1, 2), take(2, 1), return_exceptions=True)
+    finally:
+        await database.close()
+    assert sorted(type(result).__name__ for result in results) == ["DatabaseUnavailable", "NoneType"]
+
+
 async def test_a_caller_who_hangs_up_leaves_a_clean_connection(db: Database) -> None:
     async def slow() -> None:
         async with db.transaction(Scope(platform=True)) as conn:
