@@ -86,8 +86,7 @@ async def complete(
         if read.template is not None:
             face = await open_face(keys, read.template)
         else:
-            still_open(read.enrolment, now)
-            face = await _make(db, keys, faces, read, now)
+            face = await _make_once(db, keys, faces, read, now)
     except (KeyStoreError, SealBroken):
         raise EnrolmentUnderErasure from None
     placed = []
@@ -99,6 +98,20 @@ async def complete(
             placed.append(Placed(subject.community_id, outcome))
     await tidy(db, objects, person_id=person_id, now=now)
     return placed
+
+
+async def _make_once(db: Database, keys: Keys, faces: FaceService, read: _Read, now: datetime) -> Face:
+    """The template of an open enrolment, also where a request of the same moment was faster to make it."""
+    try:
+        still_open(read.enrolment, now)
+        return await _make(db, keys, faces, read, now)
+    except EnrolmentEnded:
+        person_id, enrolment_id = read.enrolment.person_id, read.enrolment.enrolment_id
+        async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
+            template = (await _read(conn, person_id, enrolment_id)).template
+        if template is None:
+            raise
+        return await open_face(keys, template)
 
 
 async def _make(db: Database, keys: Keys, faces: FaceService, read: _Read, now: datetime) -> Face:

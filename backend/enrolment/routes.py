@@ -67,6 +67,7 @@ _COMPLETE = problems(
     Unauthorised,
     EnrolmentNotFound,
     ConsentMissing,
+    EnrolmentEnded,
     EnrolmentUnderErasure,
     EnrolmentExpired,
     PhotosMissing,
