@@ -114,8 +114,9 @@ async def provision(conn: Connection, *, request: ProvisionRequest, pepper: byte
     if found is None:
         raise ClaimUnknown
     await enter_community(conn, found.community_id)
-    claim = await repository.lock_claim(conn, community_id=found.community_id, code_hash=code_hash)
+    # The gate first, as a new code and a revocation take it, which then end its claims.
     gate = await repository.lock_gate(conn, community_id=found.community_id, gate_id=found.gate_id)
+    claim = await repository.lock_claim(conn, community_id=found.community_id, code_hash=code_hash)
     if claim is None or gate is None:
         raise ClaimUnknown
     if claim.expires_at <= now or gate.revoked_at is not None:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from backend.gates import repository
 from backend.kit.auth import StaffRole
 from backend.kit.db import Scope
 from backend.resources import Resources
@@ -71,6 +72,20 @@ async def test_an_old_code_has_ended_and_a_new_one_ends_those_before(
     world.clock.advance(minutes=30)
     expired = await provision(api, Ed25519PrivateKey.generate(), renewed.json()["claim_code"])
     assert (expired.status_code, expired.json()["code"]) == (410, "claim-code-ended")
+
+
+async def test_a_device_that_comes_while_its_code_is_replaced_waits_and_is_refused(
+    api: httpx.AsyncClient, manager: Actor, community_id: UUID, world: World
+) -> None:
+    gate_id, code = await _claim(manager, community_id)
+    async with world.resources.db.transaction(Scope(community_id=community_id)) as conn:
+        await repository.lock_gate(conn, community_id=community_id, gate_id=UUID(gate_id))
+        coming = asyncio.create_task(provision(api, Ed25519PrivateKey.generate(), code))
+        await asyncio.sleep(0.2)
+        # Had it the code in hand while it waits for the gate, this would be a deadlock.
+        await repository.expire_claims(conn, community_id=community_id, gate_id=UUID(gate_id), now=world.clock())
+    answer = await coming
+    assert (answer.status_code, answer.json()["code"]) == (410, "claim-code-ended")
 
 
 async def test_an_unknown_code(api: httpx.AsyncClient) -> None:
