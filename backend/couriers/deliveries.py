@@ -34,6 +34,7 @@ class DeliveryRow(msgspec.Struct, frozen=True):
     home_id: UUID
     partner_id: UUID
     order_ref: str
+    host_person_id: UUID | None
     expected_from: datetime
     expected_until: datetime
     worker_id: str | None
@@ -65,8 +66,8 @@ async def insert_delivery(
                               expected_until)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (community_id, home_id, partner_id, order_ref) WHERE ended_at IS NULL DO NOTHING
-        RETURNING community_id, delivery_id, home_id, partner_id, order_ref, expected_from, expected_until, worker_id,
-            asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+        RETURNING community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
+            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
         """,
         community_id, home_id, partner_id, order_ref, host_person_id, expected_from, expected_until,
     )  # fmt: skip
@@ -80,8 +81,8 @@ async def find_announced(
         conn,
         DeliveryRow,
         """
-        SELECT community_id, delivery_id, home_id, partner_id, order_ref, expected_from, expected_until, worker_id,
-            asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+        SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
+            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
         FROM delivery
         WHERE community_id = $1 AND home_id = $2 AND partner_id = $3 AND order_ref = $4 AND ended_at IS NULL
         """,
@@ -97,8 +98,8 @@ async def list_announced(
         conn,
         DeliveryRow,
         """
-        SELECT community_id, delivery_id, home_id, partner_id, order_ref, expected_from, expected_until, worker_id,
-            asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+        SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
+            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
         FROM delivery
         WHERE community_id = $1 AND partner_id = $2 AND order_ref = $3 AND ended_at IS NULL AND expected_until > $4
         ORDER BY created_at, delivery_id FOR UPDATE
@@ -124,8 +125,8 @@ async def assign(
         UPDATE delivery SET worker_id = $3, asserted_from = $4, asserted_until = $5, valid_from = $6, valid_until = $7,
             subject_id = NULL
         WHERE community_id = $1 AND delivery_id = $2
-        RETURNING community_id, delivery_id, home_id, partner_id, order_ref, expected_from, expected_until, worker_id,
-            asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+        RETURNING community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
+            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
         """,
         community_id, delivery_id, worker_id, *asserted, *valid,
     )  # fmt: skip
@@ -159,8 +160,8 @@ async def list_of_home(
         conn,
         DeliveryRow,
         """
-        SELECT community_id, delivery_id, home_id, partner_id, order_ref, expected_from, expected_until, worker_id,
-            asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+        SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
+            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
         FROM delivery
         WHERE community_id = $1 AND home_id = $2 AND ended_at IS NULL AND expected_until > $3
         ORDER BY expected_from, delivery_id LIMIT $4
@@ -175,8 +176,8 @@ async def get_delivery_of_partner(conn: Connection, *, partner_id: UUID, deliver
         conn,
         DeliveryRow,
         """
-        SELECT community_id, delivery_id, home_id, partner_id, order_ref, expected_from, expected_until, worker_id,
-            asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+        SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
+            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
         FROM delivery WHERE partner_id = $1 AND delivery_id = $2 AND worker_id IS NOT NULL
         """,
         partner_id, delivery_id,
@@ -191,8 +192,8 @@ async def lock_delivery(
         conn,
         DeliveryRow,
         """
-        SELECT community_id, delivery_id, home_id, partner_id, order_ref, expected_from, expected_until, worker_id,
-            asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+        SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
+            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
         FROM delivery WHERE community_id = $1 AND home_id = $2 AND delivery_id = $3 FOR UPDATE
         """,
         community_id, home_id, delivery_id,
@@ -215,8 +216,8 @@ async def list_open_assigned(
         conn,
         DeliveryRow,
         """
-        SELECT community_id, delivery_id, home_id, partner_id, order_ref, expected_from, expected_until, worker_id,
-            asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+        SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
+            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
         FROM delivery
         WHERE community_id = $1 AND partner_id = $2 AND ($3::text IS NULL OR worker_id = $3)
             AND worker_id IS NOT NULL AND ended_at IS NULL AND valid_until > $4

@@ -13,7 +13,7 @@ __all__ = [
     "ShiftRow",
     "UnsettledRow",
     "accept_employment",
-    "delete_employment",
+    "delete_left_employment",
     "end_shift",
     "ensure_shift",
     "find_courier",
@@ -346,6 +346,9 @@ async def list_open_shifts(
     )  # fmt: skip
 
 
-async def delete_employment(conn: Connection, *, partner_id: UUID, worker_id: str) -> None:
-    """Forget a worker with his shifts. Needs the platform scope."""
-    await conn.execute("DELETE FROM courier_employment WHERE partner_id = $1 AND worker_id = $2", partner_id, worker_id)
+async def delete_left_employment(conn: Connection, *, partner_id: UUID, worker_id: str) -> None:
+    """Forget a worker with his shifts, unless he has said yes (again). Needs the platform scope."""
+    await conn.execute(
+        "DELETE FROM courier_employment WHERE partner_id = $1 AND worker_id = $2 AND accepted_at IS NULL",
+        partner_id, worker_id,
+    )  # fmt: skip

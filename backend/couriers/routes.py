@@ -32,7 +32,7 @@ from backend.couriers.schemas import (
     Shift,
 )
 from backend.households import service as households
-from backend.households.errors import HomeNotFound
+from backend.households.errors import HomeNotFound, OutsideTenancy
 from backend.keys.service import Keys
 from backend.kit.auth import PartnerPrincipal, Permission, ResidentPrincipal, StaffMember
 from backend.kit.clock import Clock
@@ -132,8 +132,7 @@ async def delete_courier(
     require_scope(partner, "couriers")
     now = clock()
     async with db.transaction(Scope(platform=True)) as conn:
-        employment = await service.get_worker(conn, partner_id=partner.partner_id, worker_id=worker_id)
-        await service.leave(conn, partner_id=partner.partner_id, courier_id=employment.courier_id, now=now)
+        employment = await service.unname(conn, partner_id=partner.partner_id, worker_id=worker_id, now=now)
         await audit.record(
             conn,
             community_id=None,
@@ -144,7 +143,7 @@ async def delete_courier(
     # Only when every grant has ended is the record forgotten by which it could be found again.
     await settling.settle(db, keys, partner_id=partner.partner_id, worker_id=worker_id, now=now)
     async with db.transaction(Scope(platform=True)) as conn:
-        await service.forget(conn, employment=employment, now=now)
+        await repository.delete_left_employment(conn, partner_id=partner.partner_id, worker_id=worker_id)
 
 
 @post(
@@ -294,7 +293,9 @@ async def end_delivery(delivery_id: UUID, partner: PartnerPrincipal, db: Databas
 
 @post(
     "/",
-    responses=problems(Unauthorised, HomeNotFound, PartnerNotAdmitted, DeliveryAnnounced, TooManyDeliveries, *_WINDOW),
+    responses=problems(
+        Unauthorised, HomeNotFound, OutsideTenancy, PartnerNotAdmitted, DeliveryAnnounced, TooManyDeliveries, *_WINDOW
+    ),
     summary="Expect a delivery",
 )
 async def expect_delivery(
@@ -303,11 +304,12 @@ async def expect_delivery(
     """Announce an order of a company: its courier may pass once the company says who brings it."""
     scope = Scope(community_id=community_id, person_id=resident.person_id)
     async with db.transaction(scope) as conn:
-        await households.require_home(conn, community_id=community_id, home_id=home_id, person_id=resident.person_id)
+        tenancy = await households.hold_home(
+            conn, community_id=community_id, home_id=home_id, person_id=resident.person_id
+        )
         row = await service.expect_delivery(
             conn,
-            community_id=community_id,
-            home_id=home_id,
+            tenancy=tenancy,
             host_person_id=resident.person_id,
             partner_id=data.partner_id,
             order_ref=data.order_ref,

@@ -37,6 +37,9 @@ from backend.couriers.rules import (
     intersection,
 )
 from backend.couriers.settling import settle_worker
+from backend.households import service as households
+from backend.households.homes import repository as homes
+from backend.households.repository import TenancyRow
 from backend.kit.crypto import keyed_hash
 from backend.kit.db import Connection
 from backend.kit.windows import check_window
@@ -51,13 +54,14 @@ __all__ = [
     "assert_shift",
     "deliver",
     "end_delivery",
+    "end_expected",
     "end_shift",
     "expect_delivery",
     "expected_of",
-    "forget",
     "get_worker",
     "leave",
     "register",
+    "unname",
 ]
 
 
@@ -108,8 +112,6 @@ async def register(
     if known is not None and known.worker_id != worker_id:
         raise CourierHasWorkerId(worker_id=known.worker_id)
     before = await repository.get_employment(conn, partner_id=partner_id, worker_id=worker_id)
-    if before is not None and before.courier_id != courier.courier_id:
-        await links.close(conn, invitation_id=before.courier_id, partner_id=partner_id, now=now)
     await repository.upsert_employment(
         conn,
         partner_id=partner_id,
@@ -118,6 +120,9 @@ async def register(
         person_id=courier.person_id,
         name=name,
     )
+    # Links after the employment's row, as everybody takes them who needs both.
+    if before is not None and before.courier_id != courier.courier_id:
+        await links.close(conn, invitation_id=before.courier_id, partner_id=partner_id, now=now)
     employment = await get_worker(conn, partner_id=partner_id, worker_id=worker_id)
     recently = employment.link_sent_at is not None and employment.link_sent_at > now - RESEND_AFTER
     if employment.accepted_at is not None or recently:
@@ -147,15 +152,21 @@ async def get_worker(conn: Connection, *, partner_id: UUID, worker_id: str) -> E
     return row
 
 
-async def accept(conn: Connection, *, partner_id: UUID, courier_id: UUID, now: datetime) -> EmploymentRow:
-    """The courier's yes to a company. Needs the platform scope. His grants follow by settling.
+async def accept(
+    conn: Connection, *, partner_id: UUID, courier_id: UUID, session_id: UUID | None, now: datetime
+) -> EmploymentRow:
+    """The courier's yes to a company, from the phone that holds the link from now on. His grants follow by settling.
+
+    Needs the platform scope. The employment's row before the link, as in :func:`register`.
 
     Raises:
-        LinkClosed: the company no longer names him.
+        LinkClosed: the company no longer names him, or has sent another link.
+        LinkExpired, LinkHeld, Unauthorised: see :func:`links.hold`.
     """
     row = await repository.accept_employment(conn, partner_id=partner_id, courier_id=courier_id, now=now)
     if row is None:
         raise LinkClosed
+    await links.hold(conn, session_id=session_id, now=now)
     person = await people.get_person(conn, person_id=row.person_id)
     if person is not None and person.name is None and row.name is not None:
         await people.update_person(conn, person_id=row.person_id, name=row.name, language=None)
@@ -175,10 +186,19 @@ async def leave(conn: Connection, *, partner_id: UUID, courier_id: UUID, now: da
     return row
 
 
-async def forget(conn: Connection, *, employment: EmploymentRow, now: datetime) -> None:
-    """Forget that the company named this worker, and close its links to him. Needs the platform scope."""
-    await links.close(conn, invitation_id=employment.courier_id, partner_id=employment.partner_id, now=now)
-    await repository.delete_employment(conn, partner_id=employment.partner_id, worker_id=employment.worker_id)
+async def unname(conn: Connection, *, partner_id: UUID, worker_id: str, now: datetime) -> EmploymentRow:
+    """The company's word that this is its worker no longer. Needs the platform scope. His grants end by settling.
+
+    His links close with it: a yes that he gave between the settling and the forgetting would make grants that no record
+    leads to any more.
+
+    Raises:
+        WorkerNotFound: it has told of none with this id.
+    """
+    employment = await get_worker(conn, partner_id=partner_id, worker_id=worker_id)
+    left = await leave(conn, partner_id=partner_id, courier_id=employment.courier_id, now=now)
+    await links.close(conn, invitation_id=left.courier_id, partner_id=partner_id, now=now)
+    return left
 
 
 async def assert_shift(
@@ -235,8 +255,7 @@ async def end_shift(conn: Connection, *, community_id: UUID, partner_id: UUID, s
 async def expect_delivery(
     conn: Connection,
     *,
-    community_id: UUID,
-    home_id: UUID,
+    tenancy: TenancyRow,
     host_person_id: UUID,
     partner_id: UUID,
     order_ref: str,
@@ -245,16 +264,21 @@ async def expect_delivery(
 ) -> DeliveryRow:
     """A home's word that it expects an order of a company; the same word twice is one delivery.
 
-    The caller has shown that the home is his.
+    The caller holds the tenancy and has shown that it is his.
 
     Raises:
         WindowEmpty, WindowOver, WindowTooLong, WindowTooFar: the window cannot be asked for.
+        OutsideTenancy: the household does not live there then.
         PartnerNotAdmitted: the company does not come to this community.
         TooManyDeliveries: the home expects as many as it may.
         DeliveryAnnounced: it expects this order at another time.
     """
     begin, until = check_window(*expected, now=now, longest=EXPECTED_LONGEST, ahead=DELIVERY_AHEAD)
+    households.require_within(tenancy, begin=begin, until=until)
+    community_id, home_id = tenancy.community_id, tenancy.home_id
     await partners.require_admitted(conn, community_id=community_id, partner_id=partner_id)
+    # Two announcements at once would each count the other's place as free.
+    await homes.get_home_for_update(conn, community_id=community_id, home_id=home_id)
     row = await deliveries.insert_delivery(
         conn,
         community_id=community_id,
@@ -285,6 +309,18 @@ async def expected_of(conn: Connection, *, community_id: UUID, home_id: UUID, no
     return await deliveries.list_of_home(
         conn, community_id=community_id, home_id=home_id, now=now, limit=OPEN_DELIVERIES_PER_HOME
     )
+
+
+async def end_expected(
+    conn: Connection, *, community_id: UUID, home_id: UUID, host_person_id: UUID | None = None, now: datetime
+) -> None:
+    """End what a home expects at once, when its household leaves, or what the one member does who leaves."""
+    await roster.roster_hold(conn)
+    for row in await deliveries.list_of_home(
+        conn, community_id=community_id, home_id=home_id, now=now, limit=OPEN_DELIVERIES_PER_HOME
+    ):
+        if host_person_id in (None, row.host_person_id):
+            await end_delivery(conn, community_id=community_id, home_id=home_id, delivery_id=row.delivery_id, now=now)
 
 
 async def deliver(

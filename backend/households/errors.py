@@ -135,6 +135,13 @@ class TenantOnly(Forbidden):
     remedy = "Ask the tenant, or your community's office."
 
 
+class OutsideTenancy(Unprocessable):
+    """The window does not lie within the time for which you live there."""
+
+    code = "outside-tenancy"
+    remedy = "Ask for a time from `lives_from` on and, where that is given, until `lives_until`."
+
+
 class PeriodInvalid(Unprocessable):
     """The end does not lie after the beginning and the present."""
 

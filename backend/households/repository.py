@@ -39,6 +39,7 @@ __all__ = [
     "set_member_state",
     "set_tenancy_end",
     "set_tenancy_ended",
+    "share_tenancy",
     "spend_activation",
 ]
 
@@ -161,6 +162,19 @@ async def get_tenancy_for_update(conn: Connection, *, community_id: UUID, tenanc
         """
         SELECT community_id, tenancy_id, home_id, starts_at, ends_at, ended_at FROM tenancy
         WHERE community_id = $1 AND tenancy_id = $2 FOR UPDATE
+        """,
+        community_id, tenancy_id,
+    )  # fmt: skip
+
+
+async def share_tenancy(conn: Connection, *, community_id: UUID, tenancy_id: UUID) -> TenancyRow | None:
+    """One tenancy, held as it and its members are: who would end them waits, and others may hold it too."""
+    return await fetch_one(
+        conn,
+        TenancyRow,
+        """
+        SELECT community_id, tenancy_id, home_id, starts_at, ends_at, ended_at FROM tenancy
+        WHERE community_id = $1 AND tenancy_id = $2 FOR SHARE
         """,
         community_id, tenancy_id,
     )  # fmt: skip

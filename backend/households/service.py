@@ -22,6 +22,7 @@ from backend.households.errors import (
     HomeOccupied,
     MemberNotFound,
     MemberNotOpen,
+    OutsideTenancy,
     PeriodInvalid,
     PhoneDiffers,
     TenancyEnded,
@@ -48,10 +49,12 @@ __all__ = [
     "end_member",
     "end_tenancy",
     "find_code",
+    "hold_home",
     "join",
     "propose_member",
     "require_home",
     "require_membership",
+    "require_within",
     "schedule_end",
 ]
 
@@ -236,6 +239,37 @@ async def require_home(conn: Connection, *, community_id: UUID, home_id: UUID, p
     if home is None:
         raise HomeNotFound
     return home
+
+
+async def hold_home(conn: Connection, *, community_id: UUID, home_id: UUID, person_id: UUID) -> TenancyRow:
+    """The tenancy by which the home is the person's, held as it is until the transaction ends.
+
+    For all that a household lets in: whoever ends the tenancy or the membership ends what it let in with it, and must
+    neither miss what is being added at this moment nor have it added behind his back. Before home and roster.
+
+    Raises:
+        HomeNotFound: it is not his home.
+    """
+    seen = await require_membership(conn, community_id=community_id, home_id=home_id, person_id=person_id)
+    tenancy = await repository.share_tenancy(conn, community_id=community_id, tenancy_id=seen.tenancy_id)
+    # Again: the lock may have been waited for while somebody took him off the register.
+    mine = await require_membership(conn, community_id=community_id, home_id=home_id, person_id=person_id)
+    if tenancy is None or mine.member_id != seen.member_id:
+        raise HomeNotFound
+    return tenancy
+
+
+def require_within(tenancy: TenancyRow, *, begin: datetime, until: datetime) -> None:
+    """Go on only if the household lives there for all of [begin, until): nobody comes before it moves in.
+
+    Raises:
+        OutsideTenancy: it does not.
+    """
+    if begin < tenancy.starts_at or (tenancy.ends_at is not None and until > tenancy.ends_at):
+        raise OutsideTenancy(
+            lives_from=tenancy.starts_at.isoformat(),
+            lives_until=None if tenancy.ends_at is None else tenancy.ends_at.isoformat(),
+        )
 
 
 async def require_membership(

@@ -148,9 +148,9 @@ class Database:
                 raise
             try:
                 await conn.execute("COMMIT")
-            except _LOST as error:
             except asyncpg.TransactionRollbackError as error:
                 raise DatabaseUnavailable from error
+            except _LOST as error:
                 raise CommitUnknown from error
         finally:
             await self._pool.release(conn)
@@ -180,9 +180,9 @@ _LOST = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
     # A deadlock or a conflict of snapshots: the server has chosen this transaction to begin again.
     asyncpg.TransactionRollbackError,
+    asyncpg.InsufficientResourcesError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )

@@ -50,10 +50,7 @@ async def end_tenancy(conn: Connection, *, community_id: UUID, tenancy_id: UUID,
     if tenancy is not None:
         home_id = tenancy.home_id
         await visitors.end_passes_of_home(conn, community_id=community_id, home_id=home_id, now=now)
-        for expected in await couriers.expected_of(conn, community_id=community_id, home_id=home_id, now=now):
-            await couriers.end_delivery(
-                conn, community_id=community_id, home_id=home_id, delivery_id=expected.delivery_id, now=now
-            )
+        await couriers.end_expected(conn, community_id=community_id, home_id=home_id, now=now)
     return await _begin_ended(conn, community_id=community_id, ended=ended, reason="tenancy_ended", now=now)
 
 
@@ -69,12 +66,16 @@ async def schedule_tenancy_end(
 
 
 async def end_member(conn: Connection, *, community_id: UUID, member_id: UUID, now: datetime) -> list[ErasureRow]:
-    """Take one member off the register, with his rights and what only they needed. Repeating is harmless.
+    """Take one member off the register, with his rights, his guests' and couriers', and what only they needed.
+
+    Repeating is harmless.
 
     Raises:
         MemberNotFound: the community has no such member.
     """
     ended = await register.end_member(conn, community_id=community_id, member_id=member_id, now=now)
+    for one in ended:
+        await _end_invited(conn, community_id=community_id, ended=one, now=now)
     return await _begin_ended(conn, community_id=community_id, ended=ended, reason="member_left", now=now)
 
 
@@ -130,6 +131,19 @@ async def begin_unused(conn: Connection, *, person_id: UUID, now: datetime) -> E
         return None
     places = await people.list_subjects_of_person(conn, person_id=person_id)
     return await _begin(conn, person_id=person_id, reason="unused", extent="everything", places=places, now=now)
+
+
+async def _end_invited(conn: Connection, *, community_id: UUID, ended: SubjectEnded, now: datetime) -> None:
+    """End whom a member who left has let in: else he could come back for a month as his own guest."""
+    member = await households.get_member(conn, community_id=community_id, member_id=ended.member_id)
+    if member is None:
+        return
+    tenancy = await households.get_tenancy(conn, community_id=community_id, tenancy_id=member.tenancy_id)
+    if tenancy is None:
+        return
+    home_id, host = tenancy.home_id, ended.person_id
+    await visitors.end_passes_of_home(conn, community_id=community_id, home_id=home_id, host_person_id=host, now=now)
+    await couriers.end_expected(conn, community_id=community_id, home_id=home_id, host_person_id=host, now=now)
 
 
 async def _begin_ended(

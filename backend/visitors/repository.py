@@ -121,8 +121,10 @@ async def list_of_home(
     )  # fmt: skip
 
 
-async def list_open_of_home(conn: Connection, *, community_id: UUID, home_id: UUID, now: datetime) -> list[PassRow]:
-    """A home's passes that are not over, locked."""
+async def list_open_of_home(
+    conn: Connection, *, community_id: UUID, home_id: UUID, host_person_id: UUID | None, now: datetime
+) -> list[PassRow]:
+    """A home's passes that are not over, locked; only one host's where he is named."""
     return await fetch_all(
         conn,
         PassRow,
@@ -131,9 +133,10 @@ async def list_open_of_home(conn: Connection, *, community_id: UUID, home_id: UU
             accepted_at, ended_at, ended_by
         FROM guest_pass
         WHERE community_id = $1 AND home_id = $2 AND ended_at IS NULL AND valid_until > $3
+            AND ($4::uuid IS NULL OR host_person_id = $4)
         ORDER BY pass_id FOR UPDATE
         """,
-        community_id, home_id, now,
+        community_id, home_id, now, host_person_id,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from backend.couriers.rules import state_of_worker
 from backend.couriers.schemas import Employer, EmployerList
 from backend.enrolment import service as enrolment
 from backend.households import service as households
-from backend.households.errors import HomeNotFound
+from backend.households.errors import HomeNotFound, OutsideTenancy
 from backend.keys.service import Keys
 from backend.kit.auth import ResidentPrincipal, VisitorPrincipal
 from backend.kit.clock import Clock
@@ -40,7 +40,7 @@ _LINK = (Unauthorised, LinkUnknown, LinkHeld, LinkClosed, LinkExpired)
 
 @post(
     "/",
-    responses=problems(Unauthorised, HomeNotFound, TooManyPasses, GuestDaysSpent, *_WINDOW),
+    responses=problems(Unauthorised, HomeNotFound, OutsideTenancy, TooManyPasses, GuestDaysSpent, *_WINDOW),
     summary="Invite a guest",
 )
 async def create_pass(
@@ -56,11 +56,12 @@ async def create_pass(
     """A pass for one window, and the link to send to the guest; it is pending until he accepts on his own phone."""
     now = clock()
     async with db.transaction(Scope(community_id=community_id, person_id=resident.person_id)) as conn:
-        await households.require_home(conn, community_id=community_id, home_id=home_id, person_id=resident.person_id)
+        tenancy = await households.hold_home(
+            conn, community_id=community_id, home_id=home_id, person_id=resident.person_id
+        )
         invited = await service.invite(
             conn,
-            community_id=community_id,
-            home_id=home_id,
+            tenancy=tenancy,
             host_person_id=resident.person_id,
             new=data,
             pepper=pepper,
@@ -106,7 +107,7 @@ async def list_passes(
 
 @patch(
     "/{pass_id:uuid}",
-    responses=problems(Unauthorised, HomeNotFound, PassNotFound, PassOver, GuestDaysSpent, *_WINDOW),
+    responses=problems(Unauthorised, HomeNotFound, OutsideTenancy, PassNotFound, PassOver, GuestDaysSpent, *_WINDOW),
     summary="Move a pass's window",
 )
 async def change_pass(
@@ -121,10 +122,10 @@ async def change_pass(
     """Another window, at the gates too, at once."""
     now = clock()
     async with db.transaction(Scope(community_id=community_id, person_id=resident.person_id)) as conn:
-        await households.require_home(conn, community_id=community_id, home_id=home_id, person_id=resident.person_id)
-        row = await service.change(
-            conn, community_id=community_id, home_id=home_id, pass_id=pass_id, change=data, now=now
+        tenancy = await households.hold_home(
+            conn, community_id=community_id, home_id=home_id, person_id=resident.person_id
         )
+        row = await service.change(conn, tenancy=tenancy, pass_id=pass_id, change=data, now=now)
         await audit.record(
             conn,
             community_id=community_id,
@@ -177,11 +178,15 @@ async def accept_invitation(visitor: VisitorPrincipal, db: Database, keys: Keys,
             answer = await _of_pass(conn, row, now)
             target, community_id = f"pass:{row.pass_id}", visitor.community_id
         else:
-            link = await links.hold(conn, session_id=visitor.session_id, now=now)
-            if link.inviting_partner_id is None:
+            session = await links.current(conn, principal=visitor, now=now)
+            if session.inviting_partner_id is None:
                 raise LinkUnknown
             employment = await courier_rules.accept(
-                conn, partner_id=link.inviting_partner_id, courier_id=visitor.invitation_id, now=now
+                conn,
+                partner_id=session.inviting_partner_id,
+                courier_id=visitor.invitation_id,
+                session_id=visitor.session_id,
+                now=now,
             )
             answer = _of_employment(employment)
             target, community_id = f"partner:{employment.partner_id}", None

@@ -7,7 +7,9 @@ import msgspec
 
 from backend.access import repository as roster
 from backend.access import service as access
+from backend.households import service as households
 from backend.households.homes import repository as homes
+from backend.households.repository import TenancyRow
 from backend.kit.auth import VisitorPrincipal
 from backend.kit.db import Connection
 from backend.kit.windows import check_window
@@ -42,21 +44,23 @@ class Invited(msgspec.Struct, frozen=True):
 async def invite(
     conn: Connection,
     *,
-    community_id: UUID,
-    home_id: UUID,
+    tenancy: TenancyRow,
     host_person_id: UUID,
     new: NewPass,
     pepper: bytes,
     now: datetime,
 ) -> Invited:
-    """A pass that waits for its guest. The caller has shown that the home is his.
+    """A pass that waits for its guest. The caller holds the tenancy and has shown that it is his.
 
     Raises:
         WindowEmpty, WindowOver, WindowTooLong, WindowTooFar: the window cannot be asked for.
+        OutsideTenancy: the household does not live there then.
         TooManyPasses: the home has as many open ones as it may.
         GuestDaysSpent: it would have too many days of guests.
     """
     begin, until = check_window(new.valid_from, new.valid_until, now=now, longest=LONGEST_SPAN, ahead=AHEAD)
+    households.require_within(tenancy, begin=begin, until=until)
+    community_id, home_id = tenancy.community_id, tenancy.home_id
     # Two invitations at once would each count the other's days as free.
     await homes.get_home_for_update(conn, community_id=community_id, home_id=home_id)
     if await repository.count_open(conn, community_id=community_id, home_id=home_id, now=now) >= OPEN_PASSES_PER_HOME:
@@ -83,17 +87,17 @@ async def invite(
     return Invited(row, token)
 
 
-async def change(
-    conn: Connection, *, community_id: UUID, home_id: UUID, pass_id: UUID, change: PassChange, now: datetime
-) -> PassRow:
-    """Move a pass's window, at the gates too, at once. The caller has shown that the home is his.
+async def change(conn: Connection, *, tenancy: TenancyRow, pass_id: UUID, change: PassChange, now: datetime) -> PassRow:
+    """Move a pass's window, at the gates too, at once. The caller holds the tenancy and has shown that it is his.
 
     Raises:
         PassNotFound: the home has none such.
         PassOver: it has ended.
         WindowEmpty, WindowOver, WindowTooLong, WindowTooFar: the window cannot be asked for.
+        OutsideTenancy: the household does not live there then.
         GuestDaysSpent: the home would have too many days of guests.
     """
+    community_id, home_id = tenancy.community_id, tenancy.home_id
     await roster.roster_hold(conn)
     await homes.get_home_for_update(conn, community_id=community_id, home_id=home_id)
     row = await repository.lock_pass(conn, community_id=community_id, home_id=home_id, pass_id=pass_id)
@@ -108,6 +112,7 @@ async def change(
         longest=LONGEST_SPAN,
         ahead=AHEAD,
     )
+    households.require_within(tenancy, begin=begin, until=until)
     await _check_days(conn, community_id=community_id, home_id=home_id, window=(begin, until), without=pass_id, now=now)
     await access.change_window(
         conn,
@@ -137,10 +142,14 @@ async def cancel(conn: Connection, *, community_id: UUID, home_id: UUID, pass_id
     await _end(conn, row=row, ended_by="host", now=now)
 
 
-async def end_passes_of_home(conn: Connection, *, community_id: UUID, home_id: UUID, now: datetime) -> int:
-    """End all of a home's open passes at once, when its household leaves; how many there were."""
+async def end_passes_of_home(
+    conn: Connection, *, community_id: UUID, home_id: UUID, host_person_id: UUID | None = None, now: datetime
+) -> int:
+    """End a home's open passes at once, when its household leaves, or those of the one member who does; how many."""
     await roster.roster_hold(conn)
-    rows = await repository.list_open_of_home(conn, community_id=community_id, home_id=home_id, now=now)
+    rows = await repository.list_open_of_home(
+        conn, community_id=community_id, home_id=home_id, host_person_id=host_person_id, now=now
+    )
     for row in rows:
         await _end(conn, row=row, ended_by="staff", now=now)
     return len(rows)

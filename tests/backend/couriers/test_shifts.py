@@ -5,8 +5,11 @@ from datetime import timedelta
 from uuid import uuid4
 
 from backend.access import service as access
+from backend.couriers import repository
+from backend.couriers import service as couriers
 from backend.couriers.settling import settle
 from backend.kit.db import Database, Scope
+from backend.links import service as links
 from tests.backend.couriers.company import admit, open_link
 from tests.backend.couriers.roster import grants
 from tests.backend.households.town import build_town
@@ -237,3 +240,44 @@ async def test_twenty_retries_at_once_are_one_shift(world: World) -> None:
     assert sorted(a.status_code for a in answers) == [200] * 19 + [201]
     assert len({a.json()["shift_id"] for a in answers}) == 1
     assert len(await grants(town, "courier")) == 1
+
+
+async def test_a_yes_while_the_company_sends_another_link_waits_and_is_refused(world: World) -> None:
+    town = await build_town(world)
+    company = await admit(town)
+    courier = await company.courier()
+    async with world.resources.db.transaction(Scope(platform=True)) as conn:
+        employment = await repository.get_employment(conn, partner_id=company.partner_id, worker_id="W-1")
+        assert employment is not None
+        await repository.upsert_employment(
+            conn,
+            partner_id=company.partner_id,
+            worker_id="W-1",
+            courier_id=employment.courier_id,
+            person_id=employment.person_id,
+            name=None,
+        )
+        accepting = asyncio.create_task(courier.accept())
+        await asyncio.sleep(0.2)
+        # Had he the link in hand while he waits for the employment, this would be a deadlock.
+        await links.close(conn, invitation_id=employment.courier_id, now=world.clock())
+    answer = await accepting
+    assert (answer.status_code, answer.json()["code"]) == (410, "link-closed")
+    assert (await company.actor.get("/partner/v1/couriers/W-1")).json()["state"] == "pending"
+
+
+async def test_who_is_named_no_longer_cannot_say_yes_in_between(world: World, worker_db: Database) -> None:
+    town = await build_town(world)
+    company = await admit(town)
+    courier = await company.courier()
+    await courier.accept()
+    assert (await company.shift(begin=world.clock() + timedelta(days=2))).json()["state"] == "granted"
+    async with world.resources.db.transaction(Scope(platform=True)) as conn:
+        await couriers.unname(conn, partner_id=company.partner_id, worker_id="W-1", now=world.clock())
+    assert (await courier.accept()).status_code in {409, 410}
+    await settle(worker_db, world.resources.keys, now=world.clock())
+    async with world.resources.db.transaction(Scope(platform=True)) as conn:
+        await repository.delete_left_employment(conn, partner_id=company.partner_id, worker_id="W-1")
+    async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+        standing = await conn.fetchval("SELECT count(*) FROM access_grant WHERE state <> 'ended'")
+    assert standing == 0

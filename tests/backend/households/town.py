@@ -56,6 +56,10 @@ class Town(msgspec.Struct, frozen=True):
         home_id = await self.home(label, member_limit=member_limit)
         phone = phone or self.world.new_phone()
         created = await self.tenancy(home_id, phone, ends_at=None if ends_at is None else ends_at.isoformat())
+        return await self.joined(phone, created)
+
+    async def joined(self, phone: str, created: dict[str, Any]) -> Resident:
+        """The tenant of a tenancy just made, who has logged in with this number and joined."""
         actor = await self.world.resident(phone)
         return await self._joined(actor, created["activation_code"], UUID(created["tenancy_id"]))
 

@@ -18,8 +18,10 @@ from backend.privacy import jobs, service
 from backend.privacy.repository import list_due
 from backend.privacy.saga import Saga
 from gate_sdk.wire import GrantKind
+from tests.backend.couriers.company import admit
 from tests.backend.households.town import Resident, Town, build_town
 from tests.backend.privacy.faces import ALL, NOTHING, Left, acknowledge, attach, give_face, install_gate, left_of
+from tests.backend.visitors.test_passes import invite
 from tests.backend.world import Actor, World
 
 
@@ -454,6 +456,25 @@ async def test_the_households_guests_and_deliveries_end_with_its_tenancy(world: 
         accepted = await world.api.post("/visitor/v1/invitation/accept", headers=headers)
         assert accepted.status_code in (409, 410), accepted.text
     assert (await tenant.actor.get(path)).status_code == 404
+
+
+async def test_who_leaves_a_household_leaves_no_guest_of_his_behind(world: World) -> None:
+    town = await build_town(world)
+    tenant = await town.tenant()
+    relative = await town.family(tenant)
+    company = await admit(town)
+    tokens = []
+    for number, host in enumerate((tenant, relative)):
+        tokens.append((await invite(town, host))["link_token"])
+        assert (await company.expected_by(host, f"order-{number}")).status_code == 201
+    await town.office.post(f"{town.staff_path}/members/{relative.member_id}/end")
+    home = f"/resident/v1/homes/{town.community_id}/{tenant.home_id}"
+    passes = (await tenant.actor.get(f"{home}/passes")).json()["passes"]
+    assert sorted(one["state"] for one in passes) == ["cancelled", "pending"]
+    deliveries = (await tenant.actor.get(f"{home}/deliveries")).json()["deliveries"]
+    assert [one["order_ref"] for one in deliveries] == ["order-0"]
+    opened = [(await world.api.post("/visitor/v1/session", json={"token": token})).status_code for token in tokens]
+    assert opened == [201, 410]
 
 
 async def test_the_tenant_removes_a_member_and_a_member_leaves(world: World, saga: Saga) -> None:

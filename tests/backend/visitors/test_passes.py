@@ -1,11 +1,13 @@
 """A guest's pass from invitation to end, and what a home may not do with it."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
+from backend.households import service as households
 from backend.kit.db import Database, Scope
 from backend.visitors import service
 from backend.visitors.rules import GUEST_DAYS, OPEN_PASSES_PER_HOME, guest_days
@@ -239,3 +241,41 @@ async def test_a_home_that_is_left_keeps_no_guests(world: World, worker_db: Data
     assert ended == 1
     assert await grants(town, "guest") == []
     assert (await guest.invitation()).status_code == 410
+
+
+async def test_nobody_invites_for_the_time_before_he_lives_there_or_after(world: World) -> None:
+    town = await build_town(world)
+    now = world.clock()
+    host = await town.tenant(ends_at=now + timedelta(days=20))
+    late = await ask(town, host, begin=now + timedelta(days=19), days=2)
+    assert (late.status_code, late.json()["code"]) == (422, "outside-tenancy")
+    assert late.json()["extra"]["lives_until"] == (now + timedelta(days=20)).isoformat()
+    created = await invite(town, host)
+    moved = await host.actor.patch(
+        f"{passes(town, host)}/{created['pass_id']}", json={"valid_until": (now + timedelta(days=21)).isoformat()}
+    )
+    assert (moved.status_code, moved.json()["code"]) == (422, "outside-tenancy")
+
+    next_home, phone = await town.home("1-102"), world.new_phone()
+    begins = now + timedelta(days=5)
+    coming = await town.tenancy(next_home, phone, starts_at=begins.isoformat())
+    newcomer = await town.joined(phone, coming)
+    early = await ask(town, newcomer)
+    assert (early.status_code, early.json()["code"]) == (422, "outside-tenancy")
+    assert early.json()["extra"]["lives_from"] == begins.isoformat()
+    await invite(town, newcomer, begin=begins)
+
+
+async def test_an_invitation_at_the_moment_of_moving_out_does_not_outlive_it(world: World) -> None:
+    town = await build_town(world)
+    host = await town.tenant()
+    async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+        await households.end_tenancy(
+            conn, community_id=town.community_id, tenancy_id=host.tenancy_id, now=world.clock()
+        )
+        asking = asyncio.create_task(ask(town, host))
+        # It has read that the home is his and now waits; had it not, it would find the same a moment later.
+        await asyncio.sleep(0.2)
+        assert not asking.done()
+    answer = await asking
+    assert (answer.status_code, answer.json()["code"]) == (404, "home-not-found")
