@@ -15,6 +15,7 @@ def test_exported_names() -> None:
         "GateError",
         "GateRevokedError",
         "GateStatus",
+        "HeadExpiredError",
         "InsecureUrlError",
         "KeyProvider",
         "LivenessMissingError",

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate_sdk import DigestMismatchError, RollbackError, WrongCommunityError, WrongSignatureError
+from gate_sdk import DigestMismatchError, HeadExpiredError, RollbackError, WrongCommunityError, WrongSignatureError
 from gate_sdk._cache.rules import (
     Floor,
     Row,
@@ -59,10 +59,20 @@ FLOOR = Floor.of(head())
 
 
 def accept(
-    candidate: Head, *, floor: Floor | None = FLOOR, kind: PageKind = PageKind.DELTA, key: Ed25519PrivateKey = KEY
+    candidate: Head,
+    *,
+    floor: Floor | None = FLOOR,
+    kind: PageKind = PageKind.DELTA,
+    key: Ed25519PrivateKey = KEY,
+    wall_us: int = NOW,
 ) -> Head:
     return accept_head(
-        sign_head(candidate, key=key, kid="k"), keys=TRUSTED, community=OURS.bytes, floor=floor, kind=kind
+        sign_head(candidate, key=key, kid="k"),
+        keys=TRUSTED,
+        community=OURS.bytes,
+        floor=floor,
+        kind=kind,
+        wall_us=wall_us,
     )
 
 
@@ -104,6 +114,15 @@ class TestHead:
         with pytest.raises(RollbackError):
             accept(head(epoch=epoch, version=99, issued_at_us=NOW), kind=PageKind.SNAPSHOT)
 
+    def test_expired_head(self) -> None:
+        week = Policy().wipe_after_s * 1_000_000
+        assert accept(head(), floor=None, wall_us=NOW + week - 1).version == 10
+        with pytest.raises(HeadExpiredError):
+            accept(head(), floor=None, wall_us=NOW + week)
+
+    def test_head_from_what_a_slow_clock_takes_for_the_future(self) -> None:
+        assert accept(head(), wall_us=0).version == 10
+
     def test_other_community(self) -> None:
         with pytest.raises(WrongCommunityError):
             accept(head(community=uuid4()))
@@ -116,7 +135,7 @@ class TestHead:
     def test_malformed_signature(self, signature: bytes) -> None:
         signed = SignedHead(head=msgspec.msgpack.encode(head()), kid="k", signature=signature)
         with pytest.raises(WrongSignatureError):
-            accept_head(signed, keys=TRUSTED, community=OURS.bytes, floor=None, kind=PageKind.SNAPSHOT)
+            accept_head(signed, keys=TRUSTED, community=OURS.bytes, floor=None, kind=PageKind.SNAPSHOT, wall_us=NOW)
 
     @given(version=st.integers(0, 20), issued=st.integers(-5, 5), epoch=st.integers(2, 4))
     def test_no_accepted_head_is_behind_the_floor(self, version: int, issued: int, epoch: int) -> None:

@@ -12,7 +12,8 @@ from gate_sdk._inspect import inspect, waiting_events
 from gate_sdk.keys import FileKeyProvider
 from gate_sdk.testing import FakeBackend
 from gate_sdk.testing import synthetic as syn
-from tests.gate_sdk.conftest import OpenGate
+from gate_sdk.wire import GrantKind, RosterGrant
+from tests.gate_sdk.conftest import HandClock, OpenGate
 from tests.gate_sdk.gate_process import command
 
 
@@ -137,6 +138,48 @@ def test_full_disk_does_not_keep_a_revoked_person_inside(backend: FakeBackend, o
     assert not gate.decide(syn.frame(0)).allowed
     assert gate.decide(syn.frame(510)).allowed
     assert all(one.version == 200 for one in backend.acknowledged.values())
+
+
+@pytest.mark.usefixtures("filled")
+def test_wiping_on_a_disk_that_is_behind_brings_no_revoked_person_back(
+    backend: FakeBackend, open_gate: OpenGate
+) -> None:
+    clock = HandClock(backend.roster.now_us())
+    guest = RosterGrant(GrantKind.GUEST, 0, clock.wall_us + 60_000_000)
+    backend.add_person(syn.template(300), (guest,))
+    gate = open_gate(clock=clock)
+    gate.start(wait=5)
+    leaver = next(iter(backend.roster.people))
+    connection = gate._store._connection
+    limit_pages(connection, 0)
+    for number in range(500, 900):
+        backend.add_person(syn.template(number))
+    backend.revoke(leaver)
+    assert backend.wait_for(lambda: gate._loop.last_error == "storage" and not gate.decide(syn.frame(0)).allowed)
+    gate._loop.stop()
+    gate._transport.abort()
+    assert gate._loop.join(10)
+    assert connection is not None
+    connection.pragma("max_page_count", 1_000_000)
+    clock.pass_(120)
+    gate._engine.tick()
+    assert gate._store.wiped()
+    assert not gate.decide(syn.frame(0)).allowed
+
+
+@pytest.mark.usefixtures("filled")
+def test_full_disk_ends_no_lease_while_the_server_answers(backend: FakeBackend, open_gate: OpenGate) -> None:
+    clock = HandClock(backend.roster.now_us())
+    backend.roster.now_us = clock.now_us
+    gate = open_gate(clock=clock)
+    connection = gate._store._connection
+    assert connection is not None
+    connection.pragma("query_only", 1)
+    clock.pass_(3600)
+    assert (gate.status().stale_for or 0) >= 3600
+    with pytest.raises(StorageError):
+        gate._engine.round(0)
+    assert gate.status().stale_for == 0
 
 
 @pytest.mark.usefixtures("filled")

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gate_sdk import GateClient, GateRevokedError, GateStatus, Reason
+from gate_sdk import GateClient, GateRevokedError, GateStatus, Reason, StorageError
 from gate_sdk._status import GateState
+from gate_sdk.keys import FileKeyProvider
 from gate_sdk.testing import FakeBackend, always
 from gate_sdk.testing import synthetic as syn
 from gate_sdk.wire import PageKind, Policy, SyncPage, sign_head
@@ -187,6 +188,27 @@ def test_revoked_gate_erases_itself_and_keeps_its_undelivered_events(
     assert not left & {"roster.db", "roster.db-wal", "roster.key", "device.key", "identity.sealed"}
     with pytest.raises(GateRevokedError):
         open_gate()
+
+
+def test_revoked_gate_erases_the_rest_where_one_key_cannot_be_destroyed(
+    backend: FakeBackend, open_gate: OpenGate, gate_dir: Path
+) -> None:
+    class StubbornKeys(FileKeyProvider):
+        def destroy(self, name: str) -> None:
+            if name == "roster":
+                raise StorageError("the secure element does not answer")
+            super().destroy(name)
+
+    backend.add_person(syn.template(1))
+    open_gate().close()
+    gate = open_gate(keys=StubbornKeys(gate_dir / "keys"))
+    gate.start(wait=5)
+    backend.revoke_gates()
+    with pytest.raises(GateRevokedError):
+        gate.start(wait=backend.wait_for(lambda: gate.status().state is GateState.REVOKED))
+    assert gate.decide(syn.frame(1)).reason is Reason.NOT_READY
+    left = {path.name for path in gate_dir.rglob("*")}
+    assert not left & {"roster.db", "roster.db-wal", "device.key", "identity.sealed"}
 
 
 class TestHostileServer:

@@ -191,3 +191,47 @@ def test_trusted_time_follows_the_newest_head_and_the_monotonic_clock() -> None:
     assert trusted.ahead_s() == -35.0
     clock.wall_us = 90_000_000
     assert trusted.now_us() == 90_000_000
+
+
+@pytest.mark.usefixtures("people")
+def test_wiping_what_has_ended_takes_back_no_time(backend: FakeBackend, open_gate: OpenGate, clock: HandClock) -> None:
+    backend.add_person(syn.template(4), (RosterGrant(GrantKind.GUEST, 0, clock.wall_us + HOUR * 1_000_000),))
+    backend.roster.policy = Policy(visiting_lease_s=3 * HOUR)
+    gate = open_gate(clock=clock)
+    gate.start(wait=5)
+    cut_off(gate)
+    clock.mono += 4 * HOUR
+    gate._engine.tick()
+    assert gate.decide(syn.frame(4)).reason is Reason.UNKNOWN
+    assert gate.decide(syn.frame(2)).reason is Reason.LEASE_EXPIRED
+    assert gate.status().stale_for == 4 * HOUR
+
+
+@pytest.mark.usefixtures("people")
+def test_clock_a_year_ahead_is_said_and_does_not_fetch_and_wipe_for_ever(
+    backend: FakeBackend, open_gate: OpenGate, clock: HandClock
+) -> None:
+    right = clock.wall_us
+    backend.roster.now_us = lambda: right
+    clock.wall_us += 365 * 24 * HOUR * 1_000_000
+    gate = open_gate(clock=clock)
+    assert not gate.start(wait=1)
+    assert gate.status().last_error == "head-expired"
+    assert backend.requests["sync"] < 10
+    clock.wall_us = right
+    assert gate.start(wait=10)
+    assert gate.decide(syn.frame(1)).allowed
+
+
+@pytest.mark.usefixtures("people")
+def test_long_silence_wipes_also_what_only_memory_holds(
+    backend: FakeBackend, open_gate: OpenGate, clock: HandClock
+) -> None:
+    gate = open_gate(clock=clock)
+    gate.start(wait=5)
+    cut_off(gate)
+    gate._engine.recover()
+    assert gate.decide(syn.frame(1)).allowed
+    clock.pass_(Policy().wipe_after_s + 1)
+    gate._engine.tick()
+    assert gate.decide(syn.frame(1)).reason is Reason.NOT_READY

@@ -52,6 +52,10 @@ class TrustedTime:
         """
         self._floor = (at_us, self._clock.monotonic())
 
+    def wall_us(self) -> int:
+        """The device's wall clock as it is, microseconds since the Unix epoch."""
+        return self._clock.now_us()
+
     def now_us(self) -> int:
         """Microseconds since the Unix epoch."""
         base, since = self._floor

@@ -1,5 +1,6 @@
 """Who this gate is: written once when it is provisioned, sealed with the ``device`` key."""
 
+import contextlib
 import secrets
 from pathlib import Path
 from uuid import UUID
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from gate_sdk._files import remove, write_atomic
-from gate_sdk.errors import DeviceKeyUnreadableError, GateRevokedError, NotProvisionedError
+from gate_sdk.errors import DeviceKeyUnreadableError, GateRevokedError, NotProvisionedError, StorageError
 from gate_sdk.keys import KeyProvider
 from gate_sdk.wire import ServerKey
 
@@ -73,6 +74,7 @@ def load(directory: Path, keys: KeyProvider) -> Identity:
         GateRevokedError: it was erased on the community's order.
         NotProvisionedError: there is none.
         DeviceKeyUnreadableError: the key is missing or wrong, or somebody changed the file.
+        StorageError: the disk is gone, or this user may not read it.
     """
     if is_revoked(directory):
         raise GateRevokedError
@@ -80,6 +82,8 @@ def load(directory: Path, keys: KeyProvider) -> Identity:
         sealed = (directory / "identity.sealed").read_bytes()
     except FileNotFoundError:
         raise NotProvisionedError(f"{directory} holds no gate") from None
+    except OSError as error:
+        raise StorageError(f"cannot read {directory / 'identity.sealed'}: {error.strerror}") from error
     return msgspec.msgpack.decode(_open(keys.load("device"), sealed, _FINAL), type=Identity)
 
 
@@ -111,6 +115,8 @@ def save_pending(directory: Path, keys: KeyProvider, device_key: bytes) -> None:
 
 def erase(directory: Path, keys: KeyProvider) -> None:
     """Erase the identity of a revoked gate and leave a mark, so that the next start says why it does not."""
-    write_atomic(directory / "revoked", b"")
-    keys.destroy("device")
-    remove(directory / "identity.sealed")
+    with contextlib.ExitStack() as others:
+        # Each is tried, whatever becomes of the one before.
+        others.callback(remove, directory / "identity.sealed")
+        others.callback(keys.destroy, "device")
+        write_atomic(directory / "revoked", b"")

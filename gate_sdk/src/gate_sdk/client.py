@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -99,11 +98,13 @@ class GateClient:
         self._recognition = recognition
         self._observer: Observer | None = None
         self._loading = threading.Lock()
+        self._starting = threading.Lock()
         self._started = False
         self._closed = False
         self._identity = _identity.load(self._directory, self._keys)
         self._pack = pack or self._identity.pack
         clock = clock or SystemClock()
+        self._monotonic = clock.monotonic
         self._time = TrustedTime(clock)
         self._lock = DirectoryLock(self._directory)
         self._lock.acquire()
@@ -189,10 +190,11 @@ class GateClient:
         Raises:
             GateRevokedError: while waiting, the server said that this gate is out of service.
         """
-        if not self._started:
-            self._started = True
-            self._loop.start()
-            self._delivery.start()
+        with self._starting:
+            if not self._started:
+                self._started = True
+                self._loop.start()
+                self._delivery.start()
         confirmed = self._loop.wait_first(wait or 0.0)
         if self._loop.state is GateState.REVOKED:
             raise GateRevokedError
@@ -214,13 +216,13 @@ class GateClient:
 
         Args:
             frame: uint8 (height, width, 3), RGB, or an encoded picture (JPEG, PNG, WebP, HEIC).
-            at: when it was captured, monotonic seconds; now by default.
+            at: when it was captured, seconds of the client's monotonic clock; now by default.
 
         Raises:
             RecognitionMissingError: the ``face`` extra or the model pack is not installed.
             ValueError: an array that is no frame.
         """
-        decision = self._watching().observe(frame, time.monotonic() if at is None else at)
+        decision = self._watching().observe(frame, self._monotonic() if at is None else at)
         return None if decision is None else self._reported(decision)
 
     def decide(self, frame: Frame | bytes) -> Decision:
@@ -308,8 +310,6 @@ class GateClient:
         return self._observer
 
     def _load(self) -> Observer:
-        if self._loop.state is GateState.REVOKED:
-            raise GateRevokedError
         recognition = self._recognition or _load_recognition(self._pack)
         self._engine.use(recognition)
         self._recognition = recognition

@@ -22,6 +22,7 @@ GateError
     ├── WrongSignatureError
     ├── WrongCommunityError
     ├── RollbackError
+    ├── HeadExpiredError
     └── DigestMismatchError
 
 ``decide`` and ``observe`` never raise these for what a camera sees or a network does: those are decisions and states.
@@ -36,6 +37,7 @@ __all__ = [
     "DigestMismatchError",
     "GateError",
     "GateRevokedError",
+    "HeadExpiredError",
     "InsecureUrlError",
     "LivenessMissingError",
     "NotAuthorizedError",
@@ -236,6 +238,13 @@ class RollbackError(RosterRefusedError):
     """The head is older than one this gate has seen."""
 
     code = "rollback"
+
+
+class HeadExpiredError(RosterRefusedError):
+    """The head is older than any that a server would send, or the gate's clock is days ahead."""
+
+    code = "head-expired"
+    remedy = "Check the gate's clock; if it is right, somebody may stand between this gate and its server."
 
 
 class DigestMismatchError(RosterRefusedError):

@@ -5,7 +5,13 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from gate_sdk.errors import DigestMismatchError, RollbackError, WrongCommunityError, WrongSignatureError
+from gate_sdk.errors import (
+    DigestMismatchError,
+    HeadExpiredError,
+    RollbackError,
+    WrongCommunityError,
+    WrongSignatureError,
+)
 from gate_sdk.wire import (
     BadSignature,
     Head,
@@ -67,7 +73,13 @@ class Row(msgspec.Struct, frozen=True):
 
 
 def accept_head(
-    signed: SignedHead, *, keys: Mapping[str, bytes], community: bytes, floor: Floor | None, kind: PageKind
+    signed: SignedHead,
+    *,
+    keys: Mapping[str, bytes],
+    community: bytes,
+    floor: Floor | None,
+    kind: PageKind,
+    wall_us: int,
 ) -> Head:
     """Decide whether a head may take effect here.
 
@@ -77,12 +89,15 @@ def accept_head(
         community: the 16 bytes of the community this gate belongs to.
         floor: the newest head believed so far, or ``None`` on a fresh gate.
         kind: what kind of sequence it ended.
+        wall_us: the device's wall clock, microseconds since the Unix epoch. Not trusted time: that would carry a wrong
+            clock on after it was set right.
 
     Raises:
         WrongSignatureError: not signed by a trusted key.
         WrongCommunityError: rightly signed, but for somebody else.
         RollbackError: older than ``floor``, or of another epoch without being a signed reset.
         DigestMismatchError: the same version as ``floor``, yet another content.
+        HeadExpiredError: so old that its roster would have to be wiped at once.
         msgspec.ValidationError: signed, but unreadable.
     """
     try:
@@ -95,6 +110,10 @@ def accept_head(
         raise WrongCommunityError
     if floor is not None:
         _not_behind(head, floor, kind)
+    # A server dates heads when it answers, so this one was held back, or the clock is ahead. Taken all the same, its
+    # roster would be wiped with the next tick and fetched anew, for ever and without a pause.
+    if roster_overdue(head, wall_us):
+        raise HeadExpiredError
     return head
 
 

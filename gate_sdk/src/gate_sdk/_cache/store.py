@@ -100,9 +100,11 @@ class RosterStore:
         Raises:
             StorageError: an empty one cannot be written either.
         """
-        self.destroy()
-        # Kept also if what follows fails: the next attempt must not begin without it.
-        self.floor = floor
+        try:
+            self.destroy()
+        finally:
+            # Kept also if this or what follows fails: the next attempt must not begin without it.
+            self.floor = floor
         try:
             with _storage():
                 self._connection = open_database(self._path, self._keys.create("roster"), repository.SCHEMA)
@@ -115,10 +117,12 @@ class RosterStore:
     def destroy(self) -> None:
         """Destroy the key, then the file: from here on nothing of the roster can be read again."""
         self.close()
-        self._keys.destroy("roster")
-        delete_files(self._path)
         self.head = self.floor = self.staging = None
         self.seen_us = 0
+        try:
+            self._keys.destroy("roster")
+        finally:
+            delete_files(self._path)
 
     def rows(self) -> list[Row]:
         """The whole roster as kept."""

@@ -137,7 +137,9 @@ class SyncEngine:
     def _tick(self) -> None:
         store = self._store
         now = self._time.now_us()
-        head = store.head
+        # The one decided by; the store has none while a damaged file waits for its snapshot, or an older one while the
+        # disk takes nothing.
+        head = self.roster.head
         if head is None:
             return
         if roster_overdue(head, now):
@@ -146,7 +148,10 @@ class SyncEngine:
             store.replace(Floor.of(head))
             self.alarm("roster-wiped")
             return
-        if store.wipe_ended(now):
+        if store.head is None:
+            return
+        # Where the disk is behind what is decided by, its rows would bring back who was revoked meanwhile.
+        if store.wipe_ended(now) and Floor.of(head) == store.floor:
             self._publish(head, store.rows())
         if now - store.seen_us >= _SEEN_EVERY_US:
             store.keep_seen(now)
@@ -196,6 +201,7 @@ class SyncEngine:
             community=self._identity.community_id.bytes,
             floor=store.floor,
             kind=page.kind,
+            wall_us=self._time.wall_us(),
         )
         if head.epoch != page.epoch:
             raise UnreadableAnswerError("the head's epoch is not its page's")
@@ -207,15 +213,20 @@ class SyncEngine:
             and now is not None
             and (head.epoch, head.version) == (now.epoch, now.version)
         ):
-            store.commit_head(signed, head)
-            self._time.set_floor(head.issued_at_us)
-            with self._swap:
-                self.roster = self.roster.with_head(head)
+            try:
+                store.commit_head(signed, head)
+            finally:
+                # Also where the disk takes nothing: that is no reason to let leases end while the server answers.
+                self._time.set_floor(head.issued_at_us)
+                with self._swap:
+                    self.roster = self.roster.with_head(head)
             return Round.SAME
         changes = store.staged() if store.staging is not None else {}
         changes.update({subject: row for subject, _, row in items})
         rows = merged(store.rows(), changes, page.kind)
         check_whole(rows.values(), head)
+        # With a head that has just arrived, and never with the one at hand: that would take back the time since then.
+        self._time.set_floor(head.issued_at_us)
         try:
             store.commit(items, page.kind, signed, head)
         except StorageError:
@@ -230,8 +241,6 @@ class SyncEngine:
         return Round.CHANGED
 
     def _publish(self, head: Head | None, rows: list[Row]) -> None:
-        if head is not None:
-            self._time.set_floor(head.issued_at_us)
         fresh = build_roster(head, rows, self._recognition)
         while True:
             with self._swap:

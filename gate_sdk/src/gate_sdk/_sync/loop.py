@@ -111,7 +111,10 @@ class SyncLoop:
     def _revoked(self) -> None:
         _log.error("this gate was taken out of service by its community: erasing roster and keys")
         self.state, self.last_error = GateState.REVOKED, GateRevokedError.code
-        self._engine.erase()
-        self._on_revoked()
+        for erase in (self._engine.erase, self._on_revoked):
+            try:
+                erase()
+            except Exception:  # noqa: BLE001 - what one part of the disk refuses must not save the other
+                _log.exception("could not erase all of it")
         self._first.set()
         self._on_change()
