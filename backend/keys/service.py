@@ -123,6 +123,17 @@ class Keys:
         async with self.db.transaction(Scope()) as conn:
             await repository.delete_destroyed(conn, person_id=person_id)
 
+    async def tombstones(self) -> list[repository.TombstoneRow]:
+        """Every destruction of a key, the oldest first: for a copy of this key store that does not know them yet."""
+        async with self.db.transaction(Scope(), read_only=True) as conn:
+            return await repository.list_tombstones(conn)
+
+    async def bury(self, tombstones: Sequence[repository.TombstoneRow]) -> int:
+        """Destroy again the keys that are older than their person's tombstone; how many a restored backup had."""
+        async with self.db.transaction(Scope()) as conn:
+            await repository.insert_tombstones(conn, tombstones=tombstones)
+            return await repository.delete_buried_keys(conn)
+
     async def jwt_keys(self) -> tuple[SigningKey, ...]:
         """The keys for access tokens, the current one first; made at the first call of a deployment."""
         return await self._signing_keys("jwt", None)
