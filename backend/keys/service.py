@@ -143,7 +143,7 @@ class Keys:
         return await self._signing_keys("head", community_id)
 
     async def certificate_keys(self) -> tuple[SigningKey, ...]:
-        """The keys for certificates of erasure, the current one first, retired ones after it; made at the first call."""
+        """Keys for certificates of erasure, the current one first, retired ones after it; made at the first call."""
         return await self._signing_keys("certificate", None)
 
     async def pepper(self) -> bytes:
