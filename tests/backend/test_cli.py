@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -90,21 +91,26 @@ def test_a_missing_database_of_ones_own_is_named(tmp_path: Path) -> None:
     assert "DOORWARD_KEYS_DATABASE_URL" in refused.stderr
 
 
-def test_the_openapi_documents_depend_on_the_interface_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "openapi"
-    written = run(["openapi", "--directory", str(folder)], tmp_path, PYTHONHASHSEED="1")
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the five documents, written once: a process and all routes of five surfaces take seconds."""
+    folder = tmp_path_factory.mktemp("written") / "openapi"
+    written = run(["openapi", "--directory", str(folder)], folder.parent, PYTHONHASHSEED="1")
     assert written.returncode == 0, written.stderr
-    assert {path.stem for path in folder.iterdir()} == {"resident", "visitor", "partner", "gate", "staff"}
-    same = run(["openapi", "--check", "--directory", str(folder)], tmp_path, PYTHONHASHSEED="2")
+    return folder
+
+
+def test_the_openapi_documents_depend_on_the_interface_alone(documents: Path, tmp_path: Path) -> None:
+    assert {path.stem for path in documents.iterdir()} == {"resident", "visitor", "partner", "gate", "staff"}
+    same = run(["openapi", "--check", "--directory", str(documents)], tmp_path, PYTHONHASHSEED="2")
     assert same.returncode == 0, same.stderr
-    document = json.loads((folder / "resident.json").read_text("utf-8"))
+    document = json.loads((documents / "resident.json").read_text("utf-8"))
     assert document["openapi"].startswith("3.1")
     assert "/resident/v1/login" in document["paths"]
 
 
-def test_an_outdated_openapi_document_is_named_and_left_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "openapi"
-    run(["openapi", "--directory", str(folder)], tmp_path)
+def test_an_outdated_openapi_document_is_named_and_left_alone(documents: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(documents, tmp_path / "openapi"))
     (folder / "gate.json").write_text("{}")
     outdated = run(["openapi", "--check", "--directory", str(folder)], tmp_path)
     assert outdated.returncode == 1
