@@ -3,6 +3,7 @@
 from pathlib import Path
 from uuid import uuid4
 
+import apsw
 import pytest
 
 from gate_sdk import Outcome, Reason
@@ -66,6 +67,68 @@ class TestStore:
         assert any((event.detail or "").startswith("events-dropped:") for event in kept)
         assert [event.seq for event in kept] == sorted({event.seq for event in kept})
         assert outbox.counts().dropped >= 50
+        outbox.close()
+
+    def test_log_of_an_outage_stays_small(self, tmp_path: Path) -> None:
+        outbox = Outbox(tmp_path, FileKeyProvider(tmp_path / "keys"))
+        outbox.open()
+        for _ in range(1200):
+            outbox.append(entry())
+            if outbox.wake.is_set():
+                outbox.wake.clear()
+                outbox.oldest(1)
+        assert (tmp_path / "outbox.db-wal").stat().st_size < 6_000_000
+        assert len(outbox.oldest(2000)) == 1200
+        outbox.close()
+
+    def test_file_that_cannot_be_opened_again_is_tried_with_the_next_event(
+        self, outbox: Outbox, tmp_path: Path
+    ) -> None:
+        key = tmp_path / "keys" / "outbox.key"
+        outbox.append(entry())
+        assert outbox._connection is not None
+        outbox._connection.execute("DROP TABLE event")
+        kept = key.rename(key.with_name("away"))
+        key.mkdir()
+        assert outbox.append(entry()) is None
+        assert outbox.append(entry()) is None
+        assert outbox.waiting == 2
+        key.rmdir()
+        kept.rename(key)
+        assert outbox.append(entry()) == 3
+        assert len(list(tmp_path.glob("outbox.damaged-*.db"))) == 1
+        outbox.close()
+
+    def test_checkpoint_that_fails_writes_no_event_twice(self, outbox: Outbox, tmp_path: Path) -> None:
+        outbox.append(entry())
+        assert outbox._connection is not None
+        outbox._connection.set_busy_timeout(10)
+        outbox._unchecked = 10_000
+        reader = apsw.Connection(str(tmp_path / "outbox.db"))
+        key = FileKeyProvider(tmp_path / "keys").load("outbox")
+        assert key is not None
+        reader.pragma("cipher", "chacha20")
+        reader.pragma("key", f"raw:{key.hex()}")
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM event").fetchall()
+        assert outbox.append(entry()) == 2
+        assert outbox.waiting == 0
+        reader.close()
+        assert [event.seq for event in outbox.oldest(10)] == [1, 2]
+        outbox.close()
+
+    def test_events_that_neither_disk_nor_memory_holds_are_counted_and_are_admissions(
+        self, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gate_sdk._outbox.store._BACKLOG", 3)
+        assert outbox._connection is not None
+        outbox._connection.pragma("query_only", 1)
+        for outcome in (Outcome.DENY, Outcome.ALLOW, Outcome.ALLOW, Outcome.DENY, Outcome.DENY):
+            assert outbox.append(entry(outcome)) is None
+        assert (outbox.counts().pending, outbox.counts().dropped) == (3, 2)
+        outbox._connection.pragma("query_only", 0)
+        assert outbox.append(entry()) == 4
+        assert [event.outcome for event in outbox.oldest(3)] == [Outcome.DENY] * 3
         outbox.close()
 
 

@@ -1,6 +1,8 @@
 """Files that break, keys that are lost, disks that are full: the gate goes on, and loses no event."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import apsw
@@ -218,6 +220,29 @@ def test_full_disk_does_not_keep_people_outside_and_events_follow_later(
     connection.pragma("max_page_count", 1_000_000)
     assert gate.decide(syn.frame(1)).event is not None
     assert gate.status().pending + gate.status().dropped >= 201
+
+
+FULL = """
+import resource, signal, sys
+from gate_sdk import GateClient
+from gate_sdk.testing import synthetic as syn
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+with GateClient(sys.argv[1], recognition=syn.SyntheticRecognition()) as gate:
+    decision = gate.decide(syn.frame(7))
+    print(decision.allowed, decision.event, gate.status().count)
+"""
+
+
+@pytest.mark.usefixtures("filled")
+def test_gate_that_starts_on_a_full_disk_keeps_its_roster_and_opens(gate_dir: Path) -> None:
+    key = (gate_dir / "keys" / "roster.key").read_bytes()
+    run = subprocess.run(
+        [sys.executable, "-c", FULL, str(gate_dir)], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert run.stdout.split() == ["True", "None", "200"], run.stderr
+    assert (gate_dir / "keys" / "roster.key").read_bytes() == key
+    assert events(gate_dir) == [1, 2, 3]
 
 
 def test_read_only_directory_is_said_so(tmp_path: Path) -> None:

@@ -8,10 +8,34 @@ import apsw
 
 from gate_sdk._files import remove
 
-__all__ = ["checkpoint", "delete_files", "open_database", "open_readonly", "transaction"]
+__all__ = ["checkpoint", "delete_files", "is_damage", "open_database", "open_readonly", "transaction"]
 
 # Another process only ever reads (doorward-gate status); it holds its lock for milliseconds.
 _BUSY_MS = 5_000
+# What SQLite says of a file that is not what it was, or of a key that is not its key.
+_DAMAGE = (apsw.NotADBError, apsw.CorruptError, apsw.SQLError, apsw.FormatError)
+_UNREADABLE = {
+    apsw.SQLITE_IOERR_READ,
+    apsw.SQLITE_IOERR_SHORT_READ,
+    apsw.SQLITE_IOERR_CORRUPTFS,
+    apsw.SQLITE_IOERR_DATA,
+}
+_NO_SHARED_INDEX = {
+    apsw.SQLITE_IOERR_SHMOPEN,
+    apsw.SQLITE_IOERR_SHMSIZE,
+    apsw.SQLITE_IOERR_SHMMAP,
+    apsw.SQLITE_READONLY_CANTINIT,
+}
+
+
+def is_damage(error: apsw.Error) -> bool:
+    """Whether the file itself is bad. A full or read-only disk says something else, and must not cost its content."""
+    return isinstance(error, _DAMAGE) or _result(error) in _UNREADABLE
+
+
+def _result(error: apsw.Error) -> int | None:
+    # apsw's stubs do not know the attribute.
+    return getattr(error, "extendedresult", None)
 
 
 def _unlock(connection: apsw.Connection, key: bytes) -> None:
@@ -34,9 +58,22 @@ def open_database(path: Path, key: bytes, schema: str) -> apsw.Connection:
         apsw.NotADBError: the key does not fit.
         apsw.Error: the file is damaged, or the disk is.
     """
+    try:
+        return _opened(path, key, schema, alone=False)
+    except apsw.Error as error:
+        if _result(error) not in _NO_SHARED_INDEX:
+            raise
+        # A full disk has no room for the log's index, which only other processes need: what the file holds can be
+        # decided by all the same, and a gate that has lost its power must not need room to open.
+        return _opened(path, key, schema, alone=True)
+
+
+def _opened(path: Path, key: bytes, schema: str, *, alone: bool) -> apsw.Connection:
     connection = apsw.Connection(str(path))
     try:
         _unlock(connection, key)
+        if alone:
+            connection.pragma("locking_mode", "exclusive")
         connection.pragma("journal_mode", "wal")
         # Every commit reaches the disk: a purge that was acknowledged or an event that was returned must not come
         # undone by a power cut, which is what "normal" allows in WAL mode.

@@ -17,6 +17,7 @@ from gate_sdk._decision import Decision
 from gate_sdk._files import DirectoryLock
 from gate_sdk._identity import Identity
 from gate_sdk._link import DeferredLink, Link
+from gate_sdk._memory import give_back
 from gate_sdk._outbox.delivery import Delivery
 from gate_sdk._outbox.events import alarm, report
 from gate_sdk._outbox.store import Outbox
@@ -312,6 +313,7 @@ class GateClient:
     def _load(self) -> Observer:
         recognition = self._recognition or _load_recognition(self._pack)
         self._engine.use(recognition)
+        give_back()
         self._recognition = recognition
         from gate_sdk._observer import Observer  # noqa: PLC0415 - with the first frame, like the models
 

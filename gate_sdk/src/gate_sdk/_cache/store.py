@@ -11,7 +11,7 @@ import msgspec
 from gate_sdk._cache import repository
 from gate_sdk._cache.repository import Staging
 from gate_sdk._cache.rules import Floor, Row, check_stored, check_whole
-from gate_sdk._database import checkpoint, delete_files, open_database, transaction
+from gate_sdk._database import checkpoint, delete_files, is_damage, open_database, transaction
 from gate_sdk.errors import DigestMismatchError, StorageError
 from gate_sdk.keys import KeyProvider
 from gate_sdk.wire import BadSignature, Head, PageKind, SignedHead, verify_head
@@ -19,9 +19,6 @@ from gate_sdk.wire import BadSignature, Head, PageKind, SignedHead, verify_head
 __all__ = ["RosterDamagedError", "RosterStore"]
 
 _log = logging.getLogger("gate_sdk")
-# What SQLite says of a file that is not what it was, or of a key that is not its key. A full or read-only disk says
-# something else, and must not cost the gate its roster.
-_DAMAGE = (apsw.NotADBError, apsw.CorruptError, apsw.SQLError, apsw.FormatError, apsw.IOError)
 
 
 class RosterDamagedError(Exception):
@@ -32,9 +29,9 @@ class RosterDamagedError(Exception):
 def _storage() -> Iterator[None]:
     try:
         yield
-    except _DAMAGE as error:
-        raise RosterDamagedError(type(error).__name__) from error
     except apsw.Error as error:
+        if is_damage(error):
+            raise RosterDamagedError(type(error).__name__) from error
         raise StorageError(f"the roster's file: {type(error).__name__}") from error
 
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from gate_sdk._database import checkpoint, open_database, transaction
+from gate_sdk._database import checkpoint, is_damage, open_database, transaction
 from gate_sdk._outbox import repository
 from gate_sdk._outbox.repository import Counts
-from gate_sdk.errors import StorageError
+from gate_sdk.errors import GateError, StorageError
 from gate_sdk.keys import KeyProvider
 from gate_sdk.wire import EventKind, EventReceipt, GateEvent
 
@@ -31,11 +31,13 @@ _log = logging.getLogger("gate_sdk")
 # Ten days of a mean community's comings and goings (2,254 people, four a day), longer than any roster outlives
 # silence; about 20 MB.
 MAX_EVENTS = 100_000
-# Making room a thousand at a time keeps the work off most decisions.
+# Making room a thousand at a time, or a tenth where a small disk is full, keeps the work off most decisions.
 _EVICT = 1_000
-_DAMAGE = (apsw.NotADBError, apsw.CorruptError, apsw.SQLError, apsw.FormatError)
 # Held in memory while the disk takes nothing.
 _BACKLOG = 10_000
+# An appended event costs two pages of the log until it is checkpointed: so often the delivering thread does that, and
+# so often the deciding one, where nothing delivers.
+_CHECKPOINT, _CHECKPOINT_AT_LAST = 500, 5_000
 
 
 class Outbox:
@@ -47,7 +49,10 @@ class Outbox:
         self._max = max_events
         self._lock = threading.Lock()
         self._connection: apsw.Connection | None = None
-        self._backlog: deque[GateEvent] = deque(maxlen=_BACKLOG)
+        self._closed = False
+        self._backlog: deque[GateEvent] = deque()
+        self._lost = 0
+        self._unchecked = 0
         self._last = 0
         self._count = 0
         self.store_epoch = 0
@@ -62,22 +67,25 @@ class Outbox:
         Raises:
             StorageError: the disk is full, read-only or gone.
         """
+        try:
+            self._open_or_replace()
+        except (apsw.Error, OSError) as error:
+            raise StorageError(f"the outbox: {type(error).__name__}") from error
+        if self._count:
+            self.wake.set()
+
+    def _open_or_replace(self) -> None:
         key = self._keys.load("outbox")
         if key is None and self._path.exists():
             self._set_aside()
         key = key or self._keys.create("outbox")
         try:
             self._open(key)
-        except _DAMAGE:
-            self._set_aside()
-            try:
-                self._open(key)
-            except apsw.Error as error:
-                raise StorageError(f"the outbox: {type(error).__name__}") from error
         except apsw.Error as error:
-            raise StorageError(f"the outbox: {type(error).__name__}") from error
-        if self._count:
-            self.wake.set()
+            if not is_damage(error):
+                raise
+            self._set_aside()
+            self._open(key)
 
     def _open(self, key: bytes) -> None:
         connection = open_database(self._path, key, repository.SCHEMA)
@@ -112,24 +120,37 @@ class Outbox:
             with the next one that succeeds: a full disk must not keep people outside.
         """
         with self._lock:
+            if self._closed:
+                raise StorageError("the outbox is closed")
             try:
-                try:
-                    self._flush()
-                    seq = self._insert(event)
-                except _DAMAGE:
-                    self._start_over()
-                    seq = self._insert(event)
-            except apsw.Error as error:
-                self._backlog.append(event)
+                seq = self._append(event)
+            except (apsw.Error, GateError, OSError) as error:
+                self._keep(event)
                 _log.error("the outbox took nothing (%s); %d events wait in memory", type(error).__name__, self.waiting)
                 return None
         self.wake.set()
         return seq
 
-    def _start_over(self) -> None:
-        self._connected.close()
+    def _append(self, event: GateEvent) -> int:
+        if self._connection is None:
+            self._open_or_replace()
+        try:
+            self._flush()
+            return self._insert(event)
+        except apsw.Error as error:
+            if not is_damage(error):
+                raise
+        self._disconnect()
         self._set_aside()
-        self._open(self._keys.load("outbox") or self._keys.create("outbox"))
+        self._open_or_replace()
+        return self._insert(event)
+
+    def _keep(self, event: GateEvent) -> None:
+        if len(self._backlog) == _BACKLOG:
+            # What least needs telling goes first, as on the disk.
+            self._backlog.remove(min(self._backlog, key=repository.rank))
+            self._lost += 1
+        self._backlog.append(event)
 
     @property
     def waiting(self) -> int:
@@ -154,10 +175,20 @@ class Outbox:
             repository.insert(connection, numbered)
         self._last += 1
         self._count += 1
+        self._unchecked += 1
+        if self._unchecked >= _CHECKPOINT_AT_LAST:
+            self._checkpoint(connection)
         return self._last
 
+    def _checkpoint(self, connection: apsw.Connection) -> None:
+        # What it comes after is committed: raising here would have an event written, or a batch delivered, twice.
+        # Counted anew also where nothing could be moved: the next try comes as much later.
+        self._unchecked = 0
+        with contextlib.suppress(apsw.Error):
+            checkpoint(connection)
+
     def _make_room(self, connection: apsw.Connection, at_us: int) -> None:
-        count = max(1, min(_EVICT, self._max // 10))
+        count = max(1, min(_EVICT, self._count // 10))
         with transaction(connection):
             dropped = repository.evict(connection, count)
             alarm = GateEvent(
@@ -168,16 +199,20 @@ class Outbox:
                 detail=f"events-dropped:{dropped}",
             )
             repository.insert(connection, alarm)
-        checkpoint(connection)
         self._last += 1
         self._count += 1 - dropped
+        self._checkpoint(connection)
         _log.error("the outbox is full: dropped %d events, admissions first", dropped)
 
     def oldest(self, limit: int) -> list[GateEvent]:
         """The oldest undelivered events, at most ``limit``, in order of their numbers."""
         with self._lock, _storage():
+            if self._connection is None and not self._closed:
+                self._open_or_replace()
             with contextlib.suppress(apsw.FullError):
                 self._flush()
+            if self._unchecked >= _CHECKPOINT:
+                self._checkpoint(self._connected)
             return repository.oldest(self._connected, limit)
 
     def acknowledge(self, receipt: EventReceipt, sent: list[GateEvent]) -> int:
@@ -188,8 +223,8 @@ class Outbox:
             connection = self._connected
             with transaction(connection):
                 deleted = repository.delete_through(connection, min(receipt.seq, sent[-1].seq))
-            checkpoint(connection)
             self._count -= deleted
+            self._checkpoint(connection)
             return deleted
 
     def refuse(self, events: list[GateEvent]) -> None:
@@ -201,16 +236,23 @@ class Outbox:
         """How many events wait, were refused, were dropped."""
         with self._lock, _storage():
             counts = repository.read_counts(self._connected)
-            return msgspec.structs.replace(counts, pending=counts.pending + self.waiting)
+            return msgspec.structs.replace(
+                counts, pending=counts.pending + self.waiting, dropped=counts.dropped + self._lost
+            )
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
+            self._closed = True
             if self._connection is not None:
                 with contextlib.suppress(apsw.Error):
                     self._flush()
-                self._connection.close()
-                self._connection = None
+                self._disconnect()
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     @property
     def _connected(self) -> apsw.Connection:

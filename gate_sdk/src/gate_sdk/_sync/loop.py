@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from gate_sdk._link import MAX_WAIT_S
+from gate_sdk._memory import give_back
 from gate_sdk._status import GateState
 from gate_sdk._sync.backoff import delay
 from gate_sdk._sync.engine import Round, SyncEngine
@@ -93,7 +94,10 @@ class SyncLoop:
     def _succeeded(self, *, changed: bool) -> None:
         was = self.state
         self.state, self.last_error = GateState.ONLINE, None
-        self._first.set()
+        if not self._first.is_set():
+            self._first.set()
+            # The first roster comes whole, the later ones by their changes.
+            give_back()
         if changed or was is not GateState.ONLINE:
             self._on_change()
 
