@@ -83,7 +83,7 @@ async def test_moving_out_ends_grants_at_once_and_erases_everything(world: World
     assert not await saga.resume(UUID(begun["erasure_id"]))
     assert await left_of(world.resources, tenant.person_id, [town.community_id]) == NOTHING
     waiting = await read(town, begun["erasure_id"])
-    assert done(waiting) == ["grants", "credentials", "templates", "photos", "key"]
+    assert done(waiting) == ["grants", "credentials", "templates", "photos", "key", "person"]
     assert (waiting["state"], waiting["completed_at"]) == ("waiting_for_gates", None)
     assert waiting["backups_unreadable_by"] is not None
     (place,) = waiting["places"]
@@ -134,7 +134,7 @@ async def test_somebody_with_a_home_elsewhere_loses_only_what_the_one_community_
     assert await saga.resume(UUID(begun["erasure_id"]))
     erasure = await read(one, begun["erasure_id"])
     assert erasure["kept"] == ["template", "photos", "key"]
-    assert done(erasure) == ["grants", "credentials", "gates"]
+    assert done(erasure) == ["grants", "credentials", "person", "gates"]
     left = await left_of(world.resources, tenant.person_id, [one.community_id])
     assert (left.credentials, left.gallery) == (0, 0)
     assert await left_of(world.resources, tenant.person_id, [other.community_id]) == ALL
@@ -305,6 +305,9 @@ class _NoWrapper:
 
     async def unwrap(self, wrapped: bytes, *, context: str) -> bytes:
         raise NotImplementedError
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 async def test_a_revoked_gate_is_not_waited_for(world: World, saga: Saga) -> None:
