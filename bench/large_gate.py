@@ -36,21 +36,21 @@ def large_gate(box: BenchBox, community_id: str, people: int, section: str, tell
         detail=f"longest of {times.runs} {times.p99_ms / 1000:.2f} s; token, pages, store, index in memory",
         bar=f"≤ {_SYNC_BAR_S:.0f} s", met=times.median_ms / 1000 <= _SYNC_BAR_S,
     )  # fmt: skip
-    data = _directory(box, _SYNCS - 1)
+    started = _directory(box, _SYNCS - 1)
     picture = box.folder / "frame.jpg"
     picture.write_bytes(jpeg(frame_640()))
     tell(f"{_STARTS} cold starts with {people:,} people")
-    starts = Times.of([_cold_start(data, picture, people) for _ in range(_STARTS)])
+    starts = Times.of([_cold_start(started, picture, people) for _ in range(_STARTS)])
     yield Figure(
         section=section, name=f"cold start to first decision, {people:,} people", value=starts.median_ms / 1000,
         unit="s", detail=f"longest of {starts.runs} {starts.p99_ms / 1000:.2f} s; models included, files cached",
         bar=f"≤ {_START_BAR_S} s", met=starts.median_ms / 1000 <= _START_BAR_S,
     )  # fmt: skip
     tell("memory of a gate process")
-    memory = _memory(data, picture, people)
+    memory = _memory(box, community_id, picture, people)
     yield Figure(
         section=section, name=f"gate process' resident memory, {people:,} people", value=memory, unit="MB",
-        detail="after decisions and a sync", bar=f"≤ {_MEMORY_BAR_MB:.0f} MB", met=memory <= _MEMORY_BAR_MB,
+        detail="after its first sync and 20 decisions", bar=f"≤ {_MEMORY_BAR_MB:.0f} MB", met=memory <= _MEMORY_BAR_MB,
     )  # fmt: skip
 
 
@@ -82,7 +82,10 @@ def _cold_start(data: Path, picture: Path, people: int) -> float:
     return took
 
 
-def _memory(data: Path, picture: Path, people: int) -> float:
+def _memory(box: BenchBox, community_id: str, picture: Path, people: int) -> float:
+    data = _directory(box, _SYNCS)
+    claim = box.manager.create_gate(community_id, "Weighed")
+    GateClient.provision(box.url, claim["claim_code"], data_dir=data).close()
     with _process(data, wait_s=_PATIENCE_S) as process:
         ready = _line(process)
         assert ready["matchable"] == people

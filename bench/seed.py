@@ -13,9 +13,9 @@ from backend.embedded.passwords import KEYS, SUPERUSER
 from backend.embedded.postgres import EmbeddedPostgres
 from backend.embedded.provision import KEY_DATABASE
 from backend.enrolment.sealing import seal_template
-from backend.keys.service import Keys
+from backend.keys.service import Keys, wrap_person_key
 from backend.keys.wrapping import FileKeyWrapper
-from backend.kit.crypto import new_key, seal
+from backend.kit.crypto import new_key
 from backend.kit.db import Database, Scope
 from bench.recognition import unit_vectors
 from gate_sdk.face import DEFAULT_PACK
@@ -114,13 +114,13 @@ async def _community(
 
 async def _person_keys(key_db: Database, keys: Keys, community: UUID, people: Sequence[UUID]) -> list[bytes]:
     """A key for everybody, wrapped as the key service wraps them, in one statement."""
+    version, owner = await keys._newest_owner_key(community)  # noqa: SLF001 - one by one would take minutes
+    made = [new_key() for _ in people]
     async with key_db.transaction(Scope()) as conn:
-        version, owner = await keys._ensure_owner(conn, community)  # noqa: SLF001 - one by one would take minutes
-        made = [new_key() for _ in people]
         await conn.executemany(
             "INSERT INTO person_key (person_id, owner_id, owner_version, wrapped) VALUES ($1, $2, $3, $4)",
             [
-                (person, community, version, seal(owner, key, bound_to=f"person-key/{person}"))
+                (person, community, version, wrap_person_key(owner, key, person_id=person))
                 for person, key in zip(people, made, strict=True)
             ],
         )
