@@ -1,5 +1,9 @@
+import gzip
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from gate_sdk import (
@@ -12,9 +16,12 @@ from gate_sdk import (
     LivenessMissingError,
     NotProvisionedError,
     ProvisionRefusedError,
+    UnavailableError,
     UnreachableError,
     UnreadableAnswerError,
 )
+from gate_sdk._http import MAX_ANSWER_BYTES
+from gate_sdk._problems import raise_problem
 from gate_sdk.testing import FakeBackend, Request, Response
 from gate_sdk.testing.http import MemoryTransport
 from tests.gate_sdk.conftest import OpenGate
@@ -72,7 +79,9 @@ def test_plain_http_on_a_network_is_refused(url: str, gate_dir: Path) -> None:
         GateClient.provision(url, "code", data_dir=gate_dir)
 
 
-@pytest.mark.parametrize("url", ["", "gate.example", "ftp://gate.example", "https://"])
+@pytest.mark.parametrize(
+    "url", ["", "gate.example", "ftp://gate.example", "https://", "https://[", "https://gate.example:port"]
+)
 def test_no_address_is_refused(url: str, gate_dir: Path) -> None:
     with pytest.raises(UnreachableError):
         GateClient.provision(url, "code", data_dir=gate_dir)
@@ -84,6 +93,58 @@ def test_login_page_of_the_network_is_not_mistaken_for_a_server(gate_dir: Path) 
 
     with pytest.raises(UnreadableAnswerError):
         GateClient.provision(URL, "code", data_dir=gate_dir, transport=MemoryTransport(portal, lambda: None))
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_answer_without_end_does_not_fill_the_memory(encoding: str, gate_dir: Path) -> None:
+    told = 0
+
+    class Endless(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            nonlocal told
+            compressor = zlib.compressobj(wbits=31)
+            zeros = bytes(1 << 20)
+            for _ in range(100):
+                told += len(zeros)
+                yield (
+                    zeros
+                    if encoding == "identity"
+                    else compressor.compress(zeros) + compressor.flush(zlib.Z_SYNC_FLUSH)
+                )
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"Content-Encoding": encoding}, stream=Endless())
+
+    with pytest.raises(UnreadableAnswerError, match="longer"):
+        GateClient.provision(URL, "code", data_dir=gate_dir, transport=httpx.MockTransport(answer))
+    assert told <= MAX_ANSWER_BYTES + (1 << 20)
+
+
+def test_compressed_answer_is_read(backend: FakeBackend, gate_dir: Path) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        plain = backend.transport.handle_request(request)
+        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=gzip.compress(plain.read()))
+
+    GateClient.provision(URL, backend.claim(), data_dir=gate_dir, transport=httpx.MockTransport(answer)).close()
+
+
+@pytest.mark.parametrize(
+    "said, seconds",
+    [
+        (None, None),
+        ("7", 7.0),
+        ("-3", 0.0),
+        ("soon", None),
+        ("Mon, 99 Foo 2026", None),
+        ("", None),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+    ],
+)
+def test_retry_after_is_read_or_left(said: str | None, seconds: float | None) -> None:
+    headers = {} if said is None else {"Retry-After": said}
+    with pytest.raises(UnavailableError) as caught:
+        raise_problem(httpx.Response(503, headers=headers))
+    assert caught.value.retry_after == seconds
 
 
 def test_empty_directory_is_no_gate(tmp_path: Path) -> None:

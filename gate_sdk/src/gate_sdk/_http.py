@@ -1,9 +1,9 @@
 """The HTTP client, and what is read from its answers."""
 
+import contextlib
 import ipaddress
 from collections.abc import Callable
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -11,9 +11,11 @@ import msgspec
 from gate_sdk._version import VERSION
 from gate_sdk.errors import InsecureUrlError, UnreachableError, UnreadableAnswerError
 
-__all__ = ["check_url", "open_client", "read_answer"]
+__all__ = ["MAX_ANSWER_BYTES", "check_url", "exchange", "open_client", "read_answer"]
 
 _TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+# Servers send pages of 4 MB. What is much longer comes from something else, and must not fill the gate's memory.
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
 _T = TypeVar("_T")
 
 
@@ -24,10 +26,13 @@ def check_url(url: str, *, allow_http: bool = False) -> str:
         InsecureUrlError: plain http to another machine, unless allowed.
         UnreachableError: no http address at all.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL:
+        parts = httpx.URL("")
+    if parts.scheme not in {"http", "https"} or not parts.host:
         raise UnreachableError(f"{url!r} is no server address", remedy="Give an address such as https://gate.example.")
-    if parts.scheme == "http" and not allow_http and not _loopback(parts.hostname):
+    if parts.scheme == "http" and not allow_http and not _loopback(parts.host):
         raise InsecureUrlError
     return url.rstrip("/")
 
@@ -44,9 +49,33 @@ def _loopback(host: str) -> bool:
 def open_client(url: str, transport: httpx.BaseTransport | None) -> httpx.Client:
     """An HTTP client for the server; ``transport`` replaces the network, for tests."""
     # A proxy set for the internet must not be asked for the box's own address.
-    trust_env = not _loopback(urlsplit(url).hostname or "")
+    trust_env = not _loopback(httpx.URL(url).host)
     agent = f"doorward-gate/{VERSION}"
     return httpx.Client(transport=transport, timeout=_TIMEOUT, trust_env=trust_env, headers={"User-Agent": agent})
+
+
+def exchange(client: httpx.Client, request: httpx.Request) -> httpx.Response:
+    """Send a request and read its answer, as far as an answer can be long.
+
+    Raises:
+        UnreachableError: no answer, or none that ended.
+        UnreadableAnswerError: a longer one than any server sends.
+    """
+    try:
+        with contextlib.closing(client.send(request, stream=True)) as response:
+            parts = []
+            size = 0
+            for part in response.iter_bytes():
+                size += len(part)
+                if size > MAX_ANSWER_BYTES:
+                    raise UnreadableAnswerError("longer than any answer", status=response.status_code)
+                parts.append(part)
+    except (httpx.HTTPError, httpx.StreamError, OSError, RuntimeError) as error:
+        # RuntimeError: the client was closed meanwhile. The address is left out: it may carry a cursor.
+        raise UnreachableError(f"no answer: {type(error).__name__}") from None
+    # Read already, so it is given on without what says that it was compressed.
+    headers = [pair for pair in response.headers.multi_items() if pair[0].lower() != "content-encoding"]
+    return httpx.Response(response.status_code, headers=headers, content=b"".join(parts), request=request)
 
 
 def read_answer(response: httpx.Response, kind: type[_T], *, json: bool = False) -> _T:

@@ -1,5 +1,6 @@
 """What the server's refusals mean: problem documents (RFC 9457) turned into errors."""
 
+import contextlib
 import email.utils
 import time
 
@@ -60,8 +61,9 @@ def raise_problem(response: httpx.Response) -> None:
 def _seconds(value: str | None) -> float | None:
     if value is None:
         return None
-    try:
+    with contextlib.suppress(ValueError):
         return max(0.0, float(value))
-    except ValueError:
-        date = email.utils.parsedate_to_datetime(value) if value[:1].isalpha() else None
-        return None if date is None else max(0.0, date.timestamp() - time.time())
+    # The header comes from anybody on the way; what is neither seconds nor a date says nothing.
+    with contextlib.suppress(ValueError, OverflowError):
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    return None

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate_sdk import _identity
 from gate_sdk._files import DirectoryLock, make_private
-from gate_sdk._http import check_url, open_client, read_answer
+from gate_sdk._http import check_url, exchange, open_client, read_answer
 from gate_sdk._identity import Identity
 from gate_sdk._problems import raise_problem
 from gate_sdk._version import VERSION
-from gate_sdk.errors import AlreadyProvisionedError, ProvisionRefusedError, RequestRefusedError, UnreachableError
+from gate_sdk.errors import AlreadyProvisionedError, ProvisionRefusedError, RequestRefusedError
 from gate_sdk.keys import KeyProvider
 from gate_sdk.wire import ProvisionRequest, ProvisionResponse, provision_statement
 
@@ -69,17 +69,19 @@ def provision_device(
 def _exchange(url: str, request: ProvisionRequest, transport: httpx.BaseTransport | None) -> ProvisionResponse:
     client = open_client(url, transport)
     try:
-        response = client.post(
-            f"{url}/gate/v1/provision",
-            content=msgspec.json.encode(request),
-            headers={"Content-Type": "application/json"},
+        response = exchange(
+            client,
+            client.build_request(
+                "POST",
+                f"{url}/gate/v1/provision",
+                content=msgspec.json.encode(request),
+                headers={"Content-Type": "application/json"},
+            ),
         )
         raise_problem(response)
         return read_answer(response, ProvisionResponse, json=True)
     except RequestRefusedError as error:
         raise ProvisionRefusedError(str(error), remedy=error.remedy) from error
-    except httpx.HTTPError as error:
-        raise UnreachableError(f"no answer: {type(error).__name__}") from None
     finally:
         # A transport that was handed in belongs to the caller, who goes on to use it.
         if transport is None:

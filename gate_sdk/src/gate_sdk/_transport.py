@@ -14,7 +14,7 @@ import jwt
 import msgspec
 
 from gate_sdk._clock import Clock
-from gate_sdk._http import open_client, read_answer
+from gate_sdk._http import exchange, open_client, read_answer
 from gate_sdk._identity import Identity
 from gate_sdk._problems import UNAUTHORIZED, raise_problem
 from gate_sdk.errors import UnreachableError
@@ -113,11 +113,7 @@ class Transport:
         if self._aborted:
             raise UnreachableError("the gate is closing")
         request.extensions["trace"] = self._trace
-        try:
-            return self._client.send(request)
-        except (httpx.HTTPError, httpx.StreamError, OSError, RuntimeError) as error:
-            # RuntimeError: the client was closed meanwhile. The address is left out: it may carry a cursor.
-            raise UnreachableError(f"no answer: {type(error).__name__}") from None
+        return exchange(self._client, request)
 
     def _trace(self, event: str, info: dict[str, Any]) -> None:
         # httpx offers no way to end a request from another thread; `abort` shuts the socket down instead.
