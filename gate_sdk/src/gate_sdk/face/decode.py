@@ -7,7 +7,6 @@ import struct
 
 import msgspec
 import numpy as np
-import pillow_heif
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gate_sdk.face.arrays import Frame
@@ -140,6 +139,9 @@ def _open(data: bytes, kind: str, limits: DecodeLimits) -> Image.Image:
 
 
 def _open_heif(data: bytes, limits: DecodeLimits) -> Image.Image:
+    # Imported by who shows one: cameras at gates do not, and after a power cut every start waits for imports.
+    import pillow_heif  # noqa: PLC0415
+
     # Not through register_heif_opener(), which would change Pillow for the whole process.
     heif = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)
     _check_pixels(heif.size, limits)

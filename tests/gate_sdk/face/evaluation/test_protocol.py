@@ -125,7 +125,13 @@ def test_only_strangers_or_only_residents_still_make_a_report() -> None:
     strangers = measured([person("x", 1)])
     assert strangers.rank1 is None
     assert strangers.fnir_at_fpir == {"0.01": None, "0.003": None}
+    assert strangers.operating_point.fnir is None
     residents = measured([person("a", 5)])
     assert residents.rank1 == 1.0
+    # Nobody who ought to be kept out was tried: that is no rate of 0.
+    assert residents.operating_point.fpir is None
+    assert residents.fnir_at_fpir == residents.threshold_at_fpir == {"0.01": None, "0.003": None}
+    assert [point.fmr for point in residents.verification.points] == [None]
+    assert "no trials" in as_text(residents)
     for report in (strangers, residents):
         assert "gallery" in as_text(report)

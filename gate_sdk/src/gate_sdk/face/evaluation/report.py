@@ -40,8 +40,8 @@ class OperatingPoint(msgspec.Struct, frozen=True):
         fnir_interval: 95 %.
     """
 
-    fpir: float
-    fnir: float
+    fpir: float | None
+    fnir: float | None
     threshold: float
     target_fpir: float
     fpir_interval: Interval
@@ -59,8 +59,8 @@ class VerificationPoint(msgspec.Struct, frozen=True):
     """
 
     threshold: float
-    fmr: float
-    fnmr: float
+    fmr: float | None
+    fnmr: float | None
     fnmr_interval: Interval
 
 
@@ -146,7 +146,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     photographs: int
     rank1: float | None
     fnir_at_fpir: dict[str, float | None]
-    threshold_at_fpir: dict[str, float]
+    threshold_at_fpir: dict[str, float | None]
     operating_point: OperatingPoint
     intervals: Intervals
     verification: Verification
@@ -174,7 +174,7 @@ def summarise(
     hit_people = np.concatenate([trials.probe_people, trials.lost_probe_people])
     others = np.concatenate([scores.strangers.best, np.full(len(trials.lost_stranger_people), -np.inf)])
     other_people = np.concatenate([trials.stranger_people, trials.lost_stranger_people])
-    thresholds = {key: threshold_at(others, float(key)) for key in FPIRS}
+    thresholds = {key: threshold_at(others, float(key)) if others.size else None for key in FPIRS}
     threshold = threshold_for(
         trials.gallery,
         calibration=manifest.calibration,
@@ -198,11 +198,14 @@ def summarise(
         stranger_probes=others.size,
         photographs=photographs,
         rank1=_rate(int(found.sum()), found.size),
-        fnir_at_fpir={key: _rate(int((hits < value).sum()), hits.size) for key, value in thresholds.items()},
+        fnir_at_fpir={
+            key: None if value is None else _rate(int((hits < value).sum()), hits.size)
+            for key, value in thresholds.items()
+        },
         threshold_at_fpir=thresholds,
         operating_point=OperatingPoint(
-            fpir=_rate(int(passed.sum()), passed.size) or 0.0,
-            fnir=_rate(int(missed.sum()), missed.size) or 0.0,
+            fpir=_rate(int(passed.sum()), passed.size),
+            fnir=_rate(int(missed.sum()), missed.size),
             threshold=threshold,
             target_fpir=fpir,
             fpir_interval=bootstrap_rate(passed, other_people),
@@ -235,8 +238,8 @@ def _verification(
         points.append(
             VerificationPoint(
                 threshold=threshold,
-                fmr=_rate(impostor.at_least(threshold), impostor.total) or 0.0,
-                fnmr=_rate(int(failed.sum()), failed.size) or 0.0,
+                fmr=_rate(impostor.at_least(threshold), impostor.total),
+                fnmr=_rate(int(failed.sum()), failed.size),
                 fnmr_interval=bootstrap_rate(failed, people),
             )
         )
@@ -269,7 +272,8 @@ def as_text(report: Report) -> str:
     ]
     for key in FPIRS:
         rate = _percent(report.fnir_at_fpir[key], inner.fnir_at_fpir[key])
-        lines.append(f"FNIR at FPIR {float(key):5.1%}        {rate}  threshold {report.threshold_at_fpir[key]:.3f}")
+        at = report.threshold_at_fpir[key]
+        lines.append(f"FNIR at FPIR {float(key):5.1%}        {rate}" + ("" if at is None else f"  threshold {at:.3f}"))
     lines += [
         f"operating point           threshold {point.threshold:.3f}, set for FPIR {point.target_fpir:.2%}",
         f"  FPIR                    {_percent(point.fpir, point.fpir_interval)}",
@@ -277,7 +281,8 @@ def as_text(report: Report) -> str:
         f"verification              {report.verification.genuine} genuine, {report.verification.impostor} impostor",
     ]
     lines += [
-        f"  threshold {each.threshold:6.3f}        FMR {each.fmr:.2e}  FNMR {_percent(each.fnmr, each.fnmr_interval)}"
+        f"  threshold {each.threshold:6.3f}        FMR {'no trials' if each.fmr is None else f'{each.fmr:.2e}'}"
+        f"  FNMR {_percent(each.fnmr, each.fnmr_interval)}"
         for each in report.verification.points
     ]
     for name, group in sorted(report.by_group.items()):

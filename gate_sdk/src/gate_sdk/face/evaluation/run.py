@@ -68,7 +68,7 @@ def list_people(folder: Path) -> list[tuple[str, list[Path]]]:
     if not folder.is_dir():
         raise EvaluationInvalid(f"{folder} is no folder")
     people = [
-        (person.name, sorted(path for path in person.iterdir() if path.suffix.lower() in _SUFFIXES))
+        (person.name, sorted(path for path in person.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file()))
         for person in sorted(folder.iterdir())
         if person.is_dir()
     ]
@@ -174,7 +174,10 @@ def _embed_all(
     for name, photographs in listed:
         embeddings = []
         for path in photographs:
-            embeddings.append(embed_photograph(engine, path.read_bytes(), timer))
+            with path.open("rb") as file:
+                # A byte more than is taken, so that what is too long is refused and not read to its end.
+                data = file.read(_LIMITS.max_bytes + 1)
+            embeddings.append(embed_photograph(engine, data, timer))
             done += 1
             progress(done, total)
         yield name, embeddings
