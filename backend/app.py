@@ -52,8 +52,8 @@ from backend.privacy.routes import staff_router as privacy_staff
 from backend.privacy.routes import visitor_router as privacy_visitor
 from backend.resources import Resources, open_resources
 from backend.settings import Settings, load_settings
+from backend.visitors.invitations.routes import visitor_router as visitors_visitor
 from backend.visitors.routes import resident_router as visitors_resident
-from backend.visitors.routes import visitor_router as visitors_visitor
 
 __all__ = ["create_app", "create_app_from_environment", "openapi_document"]
 

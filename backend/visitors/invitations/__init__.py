@@ -1,0 +1,1 @@
+"""What is behind a link: a guest's pass, or a courier's companies."""
