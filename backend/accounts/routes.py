@@ -63,6 +63,7 @@ def _login_router(surface: Surface) -> Router:
         "/login",
         status_code=202,
         opt={"public": True},
+        security=[{}],
         responses=problems(PhoneInvalid, TooManyCodes, MessagesUnavailable),
         summary="Ask for a one-time code",
     )
@@ -87,6 +88,7 @@ def _login_router(surface: Surface) -> Router:
         "/login/verify",
         status_code=200,
         opt={"public": True},
+        security=[{}],
         responses=problems(CodeRefused),
         summary="Log in with the code",
     )
@@ -105,6 +107,7 @@ def _login_router(surface: Surface) -> Router:
         "/token",
         status_code=200,
         opt={"public": True},
+        security=[{}],
         responses=problems(SessionEnded, TokenRenewedElsewhere),
         summary="Renew the tokens",
     )

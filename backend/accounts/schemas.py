@@ -88,7 +88,7 @@ class RoleGrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     community_id: UUID | None = None
 
 
-Roles = Annotated[tuple[RoleGrant, ...], Meta(min_length=1, max_length=200)]
+Roles = Annotated[list[RoleGrant], Meta(min_length=1, max_length=200)]
 
 
 class NewStaff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -66,6 +66,7 @@ Wait = Annotated[int, Parameter(ge=0, le=MAX_WAIT_S, description="Seconds to wai
 @post(
     "/provision",
     opt={"public": True},
+    security=[{}],
     request_max_body_size=_MAX_SMALL_BYTES,
     responses=problems(ClaimUnknown, ClaimEnded, PayloadTooLarge, ProofInvalid, TooManyClaims),
     summary="Become a gate",
@@ -104,6 +105,7 @@ async def provision(
 @post(
     "/token",
     opt={"public": True},
+    security=[{}],
     status_code=200,
     request_max_body_size=_MAX_SMALL_BYTES,
     responses=problems(AssertionRefused, GateRevoked, PayloadTooLarge),

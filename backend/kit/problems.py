@@ -267,12 +267,19 @@ def _problem(_: AnyRequest, problem: Problem) -> Response[bytes]:
 
 def _invalid(_: AnyRequest, error: ValidationException) -> Response[bytes]:
     fields = tuple(
-        FieldError(field=str(item.get("key", "")), message=str(item.get("message", "")))
+        _field_error(str(item.get("key", "")), str(item.get("message", "")))
         for item in (error.extra if isinstance(error.extra, list) else [])
         if isinstance(item, dict)
     )
     base = BadRequest("A part of the request has the wrong form.").details()
     return _respond(msgspec.structs.replace(base, errors=fields, code="invalid-input"), {})
+
+
+def _field_error(key: str, message: str) -> FieldError:
+    # The framework speaks of the handler's parameter, and of a body that is missing as of a KeyError.
+    if key != "data":
+        return FieldError(field=key, message=message)
+    return FieldError(field="body", message="The request needs a body" if message == "'data'" else message)
 
 
 def _nested(_: AnyRequest, _error: RecursionError) -> Response[bytes]:

@@ -34,7 +34,7 @@ class NewPartner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A company to be admitted to these communities."""
 
     name: Name
-    communities: Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=1000)]
+    communities: Annotated[list[UUID], Meta(min_length=1, max_length=1000)]
 
 
 class Admission(msgspec.Struct, frozen=True):

@@ -1,0 +1,34 @@
+"""What the OpenAPI documents say to who has nothing else."""
+
+import json
+
+from backend.app import openapi_document
+from backend.kit.auth import Surface
+
+
+def test_the_openapi_documents_say_which_routes_need_no_token() -> None:
+    opened: dict[str, bool] = {}
+    for surface in Surface:
+        for path, methods in openapi_document(surface)["paths"].items():
+            opened |= {f"{name} {path}": each.get("security") == [{}] for name, each in methods.items()}
+    assert {route for route, public in opened.items() if public} == {
+        "get /resident/v1/consents/documents",
+        "get /visitor/v1/consents/documents",
+        "post /gate/v1/provision",
+        "post /gate/v1/token",
+        "post /partner/v1/token",
+        "post /resident/v1/login",
+        "post /resident/v1/login/verify",
+        "post /resident/v1/token",
+        "post /staff/v1/login",
+        "post /staff/v1/login/verify",
+        "post /staff/v1/token",
+        "post /visitor/v1/session",
+        "post /visitor/v1/token",
+    }
+
+
+def test_no_value_of_the_openapi_documents_may_be_of_two_kinds_at_once() -> None:
+    # What the framework makes of a tuple with a bound: "exactly one of this, and anything".
+    for surface in Surface:
+        assert ", {}]" not in json.dumps(openapi_document(surface))
