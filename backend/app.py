@@ -47,6 +47,7 @@ from backend.links.routes import visitor_session
 from backend.partners.routes import partner_router as partners_partner
 from backend.partners.routes import resident_router as partners_resident
 from backend.partners.routes import staff_router as partners_staff
+from backend.privacy.certificates.routes import public_router as certificates_public
 from backend.privacy.routes import resident_router as privacy_resident
 from backend.privacy.routes import staff_router as privacy_staff
 from backend.privacy.routes import visitor_router as privacy_visitor
@@ -118,7 +119,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
                 yield
 
     app = Litestar(
-        route_handlers=[jwks, live, ready, *(_surface(surface) for surface in Surface)],
+        route_handlers=[jwks, live, ready, certificates_public, *(_surface(surface) for surface in Surface)],
         lifespan=[lifespan],
         dependencies=_dependencies(),
         exception_handlers=exception_handlers,  # type: ignore[arg-type]  # Litestar's map is invariant in the exception

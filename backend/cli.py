@@ -67,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_data_dir(migrate)
     migrate.set_defaults(run=_migrate)
 
+    _add_verify(commands)
+
     openapi = commands.add_parser("openapi", help="write the OpenAPI documents of the five surfaces")
     openapi.add_argument("--check", action="store_true", help="write nothing; fail where a document is out of date")
     openapi.add_argument("--directory", type=Path, default=_OPENAPI, help=argparse.SUPPRESS)
@@ -80,6 +82,17 @@ def _parser() -> argparse.ArgumentParser:
     _add_data_dir(create)
     create.set_defaults(run=_create_staff)
     return parser
+
+
+def _add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verify = commands.add_parser("verify-certificate", help="check a certificate of erasure")
+    verify.add_argument("file", type=Path, metavar="FILE", help="the certificate, as JSON")
+    trusted = verify.add_mutually_exclusive_group(required=True)
+    trusted.add_argument("--keys", type=Path, metavar="FILE", help="the public keys, as a JSON Web Key Set")
+    trusted.add_argument(
+        "--url", help="where the keys are, such as https://HOST/.well-known/doorward-certificate-keys.json"
+    )
+    verify.set_defaults(run=_verify_certificate)
 
 
 def _add_data_dir(parser: argparse.ArgumentParser) -> None:
@@ -185,6 +198,17 @@ def _create_staff(arguments: argparse.Namespace) -> int:
         asyncio.run(create(settings))
         print("administrator made; he logs in with that number at /staff/v1/login")
     return 0
+
+
+def _verify_certificate(arguments: argparse.Namespace) -> int:
+    from backend.privacy.certificates.command import CannotRead, verify_certificate
+
+    try:
+        genuine, told = verify_certificate(arguments.file, keys=arguments.keys, url=arguments.url)
+    except CannotRead as error:
+        raise CommandFailed(str(error)) from error
+    print(told)
+    return 0 if genuine else 1
 
 
 def _openapi(arguments: argparse.Namespace) -> int:

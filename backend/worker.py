@@ -36,6 +36,7 @@ from backend.kit.leading import leading, pause
 from backend.kit.problems import Unavailable
 from backend.privacy import jobs as privacy
 from backend.privacy import service as erasing
+from backend.privacy.forgetting.service import forget_pass_names
 from backend.privacy.saga import Saga
 from backend.resources import Resources, open_resources
 from backend.settings import Settings
@@ -76,14 +77,14 @@ async def main(settings: Settings, *, clock: Clock = utc_now, stop: asyncio.Even
     async with open_resources(settings, process="worker") as resources:
         _log.info("worker-started")
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_work(resources, clock, stop))
+            tasks.create_task(_work(resources, clock, stop, settings.public_url))
             tasks.create_task(_lead(resources, clock, stop))
     _log.info("worker-stopped")
 
 
-async def _work(resources: Resources, clock: Clock, stop: asyncio.Event) -> None:
+async def _work(resources: Resources, clock: Clock, stop: asyncio.Event, public_url: str) -> None:
     """Carry out queued jobs, over a new connection whenever one is lost."""
-    saga = Saga(resources.db, resources.keys, resources.objects, clock)
+    saga = Saga(resources.db, resources.keys, resources.objects, clock, sender=resources.sender, public_url=public_url)
 
     async def erase(job: Job) -> None:
         await saga.resume(UUID((job.payload or b"").decode("ascii")))
@@ -149,6 +150,7 @@ async def _duties(
         "waiting-faces": (60, lambda: enrolment.attach_waiting(db, keys, now=clock())),
         "galleries": (60, lambda: enrolment.ensure_galleries(db, keys)),
         "unused-faces": (300, lambda: privacy.begin_unused_erasures(db, now=clock())),
+        "names-of-guests": (300, lambda: forget_pass_names(db, now=clock())),
         "key-rotations": (60, lambda: rotation.continue_rotations(keys)),
         "enrolments": (3600, lambda: enrolment.sweep(db, objects, now=clock())),
         "log-ins": (3600, lambda: _forget_log_ins(db, clock)),

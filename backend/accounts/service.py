@@ -31,6 +31,7 @@ __all__ = [
     "Refused",
     "Session",
     "begin_login",
+    "end_all_sessions",
     "end_session",
     "finish_login",
     "forget_person",
@@ -176,6 +177,14 @@ async def end_session(conn: Connection, *, session_id: UUID, now: datetime) -> N
     await repository.end_session(conn, session_id=session_id, ended_by="logout", now=now)
 
 
+async def end_all_sessions(conn: Connection, *, person_id: UUID, now: datetime) -> None:
+    """Log the person out as a resident, everywhere. Needs the platform scope."""
+    for account in await repository.accounts_of_person(conn, person_id=person_id):
+        await repository.end_sessions(
+            conn, account_id=account.account_id, surface="resident", ended_by="removed", now=now
+        )
+
+
 async def forget_person(conn: Connection, *, person_id: UUID, now: datetime) -> None:
     """Delete the person's account and number; where he is also staff, only the tie to the person and its sessions.
 
@@ -186,10 +195,8 @@ async def forget_person(conn: Connection, *, person_id: UUID, now: datetime) -> 
         person_id: who is to be forgotten.
         now: the present.
     """
+    await end_all_sessions(conn, person_id=person_id, now=now)
     for account in await repository.accounts_of_person(conn, person_id=person_id):
-        await repository.end_sessions(
-            conn, account_id=account.account_id, surface="resident", ended_by="removed", now=now
-        )
         await repository.set_person(conn, account_id=account.account_id, person_id=None)
         if await _staff_of(conn, account) is None:
             await repository.delete_account_without_person(conn, account_id=account.account_id)

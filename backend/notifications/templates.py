@@ -11,6 +11,12 @@ TEMPLATES: Mapping[str, Mapping[str, str]] = {
         "zh-CN": "【Doorward】验证码 $code, $minutes 分钟内有效。请勿转告他人。",
         "en": "Doorward: your code is $code, good for $minutes minutes. Tell it to nobody.",
     },
+    # link: to the certificate of erasure, good without an account.
+    "erasure_complete": {
+        "zh-CN": "【Doorward】您的个人信息已从我们的服务器删除。删除证明 (含各大门设备的确认情况) 请妥善保存: $link",
+        "en": "Doorward: your data has been erased from our servers. Keep this link to the certificate, which also "
+        "shows each gate's confirmation: $link",
+    },
     # company: the courier company's name; link: the enrolment's address.
     "courier_link": {
         "zh-CN": "【Doorward】$company 邀请您登记为配送员。请打开链接办理: $link",

@@ -9,6 +9,7 @@ from backend.households import repository as households
 from backend.households.errors import TenancyEnded
 from backend.kit.db import Database, Scope
 from backend.privacy import repository, service
+from backend.privacy.forgetting import repository as traces
 from backend.privacy.rules import COURIER_GRACE, GRACE
 
 __all__ = ["begin_unused_erasures", "end_due_tenancies", "enqueue_due_erasures", "forget_old_jobs"]
@@ -71,6 +72,20 @@ async def begin_unused_erasures(db: Database, *, now: datetime) -> int:
     for row in unused:
         async with db.transaction(Scope(person_id=row.person_id, platform=True)) as conn:
             erasure = await service.begin_unused(conn, person_id=row.person_id, now=now)
+        if erasure is not None:
+            begun += 1
+            _log.info("erasure-unused", erasure=str(erasure.erasure_id))
+    return begun + await _begin_forgotten(db, now=now)
+
+
+async def _begin_forgotten(db: Database, *, now: datetime) -> int:
+    """The same for people without a face: guests by QR code, and who never opened his invitation's second page."""
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        idle = await traces.list_unused_people(conn, at=now, grace=GRACE, courier_grace=COURIER_GRACE, limit=_BATCH)
+    begun = 0
+    for person_id in idle:
+        async with db.transaction(Scope(person_id=person_id, platform=True)) as conn:
+            erasure = await service.begin_forgotten(conn, person_id=person_id, now=now)
         if erasure is not None:
             begun += 1
             _log.info("erasure-unused", erasure=str(erasure.erasure_id))

@@ -11,15 +11,18 @@ from backend.kit.db import Connection, fetch_all, fetch_one, require_one
 
 __all__ = [
     "ErasureRow",
+    "Existed",
     "Extent",
     "PlaceRow",
     "Reason",
+    "Role",
     "StepName",
     "StepRow",
     "UnusedRow",
     "delete_job_log",
     "enqueue",
     "enter_person",
+    "enter_platform",
     "get_erasure",
     "has_employment",
     "insert_erasure",
@@ -31,21 +34,36 @@ __all__ = [
     "list_places",
     "list_steps",
     "list_unused_faces",
+    "lock_erasure",
     "lock_person",
     "set_acknowledged",
     "set_attempt",
     "set_completed",
     "set_detached",
+    "set_kept_roles",
     "set_step_done",
 ]
 
-Reason = Literal["tenancy_ended", "member_left", "consent_withdrawn", "photos_withdrawn", "unused"]
+Reason = Literal["tenancy_ended", "member_left", "consent_withdrawn", "photos_withdrawn", "unused", "account_deleted"]
 Extent = Literal["everything", "community", "photos"]
-StepName = Literal["grants", "credentials", "templates", "photos", "key", "gates"]
+StepName = Literal["grants", "credentials", "templates", "photos", "key", "person", "gates"]
+#: What somebody may still be whose rights ended elsewhere.
+Role = Literal["resident", "staff", "guest", "courier"]
+
+
+class Existed(msgspec.Struct, frozen=True):
+    """How many things of a kind there were when an erasure began; ``versions`` where they tell something."""
+
+    kind: Literal["template", "photograph", "key", "pseudonym", "membership", "account", "employment", "consent"]
+    count: int
+    versions: tuple[str, ...] = ()
 
 
 class ErasureRow(msgspec.Struct, frozen=True):
-    """An erasure; ``last_error`` is the name of what the last attempt failed with, never a message."""
+    """An erasure; ``last_error`` is the name of what the last attempt failed with, never a message.
+
+    ``existed`` is JSON, a list of :class:`Existed`. ``kept_roles`` is what the person still was when the rest went.
+    """
 
     erasure_id: UUID
     person_id: UUID
@@ -56,6 +74,8 @@ class ErasureRow(msgspec.Struct, frozen=True):
     next_attempt_at: datetime
     last_error: str | None
     completed_at: datetime | None
+    existed: str
+    kept_roles: list[Role]
 
 
 class StepRow(msgspec.Struct, frozen=True):
@@ -76,6 +96,7 @@ class PlaceRow(msgspec.Struct, frozen=True):
     roster_version: int | None
     detached_at: datetime | None
     acknowledged_at: datetime | None
+    wipe_after_s: int | None
 
 
 class UnusedRow(msgspec.Struct, frozen=True):
@@ -87,6 +108,11 @@ class UnusedRow(msgspec.Struct, frozen=True):
 async def enter_person(conn: Connection, *, person_id: UUID) -> None:
     """Add the person to the transaction's scope, after the caller has shown that the erasure is his to begin."""
     await conn.execute(f"SET LOCAL doorward.person = '{UUID(int=person_id.int)}'")
+
+
+async def enter_platform(conn: Connection) -> None:
+    """Add the platform to the transaction's scope: for accounts, links and what else no person's scope may change."""
+    await conn.execute("SET LOCAL doorward.platform = 'on'")
 
 
 async def lock_person(conn: Connection, *, person_id: UUID) -> None:
@@ -107,17 +133,18 @@ async def has_employment(conn: Connection, *, person_id: UUID) -> bool:
 
 
 async def insert_erasure(
-    conn: Connection, *, person_id: UUID, reason: Reason, extent: Extent, now: datetime
+    conn: Connection, *, person_id: UUID, reason: Reason, extent: Extent, existed: Sequence[Existed], now: datetime
 ) -> ErasureRow:
     """A new erasure. Needs the person's scope."""
     return await require_one(
         conn,
         ErasureRow,
         """
-        INSERT INTO erasure (person_id, reason, extent, started_at, next_attempt_at) VALUES ($1, $2, $3, $4, $4)
+        INSERT INTO erasure (person_id, reason, extent, started_at, next_attempt_at, existed)
+        VALUES ($1, $2, $3, $4, $4, $5)
         RETURNING *
         """,
-        person_id, reason, extent, now,
+        person_id, reason, extent, now, msgspec.json.encode(existed).decode(),
     )  # fmt: skip
 
 
@@ -166,6 +193,11 @@ async def get_erasure(conn: Connection, *, erasure_id: UUID, person_id: UUID | N
         "SELECT * FROM erasure WHERE erasure_id = $1 AND ($2::uuid IS NULL OR person_id = $2)",
         erasure_id, person_id,
     )  # fmt: skip
+
+
+async def lock_erasure(conn: Connection, *, erasure_id: UUID) -> ErasureRow | None:
+    """One erasure, kept from being completed by another until the transaction ends. The worker's, in his scope."""
+    return await fetch_one(conn, ErasureRow, "SELECT * FROM erasure WHERE erasure_id = $1 FOR UPDATE", erasure_id)
 
 
 async def list_erasures_of_person(conn: Connection, *, person_id: UUID) -> list[ErasureRow]:
@@ -264,7 +296,8 @@ async def set_detached(
     """The community's roster no longer names the person, from this version on. Needs the person's scope."""
     await conn.execute(
         """
-        UPDATE erasure_place SET roster_epoch = $3, roster_version = $4, detached_at = $5
+        UPDATE erasure_place p SET roster_epoch = $3, roster_version = $4, detached_at = $5,
+            wipe_after_s = (SELECT c.wipe_after_s FROM community c WHERE c.community_id = p.community_id)
         WHERE community_id = $1 AND erasure_id = $2
         """,
         community_id, erasure_id, epoch, version, at,
@@ -285,6 +318,11 @@ async def set_step_done(conn: Connection, *, erasure_id: UUID, name: StepName, a
         "UPDATE erasure_step SET done_at = $3 WHERE erasure_id = $1 AND name = $2 AND done_at IS NULL",
         erasure_id, name, at,
     )  # fmt: skip
+
+
+async def set_kept_roles(conn: Connection, *, erasure_id: UUID, roles: Sequence[Role]) -> None:
+    """What the person still is. Needs his scope."""
+    await conn.execute("UPDATE erasure SET kept_roles = $2 WHERE erasure_id = $1", erasure_id, list(roles))
 
 
 async def set_attempt(conn: Connection, *, erasure_id: UUID, next_attempt_at: datetime, error: str | None) -> None:

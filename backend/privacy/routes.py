@@ -1,8 +1,9 @@
 """Staff: ending tenancies and memberships, erasures. Residents and visitors: leaving, withdrawing, their erasures."""
 
+from datetime import datetime
 from uuid import UUID
 
-from litestar import Router, get, post
+from litestar import Router, delete, get, post
 
 from backend.audit import service as audit
 from backend.consent.service import Purpose
@@ -22,9 +23,15 @@ from backend.kit.db import Connection, Database, Scope, enter_community
 from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
 from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
 from backend.privacy import repository, service
-from backend.privacy.errors import ErasureNotFound, TenantCannotLeave
+from backend.privacy.certificates import repository as certificates
+from backend.privacy.certificates.routes import resident_router as certificates_resident
+from backend.privacy.certificates.routes import staff_router as certificates_staff
+from backend.privacy.certificates.routes import visitor_router as certificates_visitor
+from backend.privacy.certificates.service import certificate_link
+from backend.privacy.errors import ErasureNotFound, LoginNotFresh, TenantCannotLeave
 from backend.privacy.repository import ErasureRow, PlaceRow
 from backend.privacy.schemas import (
+    AccountDeleted,
     EndTenancy,
     Erasure,
     ErasureKey,
@@ -123,10 +130,10 @@ async def read_erasure(community_id: UUID, erasure_id: UUID, staff: StaffMember,
     summary="Withdraw a consent",
 )
 async def withdraw_resident_consent(
-    purpose: Purpose, resident: ResidentPrincipal, db: Database, clock: Clock
+    purpose: Purpose, resident: ResidentPrincipal, db: Database, clock: Clock, pepper: bytes, public_url: str
 ) -> Withdrawn:
     """Take back a consent; what rested on it is erased. The right to enter stays, by QR code."""
-    return await _withdraw(db, clock, resident.person_id, purpose)
+    return await _withdraw(db, clock(), resident.person_id, purpose, pepper, public_url)
 
 
 @post(
@@ -135,10 +142,10 @@ async def withdraw_resident_consent(
     summary="Withdraw a consent",
 )
 async def withdraw_visitor_consent(
-    purpose: Purpose, visitor: VisitorPrincipal, db: Database, clock: Clock
+    purpose: Purpose, visitor: VisitorPrincipal, db: Database, clock: Clock, pepper: bytes, public_url: str
 ) -> Withdrawn:
     """Take back a consent; what rested on it is erased. The right to enter stays, by QR code."""
-    return await _withdraw(db, clock, visitor.person_id, purpose)
+    return await _withdraw(db, clock(), visitor.person_id, purpose, pepper, public_url)
 
 
 @get("/erasures", responses=problems(Unauthorised), summary="List my erasures")
@@ -159,7 +166,14 @@ async def list_visitor_erasures(visitor: VisitorPrincipal, db: Database) -> Eras
     summary="Leave, or remove a member",
 )
 async def remove_member(
-    community_id: UUID, home_id: UUID, member_id: UUID, resident: ResidentPrincipal, db: Database, clock: Clock
+    community_id: UUID,
+    home_id: UUID,
+    member_id: UUID,
+    resident: ResidentPrincipal,
+    db: Database,
+    clock: Clock,
+    pepper: bytes,
+    public_url: str,
 ) -> MemberEnded:
     """The tenant removes a member of his household, or a member leaves: rights end at once, erasure begins."""
     async with db.transaction(Scope(community_id=community_id)) as conn:
@@ -173,13 +187,50 @@ async def remove_member(
         )
         actor = f"resident:{resident.person_id}"
         await _record(conn, community_id, actor, "member.end", f"member:{member_id}", begun)
-    return MemberEnded(member_id=member_id, erasures=_started(begun))
+        # Whoever removes somebody else gets no key to that one's papers.
+        own = [row for row in begun if row.person_id == resident.person_id]
+        link = await _link(conn, own[0], pepper, public_url) if own else None
+    return MemberEnded(member_id=member_id, erasures=_started(begun), certificate_link=link)
 
 
-async def _withdraw(db: Database, clock: Clock, person_id: UUID, purpose: Purpose) -> Withdrawn:
+@delete("/me", status_code=202, responses=problems(Unauthorised, LoginNotFresh), summary="Delete my account")
+async def delete_account(
+    resident: ResidentPrincipal, db: Database, clock: Clock, pepper: bytes, public_url: str
+) -> AccountDeleted:
+    """Delete the account and all that nothing else needs, within ten minutes of logging in.
+
+    Every session ends at once. Memberships end, but for those as a tenant, which the office ends with the tenancy:
+    until then the register keeps the tenant's name. Who works as a courier keeps what that needs.
+    """
+    async with db.transaction(Scope(person_id=resident.person_id)) as conn:
+        row = await service.delete_account(
+            conn, person_id=resident.person_id, session_id=resident.session_id, now=clock()
+        )
+        await audit.record(
+            conn,
+            community_id=None,
+            actor=f"resident:{resident.person_id}",
+            action="account.delete",
+            target=f"erasure:{row.erasure_id}",
+        )
+        link = await _link(conn, row, pepper, public_url)
+    return AccountDeleted(erasure_id=row.erasure_id, certificate_link=link)
+
+
+async def _withdraw(
+    db: Database, now: datetime, person_id: UUID, purpose: Purpose, pepper: bytes, public_url: str
+) -> Withdrawn:
     async with db.transaction(Scope(person_id=person_id)) as conn:
-        begun = await service.withdraw_consent(conn, person_id=person_id, purpose=purpose, now=clock())
-    return Withdrawn(withdrawn=begun is not None, erasures=_started([] if begun is None else [begun]))
+        begun = await service.withdraw_consent(conn, person_id=person_id, purpose=purpose, now=now)
+        if begun is None:
+            return Withdrawn(withdrawn=False, erasures=())
+        link = await _link(conn, begun, pepper, public_url)
+    return Withdrawn(withdrawn=True, erasures=_started([begun]), certificate_link=link)
+
+
+async def _link(conn: Connection, row: ErasureRow, pepper: bytes, public_url: str) -> str:
+    own = await certificates.ensure(conn, erasure_id=row.erasure_id, person_id=row.person_id, about_community=None)
+    return certificate_link(public_url, own.certificate_id, pepper=pepper)
 
 
 async def _list_own(db: Database, person_id: UUID) -> ErasureList:
@@ -221,12 +272,17 @@ def _started(rows: list[ErasureRow]) -> tuple[Started, ...]:
     return tuple(Started.of(row) for row in rows)
 
 
-staff_router = Router(
+_staff = Router(
     path="/communities/{community_id:uuid}",
     route_handlers=[end_tenancy, end_member, list_erasures, read_erasure],
     tags=["privacy"],
 )
-resident_router = Router(
-    path="/", route_handlers=[withdraw_resident_consent, list_resident_erasures, remove_member], tags=["privacy"]
+_resident = Router(
+    path="/",
+    route_handlers=[withdraw_resident_consent, list_resident_erasures, remove_member, delete_account],
+    tags=["privacy"],
 )
-visitor_router = Router(path="/", route_handlers=[withdraw_visitor_consent, list_visitor_erasures], tags=["privacy"])
+_visitor = Router(path="/", route_handlers=[withdraw_visitor_consent, list_visitor_erasures], tags=["privacy"])
+staff_router = Router(path="/", route_handlers=[_staff, certificates_staff])
+resident_router = Router(path="/", route_handlers=[_resident, certificates_resident])
+visitor_router = Router(path="/", route_handlers=[_visitor, certificates_visitor])

@@ -8,6 +8,7 @@ __all__ = [
     "COURIER_GRACE",
     "GRACE",
     "KEY_BACKUPS_EXPIRE",
+    "PROOF_KEPT",
     "next_attempt",
     "steps_of",
     "while_waiting",
@@ -20,6 +21,9 @@ COURIER_GRACE = timedelta(days=30)
 #: Backups of the key store expire within this; from then on no copy of an erased person's data can be read.
 KEY_BACKUPS_EXPIRE = timedelta(days=7)
 
+#: Whoever acted lawfully must be able to show it for as long as a claim can be brought (Civil Code of China, art. 188).
+PROOF_KEPT = timedelta(days=3 * 365)
+
 _FIRST = timedelta(seconds=1)
 _LONGEST = timedelta(minutes=1)
 _MOST_DOUBLINGS = 10
@@ -29,15 +33,16 @@ def steps_of(reason: Reason, extent: Extent) -> tuple[StepName, ...]:
     """The steps in their order.
 
     First what others could still use (grants, the roster), then the living stores, then the key, which reaches the
-    copies, then the gates' word, which may take days where one is cut off.
+    copies, then the person himself as far as no other role of his needs him, then the gates' word, which may take days
+    where one is cut off.
     """
     if extent == "photos":
         return ("photos",)
-    # Who withdraws his consent keeps his right to enter, by QR code.
-    grants: tuple[StepName, ...] = () if reason == "consent_withdrawn" else ("grants",)
-    if extent == "community":
-        return (*grants, "credentials", "gates")
-    return (*grants, "credentials", "templates", "photos", "key", "gates")
+    faces: tuple[StepName, ...] = () if extent == "community" else ("templates", "photos", "key")
+    if reason == "consent_withdrawn":
+        # He keeps his right to enter, by QR code.
+        return ("credentials", *faces, "gates")
+    return ("grants", "credentials", *faces, "person", "gates")
 
 
 def next_attempt(attempts: int, *, now: datetime) -> datetime:

@@ -5,7 +5,7 @@ it has answered.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -13,12 +13,16 @@ import structlog
 from backend.access import service as access
 from backend.consent import repository as holds
 from backend.enrolment import service as enrolment
-from backend.gates import repository as gates
 from backend.keys.service import Keys
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
+from backend.kit.messages import MessagesUnavailable, Sender
 from backend.kit.storage import ObjectStore
 from backend.privacy import repository
+from backend.privacy.certificates import repository as certificates
+from backend.privacy.certificates.rules import settled_at
+from backend.privacy.certificates.service import Certifier, certificate_link
+from backend.privacy.forgetting import service as forgetting
 from backend.privacy.repository import ErasureRow, PlaceRow, StepName
 from backend.privacy.rules import next_attempt, while_waiting
 
@@ -27,23 +31,47 @@ __all__ = ["Saga"]
 _log = structlog.get_logger(__name__)
 #: Erasing answers what it found; after the first time that is only what was under way at that moment.
 _MOST_SWEEPS = 10
+#: How long a carrier of messages may be away before somebody is forgotten without having been written to.
+_MESSAGE_PATIENCE = timedelta(hours=1)
 
 
 class Saga:
     """Carries erasures out. Needs the worker's role."""
 
-    def __init__(self, db: Database, keys: Keys, objects: ObjectStore, clock: Clock) -> None:
-        """Work over the data, the key store and the objects."""
+    def __init__(
+        self,
+        db: Database,
+        keys: Keys,
+        objects: ObjectStore,
+        clock: Clock,
+        *,
+        sender: Sender | None = None,
+        public_url: str = "http://127.0.0.1:8480",
+    ) -> None:
+        """Work over the data, the key store and the objects.
+
+        Args:
+            db: the data, under the worker's role.
+            keys: the key store.
+            objects: where photographs lie.
+            clock: the time.
+            sender: tells people where their certificate is; nobody is told where there is none.
+            public_url: the deployment's address, the issuer of certificates.
+        """
         self._db = db
         self._keys = keys
         self._objects = objects
         self._clock = clock
+        self._sender = sender
+        self._public_url = public_url
+        self._certifier = Certifier(db, keys, issuer=public_url)
         self._steps: Mapping[StepName, Callable[[ErasureRow], Awaitable[bool]]] = {
-            "grants": _done_at_once,
+            "grants": self._end_grants,
             "credentials": self._detach,
             "templates": self._erase_faces,
             "photos": self._erase_photos,
             "key": self._destroy_key,
+            "person": self._forget_person,
             "gates": self._ask_gates,
         }
 
@@ -87,9 +115,23 @@ class Saga:
             async with self._db.transaction(scope) as conn:
                 await repository.set_step_done(conn, erasure_id=erasure.erasure_id, name=step.name, at=self._clock())
             _log.info("erasure-step", erasure=str(erasure.erasure_id), step=step.name)
-        async with self._db.transaction(scope) as conn:
-            await repository.set_completed(conn, erasure_id=erasure.erasure_id, at=self._clock())
-        _log.info("erasure-completed", erasure=str(erasure.erasure_id))
+        now = self._clock()
+        if all(step.name != "person" for step in steps):
+            await self._note_roles(erasure)
+        words = await self._certifier.words(erasure, now=now)
+        if await self._certifier.complete(erasure.erasure_id, person_id=erasure.person_id, words=words, now=now):
+            _log.info("erasure-completed", erasure=str(erasure.erasure_id))
+            try:
+                await self._tell(erasure)
+            except MessagesUnavailable:
+                # Whoever is written to here has an account, and finds the certificate there.
+                _log.warning("erasure-not-told", erasure=str(erasure.erasure_id))
+        return True
+
+    async def _end_grants(self, erasure: ErasureRow) -> bool:
+        """The transaction that began the erasure ended the grants; but for who leaves several communities at once."""
+        if erasure.reason == "account_deleted":
+            await forgetting.leave_households(self._db, erasure=erasure, now=self._clock())
         return True
 
     async def _detach(self, erasure: ErasureRow) -> bool:
@@ -135,17 +177,61 @@ class Saga:
         # An upload that had read the key before stored its last bytes by now, and they can never be read.
         if not await self._erase_faces(erasure):
             return False
-        async with self._db.transaction(Scope(person_id=erasure.person_id)) as conn:
-            await holds.delete_hold(conn, person_id=erasure.person_id, erasure_id=erasure.erasure_id)
+        if erasure.reason == "consent_withdrawn":
+            # Whoever may be gone in a moment is not asked for anything new until it is known whether he stays.
+            async with self._db.transaction(Scope(person_id=erasure.person_id)) as conn:
+                await holds.delete_hold(conn, person_id=erasure.person_id, erasure_id=erasure.erasure_id)
         return True
 
+    async def _forget_person(self, erasure: ErasureRow) -> bool:
+        """Forget the person as far as nothing that he still is needs him."""
+        now = self._clock()
+        async with self._db.transaction(Scope(person_id=erasure.person_id, platform=True), read_only=True) as conn:
+            kept = await forgetting.roles(conn, person_id=erasure.person_id, now=now)
+        if forgetting.account_goes(erasure, kept):
+            # While his number is known: afterwards nobody can write to him.
+            try:
+                await self._tell(erasure)
+            except MessagesUnavailable:
+                if now - erasure.started_at < _MESSAGE_PATIENCE:
+                    raise
+                _log.warning("erasure-not-told", erasure=str(erasure.erasure_id))
+        await forgetting.forget(self._db, erasure=erasure, now=now)
+        return True
+
+    async def _note_roles(self, erasure: ErasureRow) -> None:
+        """Write down what somebody is who only took back a consent: the certificate says what that still needs."""
+        async with self._db.transaction(Scope(person_id=erasure.person_id, platform=True)) as conn:
+            kept = await forgetting.roles(conn, person_id=erasure.person_id, now=self._clock())
+            await repository.set_kept_roles(conn, erasure_id=erasure.erasure_id, roles=kept)
+
+    async def _tell(self, erasure: ErasureRow) -> None:
+        """Write to the person, if he has an account, where his certificate is."""
+        if self._sender is None:
+            return
+        told = await forgetting.phone_to_tell(self._db, person_id=erasure.person_id)
+        if told is None:
+            return
+        phone, language = told
+        async with self._db.transaction(Scope(person_id=erasure.person_id)) as conn:
+            own = await certificates.ensure(
+                conn, erasure_id=erasure.erasure_id, person_id=erasure.person_id, about_community=None
+            )
+        link = certificate_link(self._public_url, own.certificate_id, pepper=await self._keys.pepper())
+        await self._sender.send(to=phone, template="erasure_complete", values={"link": link}, language=language)
+
     async def _ask_gates(self, erasure: ErasureRow) -> bool:
-        """Whether every gate in service has acknowledged a roster without the person, in every place."""
+        """Whether every gate has acknowledged a roster without the person, was wiped by its lease, or is revoked.
+
+        While one is outstanding there is a provisional certificate.
+        """
+        now = self._clock()
         complete = True
-        for place in await self._places(erasure):
+        words = await self._certifier.words(erasure, now=now)
+        for place, _, said in words:
             if place.acknowledged_at is not None:
                 continue
-            at = await self._acknowledged_at(place)
+            at = None if place.detached_at is None else settled_at(said, removed_at=place.detached_at)
             if at is None:
                 complete = False
                 continue
@@ -153,26 +239,10 @@ class Saga:
                 await repository.set_acknowledged(
                     conn, community_id=place.community_id, erasure_id=erasure.erasure_id, at=at
                 )
+        if not complete:
+            await self._certifier.issue(erasure.erasure_id, person_id=erasure.person_id, words=words, now=now)
         return complete
-
-    async def _acknowledged_at(self, place: PlaceRow) -> datetime | None:
-        """When the last gate acknowledged; now where there is none; None while one has not."""
-        if place.roster_epoch is None or place.roster_version is None:
-            return None
-        async with self._db.transaction(Scope(community_id=place.community_id), read_only=True) as conn:
-            receipts = await gates.list_receipts(
-                conn, community_id=place.community_id, epoch=place.roster_epoch, version=place.roster_version
-            )
-        times = [receipt.confirmed_at for receipt in receipts]
-        if any(at is None for at in times):
-            return None
-        return max((at for at in times if at is not None), default=self._clock())
 
     async def _places(self, erasure: ErasureRow) -> list[PlaceRow]:
         async with self._db.transaction(Scope(person_id=erasure.person_id), read_only=True) as conn:
             return await repository.list_places(conn, erasure_id=erasure.erasure_id)
-
-
-async def _done_at_once(_: ErasureRow) -> bool:
-    """Nothing is left to do: the transaction that began the erasure ended the grants."""
-    return True

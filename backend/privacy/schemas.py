@@ -13,6 +13,7 @@ from backend.privacy.repository import ErasureRow, Extent, PlaceRow, Reason, Ste
 from backend.privacy.rules import KEY_BACKUPS_EXPIRE
 
 __all__ = [
+    "AccountDeleted",
     "EndTenancy",
     "Erasure",
     "ErasureKey",
@@ -55,17 +56,29 @@ class TenancyEnd(msgspec.Struct, frozen=True):
 
 
 class MemberEnded(msgspec.Struct, frozen=True):
-    """A member who has left; the erasure of what only his membership needed, where he had joined."""
+    """A member who has left; the erasure of what only his membership needed, where he had joined.
+
+    ``certificate_link`` is for the member himself: it shows the certificate when his account is gone.
+    """
 
     member_id: UUID
     erasures: tuple[Started, ...]
+    certificate_link: str | None = None
+
+
+class AccountDeleted(msgspec.Struct, frozen=True):
+    """The account is being deleted. Keep the link: it shows the certificate when nobody can log in any more."""
+
+    erasure_id: UUID
+    certificate_link: str
 
 
 class Withdrawn(msgspec.Struct, frozen=True):
-    """A consent that was taken back; the erasure that has begun, if one stood."""
+    """A consent that was taken back; the erasure that has begun, if one stood, and the link to its certificate."""
 
     withdrawn: bool
     erasures: tuple[Started, ...]
+    certificate_link: str | None = None
 
 
 class Step(msgspec.Struct, frozen=True):

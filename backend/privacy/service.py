@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from backend.access import service as access
+from backend.accounts import service as log_ins
 from backend.consent import repository as holds
 from backend.consent import service as consent
 from backend.consent.service import Purpose
@@ -17,14 +18,20 @@ from backend.kit.db import Connection, enter_community
 from backend.people import repository as people
 from backend.people.repository import SubjectRow
 from backend.privacy import repository
-from backend.privacy.errors import TenantCannotLeave
+from backend.privacy.certificates import service as certificates
+from backend.privacy.errors import LoginNotFresh, TenantCannotLeave
+from backend.privacy.forgetting import repository as traces
+from backend.privacy.forgetting import service as forgetting
 from backend.privacy.repository import ErasureRow, Extent, Reason
 from backend.privacy.rules import COURIER_GRACE, GRACE, steps_of
 from backend.visitors import service as visitors
+from gate_sdk.wire import GrantKind
 
 __all__ = [
     "JOB",
+    "begin_forgotten",
     "begin_unused",
+    "delete_account",
     "end_member",
     "end_tenancy",
     "remove_from_household",
@@ -118,6 +125,42 @@ async def withdraw_consent(conn: Connection, *, person_id: UUID, purpose: Purpos
     )
 
 
+async def delete_account(conn: Connection, *, person_id: UUID, session_id: UUID, now: datetime) -> ErasureRow:
+    """Begin to erase all that nothing but the account needs. The person's scope; enters the platform's.
+
+    Every session ends at once; the worker ends his memberships but for those as a tenant. Who works as a courier keeps
+    the face that he works with, until he leaves that too; nobody else keeps one.
+
+    Raises:
+        LoginNotFresh: he did not log in just now.
+    """
+    await repository.enter_platform(conn)
+    begun_at = await traces.session_begun_at(conn, session_id=session_id, person_id=person_id)
+    if begun_at is None or now - begun_at > forgetting.FRESH:
+        raise LoginNotFresh
+    await repository.lock_person(conn, person_id=person_id)
+    places = await people.list_subjects_of_person(conn, person_id=person_id)
+    extent: Extent = "everything"
+    if await repository.has_employment(conn, person_id=person_id):
+        extent = "community"
+        places = await _without_work(conn, places)
+    row = await _begin(conn, person_id=person_id, reason="account_deleted", extent=extent, places=places, now=now)
+    await log_ins.end_all_sessions(conn, person_id=person_id, now=now)
+    return row
+
+
+async def begin_forgotten(conn: Connection, *, person_id: UUID, now: datetime) -> ErasureRow | None:
+    """Erase a person who has had no right for the grace that people were told; None where he is something now.
+
+    In the worker's role, in the scope of the person and the platform.
+    """
+    await repository.lock_person(conn, person_id=person_id)
+    if await forgetting.roles(conn, person_id=person_id, now=now):
+        return None
+    places = await people.list_subjects_of_person(conn, person_id=person_id)
+    return await _begin(conn, person_id=person_id, reason="unused", extent="everything", places=places, now=now)
+
+
 async def begin_unused(conn: Connection, *, person_id: UUID, now: datetime) -> ErasureRow | None:
     """Erase a face that no right to enter has needed for the grace that people were told; None where one does now.
 
@@ -181,6 +224,17 @@ async def _needed_elsewhere(conn: Connection, *, person_id: UUID, subjects: list
     return await repository.has_employment(conn, person_id=person_id)
 
 
+async def _without_work(conn: Connection, subjects: list[SubjectRow]) -> list[SubjectRow]:
+    """The communities where the person is no courier at present: his face stays on the gates where he is."""
+    found = []
+    for subject in subjects:
+        await enter_community(conn, subject.community_id)
+        standing = await access.kinds(conn, community_id=subject.community_id, subject_id=subject.subject_id)
+        if GrantKind.COURIER not in standing:
+            found.append(subject)
+    return found
+
+
 async def _begin(
     conn: Connection,
     *,
@@ -191,9 +245,13 @@ async def _begin(
     now: datetime,
 ) -> ErasureRow:
     """Write down what is to be done, and have the worker do it once the transaction commits. The person's scope."""
-    row = await repository.insert_erasure(conn, person_id=person_id, reason=reason, extent=extent, now=now)
-    # Grants have fallen in this very transaction.
-    steps = [(name, now if name == "grants" else None) for name in steps_of(reason, extent)]
+    existed = await forgetting.inventory(conn, person_id=person_id)
+    row = await repository.insert_erasure(
+        conn, person_id=person_id, reason=reason, extent=extent, existed=existed, now=now
+    )
+    # Grants have fallen in this very transaction; in several communities at once they cannot.
+    at_once = reason != "account_deleted"
+    steps = [(name, now if name == "grants" and at_once else None) for name in steps_of(reason, extent)]
     await repository.insert_steps(conn, erasure_id=row.erasure_id, steps=steps)
     for place in places:
         await repository.insert_place(
@@ -203,6 +261,7 @@ async def _begin(
             person_id=person_id,
             subject_id=place.subject_id,
         )
+    await certificates.begin(conn, erasure=row, places=[place.community_id for place in places])
     if extent == "everything":
         # The consents end with what they were for, and nothing new is given until the old key is gone.
         for purpose in Purpose:

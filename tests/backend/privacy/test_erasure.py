@@ -209,7 +209,7 @@ async def test_withdrawing_consent_erases_the_face_and_leaves_the_right_to_enter
 async def test_withdrawing_what_was_not_given_begins_nothing(world: World) -> None:
     resident = await world.resident()
     answer = await resident.post("/resident/v1/consents/face_access/withdraw")
-    assert answer.json() == {"withdrawn": False, "erasures": []}
+    assert answer.json() == {"withdrawn": False, "erasures": [], "certificate_link": None}
     assert (await resident.post("/resident/v1/consents/advertising/withdraw")).status_code == 400
     assert (await world.api.post("/resident/v1/consents/face_access/withdraw")).status_code == 401
     assert (await world.api.get("/resident/v1/erasures")).status_code == 401

@@ -1,0 +1,207 @@
+"""SQL of forgetting a person: what he still is, what there was of him, and the places where his name stands."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+
+__all__ = [
+    "BLANK",
+    "InventoryRow",
+    "RolesRow",
+    "blank_member_names",
+    "blank_pass_names",
+    "find_roles",
+    "keep_consent_proof",
+    "list_communities_with_old_names",
+    "list_unused_people",
+    "session_begun_at",
+    "take_inventory",
+]
+
+#: Stands where a name stood, in columns that must not be empty.
+BLANK = "—"
+
+
+class RolesRow(msgspec.Struct, frozen=True):
+    """What somebody is, by the rights and the words that stand."""
+
+    resident: bool
+    staff: bool
+    guest: bool
+    courier: bool
+
+
+class InventoryRow(msgspec.Struct, frozen=True):
+    """How many things of each kind there are of somebody; ``packs`` the model packs of his templates."""
+
+    templates: int
+    packs: list[str]
+    photographs: int
+    pseudonyms: int
+    memberships: int
+    accounts: int
+    employments: int
+    consents: int
+    texts: list[str]
+
+
+class _PersonId(msgspec.Struct, frozen=True):
+    person_id: UUID
+
+
+class _Begun(msgspec.Struct, frozen=True):
+    created_at: datetime
+
+
+class _CommunityId(msgspec.Struct, frozen=True):
+    community_id: UUID
+
+
+async def find_roles(conn: Connection, *, person_id: UUID, at: datetime, invited_for: timedelta) -> RolesRow:
+    """What the person still is, in whatever community. The worker's, in his scope and the platform's.
+
+    ``invited_for`` is how long a company's word alone, to which he has said nothing, makes him one of its couriers.
+    """
+    return await require_one(
+        conn,
+        RolesRow,
+        """
+        WITH kinds AS (
+            SELECT DISTINCT g.kind FROM subject s JOIN access_grant g USING (community_id, subject_id)
+            WHERE s.person_id = $1 AND g.state <> 'ended'
+        )
+        SELECT
+            EXISTS (SELECT FROM kinds WHERE kind = 'resident')
+                OR EXISTS (SELECT FROM member WHERE person_id = $1 AND state = 'active') AS resident,
+            EXISTS (SELECT FROM kinds WHERE kind = 'staff') AS staff,
+            EXISTS (SELECT FROM kinds WHERE kind = 'guest')
+                OR EXISTS (SELECT FROM visitor_link
+                    WHERE person_id = $1 AND kind = 'guest' AND closed_at IS NULL AND expires_at > $2) AS guest,
+            EXISTS (SELECT FROM kinds WHERE kind = 'courier')
+                OR EXISTS (SELECT FROM courier_employment WHERE person_id = $1 AND left_at IS NULL
+                    AND (accepted_at IS NOT NULL OR coalesce(link_sent_at, created_at) > $2 - $3::interval)) AS courier
+        """,
+        person_id, at, invited_for,
+    )  # fmt: skip
+
+
+async def take_inventory(conn: Connection, *, person_id: UUID) -> InventoryRow:
+    """Count what there is of the person. Needs his scope, in which the database shows all of it."""
+    return await require_one(
+        conn,
+        InventoryRow,
+        """
+        SELECT (SELECT count(*) FROM template WHERE person_id = $1) AS templates,
+            ARRAY(SELECT DISTINCT pack FROM template WHERE person_id = $1 ORDER BY pack) AS packs,
+            (SELECT count(*) FROM enrolment_photo WHERE person_id = $1) AS photographs,
+            (SELECT count(*) FROM subject WHERE person_id = $1) AS pseudonyms,
+            (SELECT count(*) FROM member WHERE person_id = $1) AS memberships,
+            (SELECT count(*) FROM account WHERE person_id = $1) AS accounts,
+            (SELECT count(*) FROM courier_employment WHERE person_id = $1) AS employments,
+            (SELECT count(*) FROM consent WHERE person_id = $1) AS consents,
+            ARRAY(SELECT DISTINCT purpose || '/' || version FROM consent WHERE person_id = $1 ORDER BY 1) AS texts
+        """,
+        person_id,
+    )
+
+
+async def blank_member_names(conn: Connection, *, community_id: UUID, person_id: UUID) -> None:
+    """Take the person's name, and the tie to him, off the register's ended memberships. Community and person scope."""
+    await conn.execute(
+        "UPDATE member SET name = $3, person_id = NULL WHERE community_id = $1 AND person_id = $2 AND state = 'ended'",
+        community_id, person_id, BLANK,
+    )  # fmt: skip
+
+
+async def blank_pass_names(conn: Connection, *, community_id: UUID, before: datetime, limit: int) -> int:
+    """Take the guests' names off passes that were over before that time, at most ``limit``; how many."""
+    done: str = await conn.execute(
+        """
+        UPDATE guest_pass SET guest_name = $4 WHERE community_id = $1 AND pass_id IN (
+            SELECT pass_id FROM guest_pass
+            WHERE community_id = $1 AND guest_name <> '—' AND least(ended_at, valid_until) < $2 LIMIT $3
+        )
+        """,
+        community_id, before, limit, BLANK,
+    )  # fmt: skip
+    return int(done.rsplit(" ", 1)[1])
+
+
+async def list_communities_with_old_names(conn: Connection, *, before: datetime) -> list[UUID]:
+    """Communities with names on passes that were over before that time. The worker's, in the platform scope."""
+    rows = await fetch_all(
+        conn,
+        _CommunityId,
+        "SELECT DISTINCT community_id FROM guest_pass WHERE guest_name <> '—' AND least(ended_at, valid_until) < $1",
+        before,
+    )
+    return [row.community_id for row in rows]
+
+
+async def keep_consent_proof(conn: Connection, *, person_id: UUID, erasure_id: UUID) -> None:
+    """Keep that he had agreed, to which texts and when, apart from him. Needs his scope."""
+    await conn.execute(
+        """
+        INSERT INTO consent_proof (consent_id, erasure_id, person_id, purpose, version, language, text_sha256, surface,
+                                   given_at, withdrawn_at)
+        SELECT consent_id, $2, person_id, purpose, version, language, text_sha256, surface, given_at, withdrawn_at
+        FROM consent WHERE person_id = $1
+        ON CONFLICT DO NOTHING
+        """,
+        person_id, erasure_id,
+    )  # fmt: skip
+
+
+async def list_unused_people(
+    conn: Connection, *, at: datetime, grace: timedelta, courier_grace: timedelta, limit: int
+) -> list[UUID]:
+    """People who once had, or were once sent, a right to enter, and have been without any for over the grace.
+
+    With or without a face. Whoever logged in and has joined nobody yet is not among them. The worker's, in the
+    platform scope. ``courier_grace`` is for whoever has been a courier.
+    """
+    rows = await fetch_all(
+        conn,
+        _PersonId,
+        """
+        SELECT p.person_id
+        FROM person p
+        LEFT JOIN LATERAL (
+            SELECT max(g.ended_at) AS ended_at, bool_or(g.state <> 'ended') AS standing,
+                bool_or(g.kind = 'courier') AS courier, count(*) AS subjects
+            FROM subject s LEFT JOIN access_grant g USING (community_id, subject_id)
+            WHERE s.person_id = p.person_id
+        ) r ON true
+        LEFT JOIN LATERAL (
+            SELECT max(least(l.closed_at, l.expires_at)) AS over_at, bool_or(l.kind = 'courier') AS courier
+            FROM visitor_link l WHERE l.person_id = p.person_id
+        ) l ON true
+        WHERE NOT coalesce(r.standing, false) AND (r.subjects > 0 OR l.over_at IS NOT NULL)
+            AND coalesce(greatest(r.ended_at, l.over_at), p.created_at)
+                <= $1::timestamptz - CASE WHEN r.courier OR l.courier THEN $3::interval ELSE $2::interval END
+            AND NOT EXISTS (SELECT FROM courier_employment e WHERE e.person_id = p.person_id AND e.left_at IS NULL
+                AND (e.accepted_at IS NOT NULL
+                    OR coalesce(e.link_sent_at, e.created_at) > $1::timestamptz - $3::interval))
+            AND NOT EXISTS (SELECT FROM erasure e WHERE e.person_id = p.person_id AND e.completed_at IS NULL)
+        ORDER BY p.person_id LIMIT $4
+        """,
+        at, grace, courier_grace, limit,
+    )  # fmt: skip
+    return [row.person_id for row in rows]
+
+
+async def session_begun_at(conn: Connection, *, session_id: UUID, person_id: UUID) -> datetime | None:
+    """When the person logged in, where the session goes on. Needs the platform scope."""
+    row = await fetch_one(
+        conn,
+        _Begun,
+        """
+        SELECT s.created_at FROM session s JOIN account a USING (account_id)
+        WHERE s.session_id = $1 AND a.person_id = $2 AND s.ended_at IS NULL
+        """,
+        session_id, person_id,
+    )  # fmt: skip
+    return None if row is None else row.created_at

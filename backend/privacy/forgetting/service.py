@@ -1,0 +1,149 @@
+"""Rules of forgetting a person.
+
+Each community lets him go in a transaction of its own, the accounts and the person himself in a last one. Whoever joins
+again meanwhile is safe: a row that refers to the person keeps him from being deleted, the attempt fails, and the next
+one finds the role that he has now.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from backend.access import repository as rosters
+from backend.access import service as access
+from backend.accounts import repository as accounts
+from backend.accounts import service as log_ins
+from backend.audit import service as audit
+from backend.consent import repository as holds
+from backend.households import repository as households
+from backend.households import service as register
+from backend.kit.db import Connection, Database, Scope
+from backend.people import repository as people
+from backend.privacy import repository as erasures
+from backend.privacy.forgetting import repository
+from backend.privacy.repository import ErasureRow, Existed, Role
+from backend.privacy.rules import COURIER_GRACE, GRACE
+
+__all__ = [
+    "FRESH",
+    "account_goes",
+    "forget",
+    "forget_pass_names",
+    "inventory",
+    "leave_households",
+    "phone_to_tell",
+    "roles",
+]
+
+#: How long ago somebody may have logged in who asks for something that cannot be undone.
+FRESH = timedelta(minutes=10)
+_BATCH = 500
+
+
+async def inventory(conn: Connection, *, person_id: UUID) -> list[Existed]:
+    """What there is of the person: kinds and counts. Needs his scope."""
+    row = await repository.take_inventory(conn, person_id=person_id)
+    found = [
+        Existed("template", row.templates, tuple(row.packs)),
+        Existed("photograph", row.photographs),
+        # There is one as soon as something was sealed, and none before.
+        Existed("key", int(row.templates > 0 or row.photographs > 0)),
+        Existed("pseudonym", row.pseudonyms),
+        Existed("membership", row.memberships),
+        Existed("account", row.accounts),
+        Existed("employment", row.employments),
+        Existed("consent", row.consents, tuple(row.texts)),
+    ]
+    return [kind for kind in found if kind.count]
+
+
+async def roles(conn: Connection, *, person_id: UUID, now: datetime) -> list[Role]:
+    """What the person still is. The worker's, in his scope and the platform's."""
+    row = await repository.find_roles(conn, person_id=person_id, at=now, invited_for=COURIER_GRACE)
+    named: list[tuple[Role, bool]] = [
+        ("resident", row.resident),
+        ("staff", row.staff),
+        ("guest", row.guest),
+        ("courier", row.courier),
+    ]
+    return [role for role, is_one in named if is_one]
+
+
+def account_goes(erasure: ErasureRow, kept: Sequence[Role]) -> bool:
+    """Whether his account and number go: they serve residents, and end when he says so."""
+    return erasure.reason == "account_deleted" or not {"resident", "staff"} & set(kept)
+
+
+async def leave_households(db: Database, *, erasure: ErasureRow, now: datetime) -> None:
+    """End the person's memberships but for those as a tenant, on which a household rests. Repeating is harmless."""
+    async with db.transaction(Scope(person_id=erasure.person_id), read_only=True) as conn:
+        mine = await households.list_memberships(conn, person_id=erasure.person_id)
+    for membership in mine:
+        if membership.relation == "tenant":
+            continue
+        async with db.transaction(Scope(community_id=membership.community_id)) as conn:
+            community_id, member_id = membership.community_id, membership.member_id
+            await register.end_member(conn, community_id=community_id, member_id=member_id, now=now)
+            await audit.record(
+                conn, community_id=community_id, actor="system", action="member.end", target=f"member:{member_id}"
+            )
+
+
+async def forget(db: Database, *, erasure: ErasureRow, now: datetime) -> list[Role]:
+    """Forget the person as far as nothing that he still is needs him; what he still is. Repeating is harmless.
+
+    Every community where he has no right any more forgets his name and his pseudonym. Without any role his account,
+    his consents (but for the proof of them) and he himself go too.
+
+    Raises:
+        asyncpg.IntegrityConstraintViolationError: he joined somewhere at this moment; try again.
+    """
+    person_id = erasure.person_id
+    async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
+        subjects = await people.list_subjects_of_person(conn, person_id=person_id)
+    for subject in subjects:
+        await _leave(db, community_id=subject.community_id, subject_id=subject.subject_id, person_id=person_id)
+    async with db.transaction(Scope(person_id=person_id, platform=True)) as conn:
+        kept = await roles(conn, person_id=person_id, now=now)
+        await erasures.set_kept_roles(conn, erasure_id=erasure.erasure_id, roles=kept)
+        if account_goes(erasure, kept):
+            await log_ins.forget_person(conn, person_id=person_id, now=now)
+        if kept:
+            await holds.delete_hold(conn, person_id=person_id, erasure_id=erasure.erasure_id)
+        else:
+            await repository.keep_consent_proof(conn, person_id=person_id, erasure_id=erasure.erasure_id)
+            await people.delete_person(conn, person_id=person_id)
+    return kept
+
+
+async def forget_pass_names(db: Database, *, now: datetime) -> int:
+    """Take guests' names off passes that have been over for longer than guests were told; how many."""
+    before = now - GRACE
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        due = await repository.list_communities_with_old_names(conn, before=before)
+    forgotten = 0
+    for community_id in due:
+        count = _BATCH
+        while count == _BATCH:
+            async with db.transaction(Scope(community_id=community_id)) as conn:
+                count = await repository.blank_pass_names(conn, community_id=community_id, before=before, limit=_BATCH)
+            forgotten += count
+    return forgotten
+
+
+async def phone_to_tell(db: Database, *, person_id: UUID) -> tuple[str, str] | None:
+    """The person's number and language, while he has an account."""
+    async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
+        phone = await accounts.phone_of_person(conn, person_id=person_id)
+        person = await people.get_person(conn, person_id=person_id)
+    return None if phone is None else (phone, "zh-CN" if person is None else person.language)
+
+
+async def _leave(db: Database, *, community_id: UUID, subject_id: UUID, person_id: UUID) -> None:
+    async with db.transaction(Scope(community_id=community_id, person_id=person_id)) as conn:
+        # Before he is looked at: who gives him a right at this moment waits, or is seen.
+        await rosters.roster_hold(conn)
+        standing = await access.kinds(conn, community_id=community_id, subject_id=subject_id)
+        await repository.blank_member_names(conn, community_id=community_id, person_id=person_id)
+        if not standing:
+            await access.erase_subject(conn, community_id=community_id, subject_id=subject_id)
