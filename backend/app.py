@@ -1,5 +1,7 @@
 """The API, wired. Nothing connects, reads the environment or logs before the application starts."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -35,11 +37,12 @@ from backend.households.routes import resident_router as households_resident
 from backend.households.routes import staff_router as households_staff
 from backend.keys.service import Keys
 from backend.kit import logging
+from backend.kit.apart import run_apart
 from backend.kit.auth import AuthMiddleware, Surface, Tokens
 from backend.kit.clock import Clock, utc_now
 from backend.kit.db import Database, DatabaseUnavailable, Scope
 from backend.kit.messages import Sender
-from backend.kit.problems import exception_handlers, problems
+from backend.kit.problems import Problem, exception_handlers, problems
 from backend.kit.providing import provide_in_turn
 from backend.kit.storage import ObjectStore
 from backend.links.routes import visitor_router as links_visitor
@@ -52,7 +55,7 @@ from backend.privacy.routes import resident_router as privacy_resident
 from backend.privacy.routes import staff_router as privacy_staff
 from backend.privacy.routes import visitor_router as privacy_visitor
 from backend.resources import Resources, open_resources
-from backend.settings import Settings, load_settings
+from backend.settings import Settings, SettingsRefused, load_settings
 from backend.visitors.invitations.routes import visitor_router as visitors_visitor
 from backend.visitors.routes import resident_router as visitors_resident
 
@@ -134,9 +137,26 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
 
 
 def create_app_from_environment() -> Litestar:
-    """What the server is pointed at: the application, set up by the environment."""
+    """What the server is pointed at: the application, set up by the environment.
+
+    Raises:
+        SystemExit: something that it needs is refused or missing; the reason is one line on standard error. Found out
+            only by the lifespan, it would be the last line of three tracebacks.
+    """
     tie_to_parent()
-    return create_app(load_settings())
+    try:
+        settings = load_settings()
+        run_apart(lambda: asyncio.run(_open_once(settings)))
+    except (SettingsRefused, OSError, Problem) as error:
+        sys.stderr.write(f"doorward api: {error}\n")
+        raise SystemExit(2) from error
+    return create_app(settings)
+
+
+async def _open_once(settings: Settings) -> None:
+    # Costs two connections: the models stay loaded for the lifespan.
+    async with open_resources(settings, process="api"):
+        pass
 
 
 def openapi_document(surface: Surface) -> dict[str, Any]:

@@ -133,12 +133,15 @@ def _api(_: argparse.Namespace) -> int:
     from granian.constants import HTTPModes, Interfaces
     from granian.log import LogLevels
 
+    from backend.embedded.address import require_address
     from backend.embedded.children import tie_to_parent
 
     tie_to_parent()
     settings = load_settings()
     if settings.port == 0:
         raise SettingsRefused("DOORWARD_PORT must be a port: only the single box may choose a free one")
+    with _box_failures():
+        require_address(settings.host, settings.port)
     Granian(
         "backend.app:create_app_from_environment",
         factory=True,
@@ -162,7 +165,8 @@ def _worker(_: argparse.Namespace) -> int:
     from backend.embedded.children import tie_to_parent
 
     tie_to_parent()
-    worker.run(settings)
+    with _box_failures():
+        worker.run(settings)
     return 0
 
 
@@ -267,7 +271,10 @@ def _databases(settings: Settings) -> Iterator[Settings]:
 
 @contextmanager
 def _box_failures() -> Iterator[None]:
-    """The box's own failures as one line instead of a traceback."""
+    """The box's own failures, and the machine's, as one line instead of a traceback."""
+    import asyncpg
+
+    from backend.embedded.address import AddressRefused
     from backend.embedded.children import ChildDied
     from backend.embedded.datadir import DataDirectoryBusy
     from backend.embedded.postgres import PostgresFailed
@@ -275,9 +282,20 @@ def _box_failures() -> Iterator[None]:
     from backend.embedded.runas import NoUserToRunAs
     from backend.migrate import MigrationFailed
 
+    ours = (
+        AddressRefused,
+        ChildDied,
+        DataDirectoryBusy,
+        MigrationFailed,
+        NoUserToRunAs,
+        PostgresFailed,
+        ProvisioningRefused,
+    )
+    # A disk that is full, a directory that is read-only or another's, a database that answers with an error.
+    machine = (OSError, asyncpg.PostgresError)
     try:
         yield
-    except (ChildDied, DataDirectoryBusy, MigrationFailed, NoUserToRunAs, PostgresFailed, ProvisioningRefused) as error:
+    except (*ours, *machine) as error:
         raise CommandFailed(str(error)) from error
 
 

@@ -1,13 +1,13 @@
 """The single box: database, API and worker on one machine, under one data directory."""
 
 import os
-import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
+from backend.embedded.address import require_address
 from backend.embedded.children import ChildDied, Children
 from backend.embedded.passwords import KEYS, OWNER
 from backend.embedded.postgres import EmbeddedPostgres
@@ -31,11 +31,14 @@ class SingleBox:
             settings: what the deployment decides; port 0 takes a free one.
             data_dir: holds everything that lasts.
             console: a folder for the processes' output; our own output where not given.
+
+        Raises:
+            AddressRefused: the port is taken, or the API may not listen there.
         """
         self._settings = settings
         self._console = console
         self.data_dir = data_dir.absolute()
-        self.port = settings.port or _free_port(settings.host)
+        self.port = require_address(settings.host, settings.port)
         self.url = f"http://{settings.host}:{self.port}"
         self._postgres: EmbeddedPostgres | None = None
         self.children = Children()
@@ -131,10 +134,3 @@ class SingleBox:
         if self._settings.public_url == Settings().public_url:
             environment[f"{PREFIX}PUBLIC_URL"] = self.url
         return environment
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
