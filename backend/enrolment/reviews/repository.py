@@ -13,12 +13,14 @@ __all__ = [
     "Basis",
     "ReviewRow",
     "ReviewState",
+    "ShownRow",
     "add_finding",
     "decide",
     "get_review",
     "insert_review",
     "list_pending",
     "list_reviews_of_person",
+    "list_shown",
     "lock_review",
     "supersede",
     "supersede_moot",
@@ -44,6 +46,14 @@ class ReviewRow(msgspec.Struct, frozen=True):
     opened_at: datetime
     decided_at: datetime | None
     decided_by: UUID | None
+
+
+class ShownRow(msgspec.Struct, frozen=True):
+    """What staff see beside a review: whose name the register has, and which photographs are still there."""
+
+    review_id: UUID
+    name: str | None
+    slots: list[int]
 
 
 class _Person(msgspec.Struct, frozen=True):
@@ -147,6 +157,25 @@ async def list_reviews_of_person(conn: Connection, *, person_id: UUID) -> list[R
         "SELECT * FROM face_review WHERE person_id = $1 ORDER BY opened_at DESC, review_id",
         person_id,
     )
+
+
+async def list_shown(conn: Connection, *, community_id: UUID, review_ids: Sequence[UUID]) -> list[ShownRow]:
+    """Names and photographs of these reviews; photographs only while a review waits."""
+    return await fetch_all(
+        conn,
+        ShownRow,
+        """
+        SELECT r.review_id,
+            (SELECT p.name FROM person p WHERE p.person_id = r.person_id) AS name,
+            array(
+                SELECT slot FROM enrolment_photo ph
+                WHERE r.state = 'pending' AND ph.person_id = r.person_id AND ph.enrolment_id = r.enrolment_id
+                ORDER BY slot
+            ) AS slots
+        FROM face_review r WHERE r.community_id = $1 AND r.review_id = ANY ($2)
+        """,
+        community_id, list(review_ids),
+    )  # fmt: skip
 
 
 async def add_finding(conn: Connection, *, community_id: UUID, review_id: UUID, finding: str) -> None:

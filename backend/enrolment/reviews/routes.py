@@ -59,7 +59,7 @@ async def list_reviews(
             limit=limit + 1,
         )
         page, next_cursor = split_page(rows, limit, lambda row: _After(row.opened_at, row.review_id))
-        return ReviewList(tuple([await service.shown(conn, row) for row in page]), next_cursor)
+        return ReviewList(await service.shown(conn, community_id=community_id, rows=page), next_cursor)
 
 
 @get(
@@ -72,7 +72,7 @@ async def read_review(community_id: UUID, review_id: UUID, staff: StaffMember, d
     """One face that waits or was decided on."""
     staff.require(Permission.ENROLMENT_REVIEW)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
-        return await service.shown(conn, await service.get(conn, community_id=community_id, review_id=review_id))
+        return await service.read(conn, community_id=community_id, review_id=review_id)
 
 
 @get(

@@ -1,5 +1,6 @@
 """Rules of reviews: somebody looks at the photographs, or at the person, and says yes or no."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -19,9 +20,8 @@ from backend.keys.service import Keys
 from backend.kit.crypto import SealBroken
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.storage import ObjectMissing, ObjectStore
-from backend.people import repository as people
 
-__all__ = ["approve", "get", "photo", "refuse", "shown"]
+__all__ = ["approve", "get", "photo", "read", "refuse", "shown"]
 
 
 async def get(conn: Connection, *, community_id: UUID, review_id: UUID) -> ReviewRow:
@@ -36,12 +36,24 @@ async def get(conn: Connection, *, community_id: UUID, review_id: UUID) -> Revie
     return row
 
 
-async def shown(conn: Connection, row: ReviewRow) -> Review:
-    """The review as staff see it."""
-    person = await people.get_person(conn, person_id=row.person_id)
-    photos = await enrolments.list_photos(conn, person_id=row.person_id, enrolment_id=row.enrolment_id)
-    slots = tuple(photo.slot for photo in photos) if row.state == "pending" else ()
-    return Review.of(row, name=None if person is None else person.name, slots=slots)
+async def shown(conn: Connection, *, community_id: UUID, rows: Sequence[ReviewRow]) -> tuple[Review, ...]:
+    """The community's reviews as its staff see them, in the same order."""
+    ids = [row.review_id for row in rows]
+    found = {one.review_id: one for one in await repository.list_shown(conn, community_id=community_id, review_ids=ids)}
+    return tuple(
+        Review.of(row, name=found[row.review_id].name, slots=tuple(found[row.review_id].slots)) for row in rows
+    )
+
+
+async def read(conn: Connection, *, community_id: UUID, review_id: UUID) -> Review:
+    """One review as staff see it.
+
+    Raises:
+        ReviewNotFound: there is none.
+    """
+    row = await get(conn, community_id=community_id, review_id=review_id)
+    (review,) = await shown(conn, community_id=community_id, rows=[row])
+    return review
 
 
 async def photo(
@@ -198,7 +210,7 @@ async def _locked(conn: Connection, community_id: UUID, review_id: UUID) -> Revi
 
 async def _read(db: Database, community_id: UUID, review_id: UUID) -> Review:
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
-        return await shown(conn, await get(conn, community_id=community_id, review_id=review_id))
+        return await read(conn, community_id=community_id, review_id=review_id)
 
 
 def _pending(row: ReviewRow) -> ReviewRow:
