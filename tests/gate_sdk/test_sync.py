@@ -294,11 +294,13 @@ class TestHostileServer:
         assert states.wait_error("digest-mismatch")
         assert not gate.decide(syn.frame(66)).allowed
 
-    @pytest.mark.parametrize("broken", ["neither", "both", "body"])
+    @pytest.mark.parametrize("broken", ["neither", "both", "empty", "body"])
     def test_malformed_page(self, backend: FakeBackend, gate: GateClient, states: States, broken: str) -> None:
         def breaking(page: SyncPage) -> SyncPage:
             if broken == "neither":
                 return msgspec.structs.replace(page, head=None, next=None)
+            if broken == "empty":
+                return msgspec.structs.replace(page, items=(), head=None, next="more")
             if broken == "both":
                 return msgspec.structs.replace(page, next="more")
             items = tuple(msgspec.structs.replace(one, body=b"{") for one in page.items)

@@ -8,7 +8,7 @@ import msgspec
 from gate_sdk._recognition import Candidate
 from gate_sdk.wire import Head, Outcome, Reason, RosterEntry, RosterGrant
 
-__all__ = ["AMBIGUITY_MARGIN", "MIN_FACE_PX", "NO_SUBJECT", "Verdict", "decide", "threshold"]
+__all__ = ["AMBIGUITY_MARGIN", "MIN_FACE_PX", "Verdict", "decide", "threshold"]
 
 # Recognition from 60 px of face width up, where the detector at its input of 640 px still finds every face of a 720p
 # frame (0.87 of them at 40 px); see docs/adr/0010-faces-from-60-pixels.md.
@@ -26,9 +26,6 @@ class Verdict(msgspec.Struct, frozen=True):
     outcome: Outcome
     reason: Reason
     subject: UUID | None = None
-
-
-NO_SUBJECT = frozenset({Reason.UNKNOWN, Reason.AMBIGUOUS})
 
 
 def threshold(head: Head, *, calibrated: float, floor: float) -> float:

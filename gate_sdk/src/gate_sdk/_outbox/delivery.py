@@ -2,8 +2,8 @@
 
 import logging
 import random
-import threading
 
+from gate_sdk._background import Background
 from gate_sdk._link import Link
 from gate_sdk._outbox.store import Outbox
 from gate_sdk._sync.backoff import delay
@@ -19,31 +19,20 @@ _IDLE_S = 30.0
 _ABOUT_THE_BATCH = {400, 413, 422}
 
 
-class Delivery:
+class Delivery(Background):
     """Sends batches until the outbox is empty, then waits for more."""
 
     def __init__(self, outbox: Outbox, link: Link) -> None:
+        super().__init__(self._run, name="doorward-gate-events")
         self._outbox = outbox
         self._link = link
         self._limit = MAX_BATCH
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="doorward-gate-events", daemon=True)
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
 
     def stop(self) -> None:
         """Ask the thread to end; whoever owns the transport aborts its request."""
-        self._stop.set()
+        super().stop()
         self._outbox.wake.set()
-
-    def join(self, timeout: float) -> bool:
-        """Wait for the thread; whether it ended."""
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
 
     def _run(self) -> None:
         failures = 0

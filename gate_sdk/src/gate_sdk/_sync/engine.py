@@ -181,6 +181,9 @@ class SyncEngine:
             return self._finish(page, page.head, items)
         if page.head is not None or page.next is None:
             raise UnreadableAnswerError("a page must have either a head or a next cursor")
+        if not items:
+            # Asked for its next one at once, it could go on so for ever.
+            raise UnreadableAnswerError("a page brought nothing and was not the last")
         self._store.stage(
             items,
             Staging(

@@ -5,6 +5,7 @@ import random
 import threading
 from collections.abc import Callable
 
+from gate_sdk._background import Background
 from gate_sdk._link import MAX_WAIT_S
 from gate_sdk._memory import give_back
 from gate_sdk._status import GateState
@@ -19,7 +20,7 @@ _log = logging.getLogger("gate_sdk")
 _MIN_PAUSE_S = 0.2
 
 
-class SyncLoop:
+class SyncLoop(Background):
     """Runs rounds, backs off, reports state; ends when stopped or when the gate is revoked."""
 
     def __init__(
@@ -30,34 +31,19 @@ class SyncLoop:
         on_change: Callable[[], None],
         on_revoked: Callable[[], None],
     ) -> None:
+        super().__init__(self._run, name="doorward-gate-sync")
         self._engine = engine
         self._monotonic = monotonic
         self._on_change = on_change
         self._on_revoked = on_revoked
-        self._stop = threading.Event()
         self._first = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="doorward-gate-sync", daemon=True)
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self.state = GateState.STARTING
         self.last_error: str | None = None
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
     def wait_first(self, timeout: float) -> bool:
         """Wait until a roster was confirmed by the server, or this gate revoked; whether that happened."""
         return self._first.wait(timeout)
-
-    def stop(self) -> None:
-        """Ask the thread to end; whoever owns the transport aborts its request."""
-        self._stop.set()
-
-    def join(self, timeout: float) -> bool:
-        """Wait for the thread; whether it ended."""
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
 
     def _run(self) -> None:
         failures = 0

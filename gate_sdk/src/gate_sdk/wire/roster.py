@@ -29,7 +29,7 @@ class GrantKind(StrEnum):
         return self in {GrantKind.GUEST, GrantKind.COURIER}
 
 
-class RosterGrant(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
+class RosterGrant(msgspec.Struct, frozen=True):
     """One interval in which the subject may pass.
 
     ``from_us`` and ``until_us`` are microseconds since the Unix epoch, UTC; the interval is half open and ``None``
