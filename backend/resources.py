@@ -21,7 +21,7 @@ from backend.kit.storage import ObjectStore
 from backend.notifications.senders import ConsoleSender, HttpSender
 from backend.settings import Settings, SettingsRefused
 
-__all__ = ["Resources", "open_resources"]
+__all__ = ["Resources", "open_keys", "open_resources"]
 
 # Who connects as whom where a deployment gives one address for all.
 _ROLES = {"api": "doorward_api", "worker": "doorward_worker", "keys": "doorward_keys"}
@@ -51,18 +51,10 @@ async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[R
         OSError: a database cannot be reached.
     """
     db = _database(settings, process, getattr(settings, f"{process}_database_url"))
-    key_db = _database(settings, "keys", settings.keys_database_url)
     async with AsyncExitStack() as opened:
         opened.push_async_callback(db.close)
         await db.open()
-        opened.push_async_callback(key_db.close)
-        await key_db.open()
-        keys = Keys(key_db, _wrapper(settings))
-        opened.push_async_callback(keys.close)
-        try:
-            tokens, pepper = await _tokens(keys), await keys.pepper()
-        except (MasterKeyRefused, WrappingRefused) as error:
-            raise SettingsRefused(f"the master key does not open this key store: {error}") from error
+        keys = await opened.enter_async_context(open_keys(settings))
         sender = _sender(settings)
         if isinstance(sender, HttpSender):
             opened.push_async_callback(sender.aclose)
@@ -70,11 +62,34 @@ async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[R
             db=db,
             keys=keys,
             objects=_objects(settings),
-            tokens=tokens,
-            pepper=pepper,
+            tokens=await _tokens(keys),
+            pepper=await keys.pepper(),
             sender=sender,
             faces=await opened.enter_async_context(_faces(settings)) if process == "api" else None,
         )
+
+
+@asynccontextmanager
+async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
+    """Open the key store alone, and see that the master key is its own.
+
+    Raises:
+        SettingsRefused: an address is missing, or the master key is another one.
+        KeyServiceUnavailable: the key service does not answer.
+        OSError: the database cannot be reached.
+    """
+    database = _database(settings, "keys", settings.keys_database_url)
+    keys = Keys(database, _wrapper(settings))
+    try:
+        await database.open()
+        try:
+            await keys.pepper()
+        except (MasterKeyRefused, WrappingRefused) as error:
+            raise SettingsRefused(f"the master key does not open this key store: {error}") from error
+        yield keys
+    finally:
+        await keys.close()
+        await database.close()
 
 
 def _database(settings: Settings, process: str, url: str | None) -> Database:

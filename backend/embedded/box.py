@@ -9,6 +9,7 @@ from typing import NoReturn, Self
 
 from backend.embedded.address import require_address
 from backend.embedded.children import ChildDied, Children
+from backend.embedded.datadir import RestoreUnfinished, restore_mark
 from backend.embedded.passwords import KEYS, OWNER
 from backend.embedded.postgres import EmbeddedPostgres
 from backend.embedded.provision import KEY_DATABASE
@@ -54,9 +55,12 @@ class SingleBox:
         Raises:
             SettingsRefused: a database of your own is named only in part.
             DataDirectoryBusy: another box runs on this data directory.
+            RestoreUnfinished: a restore was cut off and has to be run again.
             ChildDied: a process did not start; the message says where its output is.
         """
         self.data_dir.mkdir(parents=True, exist_ok=True)
+        if restore_mark(self.data_dir).exists():
+            raise RestoreUnfinished("a restore of this data directory was cut off: run `doorward restore` again")
         try:
             urls = self._databases()
             migrate(urls["MIGRATION_DATABASE_URL"], urls["KEYS_DATABASE_URL"])

@@ -20,6 +20,15 @@ def make_private(path: Path) -> None:
         path.chmod(0o700)
 
 
+class RestoreUnfinished(DataDirectoryBusy):
+    """A restore of this data directory was cut off while databases changed places: run it again."""
+
+
+def restore_mark(data_dir: Path) -> Path:
+    """Is there while a restore puts databases in their places."""
+    return data_dir / "restore-unfinished.json"
+
+
 class DirectoryLock:
     """Exclusive use of a data directory.
 

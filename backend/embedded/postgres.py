@@ -114,7 +114,7 @@ class EmbeddedPostgres:
         self._lock.acquire()
         try:
             self._passwords = load_or_create(self._dir / "passwords.json")
-            run_as = choose(self._dir, _binary("postgres"))
+            run_as = choose(self._dir, program("postgres"))
             self._initialise(run_as)
             run_as.own(self._cluster)
             remove_remains(self._cluster)
@@ -165,7 +165,7 @@ class EmbeddedPostgres:
         secret.touch(mode=0o600)
         secret.write_text(self._passwords[SUPERUSER], "ascii")
         run_as.own(secret)
-        argv = [str(_binary("initdb")), f"--pgdata={fresh}", f"--username={SUPERUSER}", f"--pwfile={secret}"]
+        argv = [str(program("initdb")), f"--pgdata={fresh}", f"--username={SUPERUSER}", f"--pwfile={secret}"]
         argv += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         argv += ["--locale=C", "--no-instructions"]
         if self._settings.get("fsync") == "off":
@@ -202,7 +202,7 @@ class EmbeddedPostgres:
     def _spawn(self, run_as: RunAs, port: int) -> int:
         if self.log_path.exists() and self.log_path.stat().st_size > _LOG_LIMIT_BYTES:
             self.log_path.replace(self.log_path.with_suffix(".log.1"))
-        argv = [str(_binary("postgres")), "-D", str(self._cluster)]
+        argv = [str(program("postgres")), "-D", str(self._cluster)]
         for name, value in {**self._settings, "port": str(port)}.items():
             argv += ["-c", f"{name}={value}"]
         with self.log_path.open("ab") as log:
@@ -243,7 +243,7 @@ class EmbeddedPostgres:
             return log.read().decode("utf-8", "replace").strip()
 
 
-def _binary(name: str) -> Path:
+def program(name: str) -> Path:
     """Path of one of PostgreSQL's programs in the wheel.
 
     The wheel's module is found, not imported: its own server management must not come to life.

@@ -1,0 +1,138 @@
+"""The operator's commands, between the command line and the work."""
+
+import asyncio
+from pathlib import Path
+from uuid import UUID
+
+from backend.embedded.objects import DirectoryObjectStore
+from backend.embedded.postgres import EmbeddedPostgres
+from backend.keys import rotation
+from backend.keys.errors import KeyMissing
+from backend.keys.rotation import Rewrapped
+from backend.keys.wrapping import MovingKeyWrapper
+from backend.kit.clock import utc_now
+from backend.resources import open_keys
+from backend.settings import Settings
+from backend.upkeep import manifest
+from backend.upkeep import restore as restoring
+from backend.upkeep.backup import BackedUp
+from backend.upkeep.backup import back_up as _back_up
+from backend.upkeep.errors import BackupRefused, RestoreRefused, UpkeepFailed
+from backend.upkeep.restore import Restored
+
+__all__ = ["back_up", "restore", "rewrap", "rotate"]
+
+
+async def rotate(settings: Settings, *, community_id: UUID | None) -> int:
+    """Rotate one community's wrapping key, or every one; how many people's keys were wrapped anew.
+
+    Cut off, it is gone on with by the worker.
+
+    Raises:
+        UpkeepFailed: that community has no key.
+        SettingsRefused, KeyServiceUnavailable: the key store cannot be opened.
+    """
+    count = 0
+    async with open_keys(settings) as keys:
+        owners = await rotation.list_owners(keys) if community_id is None else [community_id]
+        try:
+            # All of them first, so that a worker knows of every one should this process end.
+            for owner_id in owners:
+                await rotation.begin_rotation(keys, owner_id=owner_id)
+            for owner_id in owners:
+                count += await rotation.continue_rotation(keys, owner_id=owner_id)
+        except KeyMissing:
+            raise UpkeepFailed("that community has no key: nobody has enrolled in it yet") from None
+    return count
+
+
+async def rewrap(settings: Settings) -> Rewrapped:
+    """Move everything from the previous master key to the present one.
+
+    Raises:
+        UpkeepFailed: no previous master key is named.
+        WrappingRefused: neither opens one of the keys.
+        SettingsRefused, KeyServiceUnavailable: the key store cannot be opened.
+    """
+    async with open_keys(settings) as keys:
+        if not isinstance(keys.wrapper, MovingKeyWrapper):
+            raise UpkeepFailed(
+                "name the master key before with DOORWARD_PREVIOUS_KEY_FILE or DOORWARD_PREVIOUS_KMS_KEY_ID, here and "
+                "for every process that runs"
+            )
+        return await rotation.rewrap(keys, keys.wrapper)
+
+
+def back_up(settings: Settings, *, to: Path, keys: Path | None) -> BackedUp:
+    """Back up the single box, running or not, into ``to/data/TIME`` and ``keys/TIME``.
+
+    Raises:
+        UpkeepFailed: the box has a database of its own; or as `backup.back_up`.
+        DataDirectoryBusy, PostgresFailed: the box's database cannot be reached.
+    """
+    place = _place(settings)
+    running = EmbeddedPostgres.running(place)
+    postgres = running or EmbeddedPostgres(place)
+    if running is None:
+        if not (place / "cluster").exists():
+            raise UpkeepFailed(f"there is no box in {place.parent}")
+        postgres.start()
+    try:
+        objects = _objects(settings)
+        return asyncio.run(
+            _back_up(
+                postgres,
+                None if objects is None else DirectoryObjectStore(objects),
+                data=to / "data",
+                keys=keys or to / "keys",
+                now=utc_now(),
+            )
+        )
+    finally:
+        if running is None:
+            postgres.stop()
+
+
+def restore(settings: Settings, *, data: Path, keys: Path | None) -> Restored:
+    """Restore the single box, which must not run.
+
+    Raises:
+        UpkeepFailed: as `restore.restore`.
+        DataDirectoryBusy: the box runs.
+    """
+    with EmbeddedPostgres(_place(settings)) as postgres:
+        return asyncio.run(
+            restoring.restore(
+                postgres,
+                settings,
+                data=_newest(data, "data"),
+                keys=None if keys is None else _newest(keys, "keys"),
+                objects=_objects(settings),
+                now=utc_now(),
+            )
+        )
+
+
+def _place(settings: Settings) -> Path:
+    if settings.database_url is not None or settings.api_database_url is not None or settings.data_dir is None:
+        raise UpkeepFailed("this is for the single box; back up a database of your own as docs/runbook.md says")
+    return settings.data_dir / "postgres"
+
+
+def _objects(settings: Settings) -> Path | None:
+    if settings.s3_bucket is not None:
+        return None
+    if settings.data_dir is None:
+        raise RestoreRefused("DOORWARD_DATA_DIR is not set")
+    return settings.objects_dir or settings.data_dir / "objects"
+
+
+def _newest(folder: Path, kind: str) -> Path:
+    """The backup that a folder is, or the newest of those in it."""
+    if (folder / manifest.NAME).exists():
+        return folder
+    for parent in (folder / kind, folder):
+        found = sorted(path.parent for path in parent.glob(f"*/{manifest.NAME}"))
+        if found:
+            return found[-1]
+    raise BackupRefused(f"there is no backup of {kind} in {folder}")
