@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from backend.kit.problems import BadRequest, Unavailable
+from backend.kit.problems import BadRequest, Unauthorised, Unavailable
 
 __all__ = [
     "CommitUnknown",
@@ -130,6 +130,7 @@ class Database:
 
         Raises:
             DatabaseUnavailable: no connection could be had.
+            Unauthorised: what was written is about a person who is not there any more.
         """
         if self._pool is None:
             raise DatabaseUnavailable
@@ -145,6 +146,8 @@ class Database:
                     raise ValueUnstorable from None
                 if isinstance(error, _LOST):
                     raise DatabaseUnavailable from error
+                if _is_about_nobody(error):
+                    raise Unauthorised from None
                 raise
             try:
                 await conn.execute("COMMIT")
@@ -166,6 +169,13 @@ class Database:
             yield conn
         finally:
             await conn.close()
+
+
+def _is_about_nobody(error: BaseException) -> bool:
+    # Somebody who was erased while his access token was still good: no row can be about him any more.
+    return isinstance(error, asyncpg.ForeignKeyViolationError) and str(error.constraint_name).endswith(
+        "_person_id_fkey"
+    )
 
 
 def _is_unstorable(error: BaseException) -> bool:

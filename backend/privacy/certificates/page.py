@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from backend.privacy.certificates.schemas import CertifiedGate, CertifiedPlace, Remaining, SignedCertificate
-from backend.privacy.certificates.texts import Language, text
+from backend.privacy.certificates.texts import Language, law, text
 
 __all__ = ["HEADERS", "entrance", "render"]
 
@@ -27,13 +27,13 @@ h1{margin:0;font-size:1.5rem}h2{font-size:1.05rem;margin:2rem 0 .5rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1.2rem;margin:1rem 0}dt,.soft{color:var(--soft)}
 dd{margin:0}table{border-collapse:collapse;width:100%}
 td,th{text-align:left;vertical-align:top;padding:.4rem .8rem .4rem 0;border-top:1px solid var(--line)}
-tr:first-child td{border-top:0}td:last-child{padding-right:0}
+td:first-child{min-width:6rem}tr:first-child td{border-top:0}td:last-child{padding-right:0}
 code,.id{font:.8rem/1.5 ui-monospace,monospace;overflow-wrap:anywhere;color:var(--soft)}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--paper);border-radius:8px;padding:.8rem}
 .num{font-variant-numeric:tabular-nums;white-space:nowrap}a{color:inherit}
 button,input{font:inherit;padding:.5rem .9rem;border-radius:8px;border:1px solid var(--line);max-width:100%}
 @media (max-width:36rem){main{padding:1.2rem}dl{grid-template-columns:1fr}dd{margin-bottom:.5rem}
-td,th{display:block;padding-bottom:.1rem}td+td{border-top:0}}
+td,th{display:block;padding-bottom:.1rem}td+td{border-top:0}.num{white-space:normal}}
 @media print{body{background:none;padding:0}main{border:0}.screen{display:none}}
 """
 # The secret stays in the fragment, which browsers send to nobody, until this form posts it.
@@ -89,7 +89,7 @@ def render(signed: SignedCertificate, language: Language) -> str:
         ]), language),
         _section("consents", _rows([
             (
-                f"{html.escape(one.purpose)} · {text('version', language)} {one.version}",
+                f"{html.escape(text(f'purpose.{one.purpose}', language))} · {text('version', language)} {one.version}",
                 f"{text('given', language)} {_time(one.given_at)}"
                 + ("" if one.withdrawn_at is None else
                    f"<br>{text('withdrawn', language)} {_time(one.withdrawn_at)}"),
@@ -177,7 +177,7 @@ def _gate(gate: CertifiedGate, language: Language) -> tuple[str, ...]:
 
 def _remaining(one: Remaining, language: Language) -> tuple[str, ...]:
     until = "" if one.until is None else f"<br>{text('until', language)} <span class=num>{_time(one.until)}</span>"
-    laws = html.escape(" · ".join(one.laws))
+    laws = html.escape(" · ".join(law(name, language) for name in one.laws))
     return text(f"remains.{one.what}", language), f"<span class=soft>{text('law', language)}</span> {laws}{until}"
 
 

@@ -2,10 +2,11 @@
 
 # ruff: noqa: RUF001 - Chinese has its own commas and full stops
 
+import re
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-__all__ = ["TEXTS", "Language", "text"]
+__all__ = ["TEXTS", "Language", "law", "text"]
 
 Language: TypeAlias = Literal["zh-CN", "en"]
 
@@ -54,7 +55,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "wiped_by": ("至迟自行清除于", "wipes itself by"),
     "last_contact": ("最后联系", "last contact"),
     "not_compared": ("摘要未经服务器核对", "digest not compared by the server"),
-    "pending": ("待确认", "outstanding"),
+    "pending": ("待完成", "pending"),
+    # Purposes.
+    "purpose.face_access": ("人脸识别通行", "entry by face recognition"),
+    "purpose.photo_retention": ("保留登记照片", "keeping the photographs"),
     # Reasons.
     "reason.tenancy_ended": ("租约终止", "the tenancy ended"),
     "reason.member_left": ("离开住户名单", "no longer a member of the household"),
@@ -148,3 +152,21 @@ def text(key: str, language: Language) -> str:
     if found is None:
         return key.rpartition(".")[2]
     return found[0] if language == "zh-CN" else found[1]
+
+
+_LAWS = {"PIPL": "个人信息保护法", "Civil Code (CN)": "民法典", "Cybersecurity Law (CN)": "网络安全法"}
+_ARTICLE = re.compile(r"(?P<law>.+) art\. (?P<article>\d+)(?:\((?P<first>\d+)\))?(?:\((?P<second>\d+)\))?")
+
+
+def law(name: str, language: Language) -> str:
+    """How an article is cited: "PIPL art. 13(1)(2)" is the first paragraph's second item of article 13."""
+    cited = _ARTICLE.fullmatch(name)
+    if language != "zh-CN" or cited is None or cited["law"] not in _LAWS:
+        return name
+    first, second = cited["first"], cited["second"]
+    if first is not None and second is None:
+        # Articles with one paragraph only are cited by their items.
+        first, second = None, first
+    paragraph = "" if first is None else f"第{first}款"
+    item = "" if second is None else f"第{second}项"
+    return f"《{_LAWS[cited['law']]}》第{cited['article']}条{paragraph}{item}"

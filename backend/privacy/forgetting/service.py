@@ -96,7 +96,7 @@ async def forget(db: Database, *, erasure: ErasureRow, now: datetime) -> list[Ro
     his consents (but for the proof of them) and he himself go too.
 
     Raises:
-        asyncpg.IntegrityConstraintViolationError: he joined somewhere at this moment; try again.
+        Exception: he joined somewhere at this moment, and the database refuses to delete him; try again.
     """
     person_id = erasure.person_id
     async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:

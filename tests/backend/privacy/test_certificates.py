@@ -127,6 +127,14 @@ async def test_who_moves_out_is_gone_and_has_it_in_writing(world: World, saga: S
     text = json.dumps(personal) + json.dumps(body)
     for private in ("Nobody Real", "Tenant", tenant.actor.phone, tenant.actor.phone[1:]):
         assert private not in text
+    # His access token lasts some minutes longer, and does nothing.
+    for answer in (
+        await tenant.actor.put("/resident/v1/consents/face_access", json={"version": 1}),
+        await tenant.actor.post("/resident/v1/enrolments", json={}),
+        await tenant.actor.patch("/resident/v1/me", json={"name": "Again"}),
+        await tenant.actor.delete("/resident/v1/me"),
+    ):
+        assert 400 < answer.status_code < 500, answer.text
     # Logging in with the number again is somebody new, who has nothing.
     again = await world.resident(tenant.actor.phone)
     assert (await again.get("/resident/v1/me")).json()["name"] is None
