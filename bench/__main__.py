@@ -37,14 +37,19 @@ def main() -> int:
 
             figures.extend(_section(section, tell))
         console.print(_table(section, [f for f in figures if f.section == section]))
-    chosen.json.parent.mkdir(parents=True, exist_ok=True)
+        # After each section: a later one that fails takes nothing with it.
+        _write(chosen.json, figures)
+    console.print(f"written to {chosen.json} after {time.monotonic() - began:.0f} s")
+    return 0
+
+
+def _write(path: Path, figures: list[Figure]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     result = {
         "machine": {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()},
         "figures": figures,
     }
-    chosen.json.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
-    console.print(f"written to {chosen.json} after {time.monotonic() - began:.0f} s")
-    return 0
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
 
 
 def _section(name: str, tell: Tell) -> Iterator[Figure]:

@@ -16,11 +16,11 @@ from gate_sdk import GateClient
 __all__ = ["doorway"]
 
 _REVOCATIONS = 20
-_APPROACHES = 20
+_APPROACHES = 15
 _FRAMES_PER_S = 15
 # The face is gone for longer than the tracker waits for it, so that each approach is one.
 _EMPTY_FRAMES = 18
-_FACE_FRAMES = 24
+_FACE_FRAMES = 18
 _APPROACH_BAR_MS = 700.0
 _PATIENCE_S = 20.0
 

@@ -23,6 +23,9 @@ from gate_sdk.wire import ASSERTION_TTL_S, Head, PageKind, SyncPage, TokenReques
 __all__ = ["Device", "Fleet", "provision"]
 
 _WAIT_S = 25
+_STARTING = 4
+# What the SDK waits at least after a refusal that passes.
+_PAUSE_S = 1.0
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -66,7 +69,9 @@ class Fleet:
         self._devices = devices
         self._current = 0
         self._all_current = asyncio.Event()
-        self.polls = 0
+        self._starting = asyncio.Semaphore(_STARTING)
+        #: Polls that were told to come back in a moment.
+        self.put_off = 0
         #: By community: (gate, time.perf_counter) of each delta that takes somebody off a gate.
         self.removals: dict[UUID, asyncio.Queue[tuple[UUID, float]]] = {
             d.community_id: asyncio.Queue() for d in devices
@@ -78,21 +83,18 @@ class Fleet:
         async with asyncio.TaskGroup() as tasks:
             # A herd that asked in the same second would do so again every 25; in life they have drifted apart.
             spread = random.Random(1)
-            running = [
-                tasks.create_task(self._poll(device, spread.uniform(1, _WAIT_S), position))
-                for position, device in enumerate(self._devices)
-            ]
+            running = [tasks.create_task(self._poll(device, spread.uniform(1, _WAIT_S))) for device in self._devices]
             await self._all_current.wait()
             yield self
             for task in running:
                 task.cancel()
 
-    async def _poll(self, device: Device, first_wait_s: float, position: int) -> None:
-        # Tokens and first rosters a few at a time: this start is not what is measured.
-        await asyncio.sleep(position * 0.02)
+    async def _poll(self, device: Device, first_wait_s: float) -> None:
         async with _Http.open(self._url) as http:
-            token = await _token(http, self._url, device)
-            head = await self._roster(http, token)
+            # Tokens and first rosters a few at a time: this start is not what is measured.
+            async with self._starting:
+                token = await _token(http, self._url, device)
+                head = await self._roster(http, token)
             self._current += 1
             if self._current == len(self._devices):
                 self._all_current.set()
@@ -101,7 +103,6 @@ class Fleet:
                 query = f"wait={wait}&epoch={head.epoch}&version={head.version}&digest={head.digest.hex()}"
                 page = await self._page(http, token, query)
                 moment = time.perf_counter()
-                self.polls += 1
                 if page.kind is PageKind.DELTA and any(item.body is None for item in page.items):
                     self.removals[device.community_id].put_nowait((device.gate_id, moment))
                 assert page.head is not None, "no delta of the bench needs a second page"
@@ -115,8 +116,14 @@ class Fleet:
         return msgspec.msgpack.decode(page.head.head, type=Head)
 
     async def _page(self, http: "_Http", token: str, query: str) -> SyncPage:
-        body = await http.request(f"GET /gate/v1/sync?{query}", {"Authorization": f"Bearer {token}"})
-        return msgspec.msgpack.decode(body, type=SyncPage)
+        while True:
+            try:
+                body = await http.request(f"GET /gate/v1/sync?{query}", {"Authorization": f"Bearer {token}"})
+            except _Unavailable:
+                self.put_off += 1
+                await asyncio.sleep(_PAUSE_S)
+                continue
+            return msgspec.msgpack.decode(body, type=SyncPage)
 
 
 async def _token(http: "_Http", url: str, device: Device) -> str:
@@ -131,6 +138,10 @@ async def _token(http: "_Http", url: str, device: Device) -> str:
     request = msgspec.json.encode(TokenRequest(client_assertion=assertion))
     body = await http.request("POST /gate/v1/token", {"Content-Type": "application/json"}, request)
     return str(msgspec.json.decode(body)["access_token"])
+
+
+class _Unavailable(Exception):
+    """503: the server says to come back in a moment."""
 
 
 class _Http:
@@ -157,6 +168,7 @@ class _Http:
         """The body of the answer.
 
         Raises:
+            _Unavailable: the server is too busy.
             RuntimeError: it is no success.
         """
         given = {"Host": self._host, "Content-Length": str(len(body)), **headers}
@@ -165,6 +177,8 @@ class _Http:
         answer = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         length = next(line for line in answer.split(b"\r\n") if line.startswith(b"content-length:"))
         content = await self._reader.readexactly(int(length.split(b":")[1]))
+        if answer.startswith(b"http/1.1 503"):
+            raise _Unavailable(content.decode())
         if not answer.startswith(b"http/1.1 2"):
             raise RuntimeError(f"{line.partition('?')[0]}: {answer.split(b' ')[1].decode()}")
         return content

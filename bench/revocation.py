@@ -46,13 +46,14 @@ def revocations(box: BenchBox, communities: Sequence[Community], section: str, t
     passes = _invite(box, str(first.community_id))
     tell(f"connecting {GATES * len(communities)} gates of {len(communities)} communities")
     with _import(box, second) as imported:
-        latest, calls = asyncio.run(_cancel(box, communities, passes, imported, tell))
+        latest, calls, put_off = asyncio.run(_cancel(box, communities, passes, imported, tell))
     times, answered = Times.of(latest), Times.of(calls)
     return Figure(
         section=section,
         name=f"revocation at all {GATES} gates of {len(first.people):,} people, {GATES * len(communities)} connected",
         value=times.p99_ms, unit="ms",
-        detail=f"p99 of {times.runs}, median {times.median_ms:.0f} ms; {imported.rate:,.0f} grants/s imported beside",
+        detail=f"p99 of {times.runs}, median {times.median_ms:.0f} ms; {imported.rate:,.0f} grants/s imported beside"
+        + (f"; {put_off} polls put off" if put_off else ""),
         beside=f"the call itself {answered.median_ms:.0f} ms", bar=f"p99 ≤ {_BAR_MS:.0f} ms",
         met=times.p99_ms <= _BAR_MS,
     )  # fmt: skip
@@ -74,7 +75,7 @@ def _invite(box: BenchBox, community_id: str) -> list[_Pass]:
 
 async def _cancel(
     box: BenchBox, communities: Sequence[Community], passes: Sequence[_Pass], imported: "_Import", tell: Tell
-) -> tuple[list[float], list[float]]:
+) -> tuple[list[float], list[float], int]:
     devices = await provision(box, [community.community_id for community in communities], GATES)
     latest, calls = [], []
     fleet = Fleet(box.url, devices)
@@ -94,7 +95,7 @@ async def _cancel(
             calls.append(time.perf_counter() - begin)
             latest.append(max(heard.values()) - begin)
             await asyncio.sleep(0.2)
-    return latest, calls
+    return latest, calls, fleet.put_off
 
 
 class _Import:
