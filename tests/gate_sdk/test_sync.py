@@ -332,6 +332,15 @@ def test_template_that_the_server_lost_keeps_nobody_else_outside(backend: FakeBa
     assert (gate.status().count, gate.status().matchable) == (2, 1)
 
 
+def test_malformed_template_is_not_counted_among_those_that_match(backend: FakeBackend, open_gate: OpenGate) -> None:
+    backend.add_person(b"\xff" * len(syn.template(1)))
+    backend.add_person(syn.template(2))
+    gate = open_gate()
+    assert gate.start(wait=5)
+    assert gate.decide(syn.frame(2)).allowed
+    assert (gate.status().count, gate.status().matchable) == (2, 1)
+
+
 def test_community_s_own_threshold_is_used(backend: FakeBackend, open_gate: OpenGate) -> None:
     backend.roster.policy = Policy(threshold=0.9)
     backend.add_person(syn.template(1), (always(),))

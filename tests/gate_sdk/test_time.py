@@ -235,3 +235,15 @@ def test_long_silence_wipes_also_what_only_memory_holds(
     clock.pass_(Policy().wipe_after_s + 1)
     gate._engine.tick()
     assert gate.decide(syn.frame(1)).reason is Reason.NOT_READY
+
+
+@pytest.mark.usefixtures("people")
+def test_approaches_are_timed_by_the_clock_that_was_given(open_gate: OpenGate, clock: HandClock) -> None:
+    gate = open_gate(clock=clock)
+    gate.start(wait=5)
+    for _ in range(2):
+        assert gate.observe(syn.frame(77)) is None
+        clock.pass_(0.6)
+    decision = gate.observe(syn.frame(77))
+    assert decision is not None
+    assert (decision.reason, decision.frames) == (Reason.UNKNOWN, 3)

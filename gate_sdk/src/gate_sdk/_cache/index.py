@@ -43,7 +43,8 @@ class Roster:
                 if (named := entries[subject].template) is not None and named.pack == pack
             ]
             self.gallery = recognition.gallery([(subject, templates[subject]) for subject in mine])
-            self.matchable = len(mine)
+            # Not how many were given: malformed templates are left out.
+            self.matchable = len(self.gallery)
 
     def with_head(self, head: Head) -> "Roster":
         """The same entries under a head that was issued later."""
