@@ -9,7 +9,7 @@ from litestar.params import Parameter
 from backend.accounts.errors import PhoneInvalid
 from backend.audit import service as audit
 from backend.communities import repository as communities
-from backend.households import repository, service
+from backend.households import joining, repository, service
 from backend.households.errors import (
     ActivationSpent,
     ActivationUnknown,
@@ -149,11 +149,11 @@ async def approve_member(
 )
 async def join(data: Join, resident: ResidentPrincipal, db: Database, pepper: bytes, clock: Clock) -> Joined:
     """Become the member whom the office gave this code out for; it opens the gates from the tenancy's beginning."""
-    hashed = service.code_hash(pepper, data.activation_code)
+    hashed = joining.code_hash(pepper, data.activation_code)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
-        community_id = await service.find_code(conn, hashed=hashed)
+        community_id = await joining.find_code(conn, hashed=hashed)
     async with db.transaction(Scope(community_id=community_id, person_id=resident.person_id)) as conn:
-        tenancy, member = await service.join(
+        tenancy, member = await joining.join(
             conn, community_id=community_id, person_id=resident.person_id, hashed=hashed, now=clock()
         )
         await audit.record(

@@ -1,22 +1,18 @@
-"""Rules of households: who may live where, how somebody shows that he is meant, and when that ends.
+"""Rules of households: who may live where, and when that ends. Joining is joining.py's.
 
 Locks are taken in the order home, tenancy, member or activation, roster; so two requests never wait for each other.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from backend.access import service as access
 from backend.accounts import phones
-from backend.accounts.repository import phone_of_person
 from backend.households import repository
 from backend.households.errors import (
-    ActivationSpent,
-    ActivationUnknown,
-    AlreadyMember,
     HomeFull,
     HomeNotFound,
     HomeOccupied,
@@ -24,43 +20,32 @@ from backend.households.errors import (
     MemberNotOpen,
     OutsideTenancy,
     PeriodInvalid,
-    PhoneDiffers,
     TenancyEnded,
     TenancyNotFound,
     TenantOnly,
 )
 from backend.households.homes import repository as homes
 from backend.households.homes.repository import HomeRow
+from backend.households.joining import SOURCE, is_over, new_code_of
 from backend.households.repository import MemberRow, MemberState, Relation, TenancyRow
 from backend.households.schemas import Activation, NewMember, NewTenancy
-from backend.kit.crypto import keyed_hash, new_code
 from backend.kit.db import Connection
 from backend.people import repository as people
-from gate_sdk.wire import GrantKind
 
 __all__ = [
-    "ACTIVATION_TTL",
-    "SOURCE",
     "SubjectEnded",
     "add_member",
     "approve",
-    "code_hash",
     "create_tenancy",
     "end_member",
     "end_tenancy",
-    "find_code",
     "hold_home",
-    "join",
     "propose_member",
     "require_home",
     "require_membership",
     "require_within",
     "schedule_end",
 ]
-
-ACTIVATION_TTL = timedelta(days=14)
-# What a household's grants rest on, in the words of access.
-SOURCE = "member"
 
 
 class SubjectEnded(msgspec.Struct, frozen=True):
@@ -104,7 +89,9 @@ async def create_tenancy(
         phone=phone,
         state="invited",
     )
-    return tenancy, await _new_code(conn, community_id=community_id, member_id=member.member_id, pepper=pepper, now=now)
+    return tenancy, await new_code_of(
+        conn, community_id=community_id, member_id=member.member_id, pepper=pepper, now=now
+    )
 
 
 async def add_member(
@@ -120,7 +107,7 @@ async def add_member(
     """
     tenancy = await _open_tenancy(conn, community_id=community_id, tenancy_id=tenancy_id, now=now)
     member = await _insert_family(conn, tenancy=tenancy, new=new, state="invited")
-    return await _new_code(conn, community_id=community_id, member_id=member.member_id, pepper=pepper, now=now)
+    return await new_code_of(conn, community_id=community_id, member_id=member.member_id, pepper=pepper, now=now)
 
 
 async def propose_member(
@@ -158,74 +145,7 @@ async def approve(conn: Connection, *, community_id: UUID, member_id: UUID, pepp
     if member is None or member.state not in ("proposed", "invited"):
         raise MemberNotOpen
     await repository.set_member_state(conn, community_id=community_id, member_id=member_id, state="invited")
-    return await _new_code(conn, community_id=community_id, member_id=member_id, pepper=pepper, now=now)
-
-
-async def find_code(conn: Connection, *, hashed: bytes) -> UUID:
-    """The community that gave out a code. Needs the platform scope.
-
-    Raises:
-        ActivationUnknown: nobody did.
-    """
-    found = await repository.find_activation(conn, code_hash=hashed)
-    if found is None:
-        raise ActivationUnknown
-    return found.community_id
-
-
-async def join(
-    conn: Connection, *, community_id: UUID, person_id: UUID, hashed: bytes, now: datetime
-) -> tuple[TenancyRow, MemberRow]:
-    """Make the person the member whom a code was given out for, and let him in. Community's and person's scope.
-
-    The code alone is not enough where the register has a number, for it may have been found; nor is the number, for
-    numbers are given to others after some months.
-
-    Raises:
-        ActivationUnknown: there is no such code any more.
-        ActivationSpent: it was used, has expired, or the tenancy has ended.
-        PhoneDiffers: the person logged in with another number than the register's.
-        AlreadyMember: he stands in that household already, under another name of the register.
-    """
-    known = await repository.find_activation(conn, code_hash=hashed)
-    if known is None:
-        raise ActivationUnknown
-    invited = await repository.get_member(conn, community_id=community_id, member_id=known.member_id)
-    if invited is None:
-        raise ActivationUnknown
-    # The tenancy first: whoever ends it holds it while he lists whose grants to end, and must not miss this one.
-    tenancy = await repository.get_tenancy_for_update(conn, community_id=community_id, tenancy_id=invited.tenancy_id)
-    found = await repository.get_activation_for_update(conn, community_id=community_id, code_hash=hashed)
-    member = await repository.get_member(conn, community_id=community_id, member_id=known.member_id)
-    if found is None or found.used_at is not None or found.expires_at <= now:
-        raise ActivationSpent
-    if member is None or member.state != "invited" or tenancy is None or _over(tenancy, now):
-        raise ActivationSpent
-    if member.phone is not None and member.phone != await phone_of_person(conn, person_id=person_id):
-        raise PhoneDiffers
-    standing = await repository.list_members(conn, community_id=community_id, tenancy_ids=[tenancy.tenancy_id])
-    if any(other.person_id == person_id and other.state == "active" for other in standing):
-        raise AlreadyMember
-    await repository.spend_activation(conn, community_id=community_id, member_id=member.member_id, at=now)
-    await repository.set_member_joined(
-        conn, community_id=community_id, member_id=member.member_id, person_id=person_id, at=now
-    )
-    person = await people.get_person(conn, person_id=person_id)
-    if person is not None and person.name is None:
-        await people.update_person(conn, person_id=person_id, name=member.name, language=None)
-    subject_id = await people.ensure_subject(conn, community_id=community_id, person_id=person_id)
-    await access.grant(
-        conn,
-        community_id=community_id,
-        subject_id=subject_id,
-        kind=GrantKind.RESIDENT,
-        source=SOURCE,
-        source_id=member.member_id,
-        valid_from=tenancy.starts_at,
-        valid_until=tenancy.ends_at,
-        now=now,
-    )
-    return tenancy, member
+    return await new_code_of(conn, community_id=community_id, member_id=member_id, pepper=pepper, now=now)
 
 
 async def require_home(conn: Connection, *, community_id: UUID, home_id: UUID, person_id: UUID) -> HomeRow:
@@ -316,7 +236,7 @@ async def schedule_end(
     tenancy = await repository.get_tenancy_for_update(conn, community_id=community_id, tenancy_id=tenancy_id)
     if tenancy is None:
         raise TenancyNotFound
-    if _over(tenancy, now):
+    if is_over(tenancy, now):
         raise TenancyEnded
     if at <= max(tenancy.starts_at, now):
         raise PeriodInvalid
@@ -351,11 +271,6 @@ async def end_member(conn: Connection, *, community_id: UUID, member_id: UUID, n
     return await _end(conn, community_id=community_id, members=[member], now=now)
 
 
-def code_hash(pepper: bytes, code: str) -> bytes:
-    """The keyed hash under which a code is kept; typed with or without hyphens, in either case."""
-    return keyed_hash(pepper, "activation", "".join(c for c in code.upper() if c.isalnum()))
-
-
 async def _end(
     conn: Connection, *, community_id: UUID, members: Sequence[MemberRow], now: datetime
 ) -> list[SubjectEnded]:
@@ -377,7 +292,7 @@ async def _open_tenancy(conn: Connection, *, community_id: UUID, tenancy_id: UUI
     tenancy = await repository.get_tenancy_for_update(conn, community_id=community_id, tenancy_id=tenancy_id)
     if tenancy is None:
         raise TenancyNotFound
-    if _over(tenancy, now):
+    if is_over(tenancy, now):
         raise TenancyEnded
     return tenancy
 
@@ -400,18 +315,3 @@ async def _insert_family(conn: Connection, *, tenancy: TenancyRow, new: NewMembe
         phone=None if new.phone is None else phones.parse(new.phone),
         state=state,
     )
-
-
-async def _new_code(
-    conn: Connection, *, community_id: UUID, member_id: UUID, pepper: bytes, now: datetime
-) -> Activation:
-    code = new_code()
-    expires_at = now + ACTIVATION_TTL
-    await repository.put_activation(
-        conn, community_id=community_id, member_id=member_id, code_hash=code_hash(pepper, code), expires_at=expires_at
-    )
-    return Activation(member_id=member_id, activation_code=code, expires_at=expires_at)
-
-
-def _over(tenancy: TenancyRow, now: datetime) -> bool:
-    return tenancy.ended_at is not None or (tenancy.ends_at is not None and tenancy.ends_at <= now)
