@@ -254,7 +254,7 @@ def _restore(arguments: argparse.Namespace) -> int:
 def _rotate_keys(arguments: argparse.Namespace) -> int:
     from backend.upkeep import commands
 
-    with _databases(_settings(arguments)) as settings:
+    with _box_failures(), _databases(_settings(arguments)) as settings:
         count = asyncio.run(commands.rotate(settings, community_id=arguments.community))
     print(f"{count} people's keys wrapped anew")
     return 0
@@ -263,7 +263,7 @@ def _rotate_keys(arguments: argparse.Namespace) -> int:
 def _rewrap_keys(arguments: argparse.Namespace) -> int:
     from backend.upkeep import commands
 
-    with _databases(_settings(arguments)) as settings:
+    with _box_failures(), _databases(_settings(arguments)) as settings:
         done = asyncio.run(commands.rewrap(settings))
     print(f"{done.done} keys wrapped by the present master key, {done.already} were already")
     return 0
