@@ -88,7 +88,16 @@ def _erasure(report: DemoReport) -> str:
     if report.erasure is None:
         return ""
     told = html.escape(msgspec.json.format(msgspec.json.encode(report.erasure), indent=2).decode())
-    return f"<h2>What became of the data of who moved out</h2><pre>{told}</pre>"
+    certificate = ""
+    if report.certificate is not None:
+        colour = "ok" if report.certificate.genuine else "no"
+        certificate = (
+            f"<p><b class={colour}>{html.escape(report.certificate.first_line)}</b>: "
+            f"<a href='{html.escape(report.certificate.page)}'>certificate of erasure</a>, "
+            f"<a href='{html.escape(report.certificate.file)}'>signed</a>, "
+            f"<a href='{html.escape(report.certificate.keys)}'>keys</a></p>"
+        )
+    return f"<h2>What became of the data of who moved out</h2>{certificate}<pre>{told}</pre>"
 
 
 def _section(title: str, approaches: list[Approach]) -> str:

@@ -85,6 +85,27 @@ class _Party:
         Raises:
             CallRefused: the answer is an error.
         """
+        answer = self._send(method, path, body, content=content, headers=headers, form=form)
+        return answer.json() if answer.content else None
+
+    def fetch(self, path: str) -> bytes:
+        """What stands there, as it is.
+
+        Raises:
+            CallRefused: the answer is an error.
+        """
+        return self._send("GET", path).content
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
         sent = dict(headers or {})
         if self._token is not None:
             sent["Authorization"] = f"Bearer {self._token}"
@@ -100,7 +121,7 @@ class _Party:
                 status=answer.status_code,
                 code=code,
             )
-        return answer.json() if answer.content else None
+        return answer
 
     def log_in(self, phone: str, mailbox: Mailbox) -> None:
         """By a one-time code, read from where the console sender put it."""

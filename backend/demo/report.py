@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from backend.demo.certificate import CertificateSeen
 from backend.demo.gate import GateVerdict
 
 __all__ = ["STAGES", "Approach", "DemoReport", "Summary", "summarise", "what_failed"]
@@ -58,6 +59,7 @@ class DemoReport(msgspec.Struct, frozen=True):
     summary: Summary
     move_out_to_refusal_s: float | None
     erasure: dict[str, object] | None
+    certificate: CertificateSeen | None
     seconds: dict[str, float]
 
     def write(self, path: Path) -> None:

@@ -73,7 +73,7 @@ def _play(cast: Cast, console: Console, *, work: Path, report: Path, once: bool)
         console.print(f"API at {box.url} after {seconds['start']:.1f} s")
         _create_manager(box)
         with httpx.Client(base_url=box.url, timeout=30, trust_env=False) as http:
-            story = Story(http, Mailbox(box.messages), url=box.url, work=work, progress=_Shown(console))
+            story = Story(http, Mailbox(box.messages), url=box.url, work=work, report=report, progress=_Shown(console))
             (story.crowd if len(cast.members) > 1 else story.alone)(cast)
         seconds["whole"] = time.monotonic() - began
         result = _report(story, cast, seconds)
@@ -93,6 +93,8 @@ def _play(cast: Cast, console: Console, *, work: Path, report: Path, once: bool)
 def _report(story: Story, cast: Cast, seconds: dict[str, float]) -> DemoReport:
     approaches = tuple(story.approaches)
     failure = what_failed(approaches)
+    if failure is None and not (story.certificate and story.certificate.genuine):
+        failure = "the certificate of the erasure is not genuine"
     return DemoReport(
         ok=failure is None,
         failure=failure,
@@ -104,6 +106,7 @@ def _report(story: Story, cast: Cast, seconds: dict[str, float]) -> DemoReport:
         summary=summarise(approaches),
         move_out_to_refusal_s=story.move_out_to_refusal_s,
         erasure=story.erasure,
+        certificate=story.certificate,
         seconds=seconds,
     )
 

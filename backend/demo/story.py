@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 import httpx
 
 from backend.demo.cast import Cast, Player
+from backend.demo.certificate import CertificateSeen, keep_certificate
 from backend.demo.gate import GateProcess, provision
 from backend.demo.parties import CallRefused, CannotEnrol, Company, Mailbox, Manager, Resident, Visitor, token_of
 from backend.demo.report import Approach, Expected
@@ -37,7 +38,9 @@ class Progress(Protocol):
 class Story:
     """One community's day. ``approaches`` grows as people come to the gate."""
 
-    def __init__(self, http: httpx.Client, mailbox: Mailbox, *, url: str, work: Path, progress: Progress) -> None:
+    def __init__(
+        self, http: httpx.Client, mailbox: Mailbox, *, url: str, work: Path, report: Path, progress: Progress
+    ) -> None:
         """Begin with a manager whose account was made on the command line.
 
         Args:
@@ -45,12 +48,14 @@ class Story:
             mailbox: where codes and links arrive.
             url: the box's address, for the gate.
             work: a folder for the gate's data and log.
+            report: the report's file; what belongs to it is kept beside.
             progress: shows long steps.
         """
         self._http = http
         self._mailbox = mailbox
         self._url = url
         self._work = work
+        self._report = report
         self._progress = progress
         self._phones = 0
         self.approaches: list[Approach] = []
@@ -62,6 +67,7 @@ class Story:
         self.failed_to_enrol = 0
         self.move_out_to_refusal_s: float | None = None
         self.erasure: dict[str, object] | None = None
+        self.certificate: CertificateSeen | None = None
         self._manager = Manager(http, MANAGER_PHONE, mailbox)
         self._community = self._manager.create_community("Doorward demo")
 
@@ -247,6 +253,13 @@ class Story:
         while time.monotonic() < deadline:
             self.erasure = self._manager.erasure(self._community, erasure["erasure_id"])
             if self.erasure["state"] == "completed":
+                self.certificate = keep_certificate(
+                    self._http,
+                    self._manager,
+                    community_id=self._community,
+                    erasure_id=erasure["erasure_id"],
+                    report=self._report,
+                )
                 return
             time.sleep(0.1)
         raise CallRefused("the erasure did not complete")

@@ -25,6 +25,10 @@ def print_report(report: DemoReport, console: Console) -> None:
     console.print(f"wrong decisions                    {summary.wrong} of {summary.shown}")
     if report.move_out_to_refusal_s is not None:
         console.print(f"moving out to first refusal        {report.move_out_to_refusal_s:.2f} s")
+    if report.certificate is not None:
+        console.print(f"certificate of erasure             {report.certificate.first_line}", soft_wrap=True)
+        checked = f"doorward verify-certificate {report.certificate.file} --keys {report.certificate.keys}"
+        console.print(f"check it yourself                  {checked}", soft_wrap=True, markup=False)
     console.print(report.note)
 
 

@@ -85,6 +85,7 @@ def test_the_page_shows_names_as_text(tmp_path: Path) -> None:
         summary=summarise(approaches),
         move_out_to_refusal_s=None,
         erasure=None,
+        certificate=None,
         seconds={},
     )
     page = tmp_path / "page.html"
