@@ -201,11 +201,13 @@ def test_revoked_gate_erases_the_rest_where_one_key_cannot_be_destroyed(
 
     backend.add_person(syn.template(1))
     open_gate().close()
-    gate = open_gate(keys=StubbornKeys(gate_dir / "keys"))
+    states = States()
+    gate = open_gate(keys=StubbornKeys(gate_dir / "keys"), on_state=states)
     gate.start(wait=5)
     backend.revoke_gates()
+    assert states.wait(lambda one: one.state is GateState.REVOKED)
     with pytest.raises(GateRevokedError):
-        gate.start(wait=backend.wait_for(lambda: gate.status().state is GateState.REVOKED))
+        gate.start()
     assert gate.decide(syn.frame(1)).reason is Reason.NOT_READY
     left = {path.name for path in gate_dir.rglob("*")}
     assert not left & {"roster.db", "roster.db-wal", "device.key", "identity.sealed"}
