@@ -119,6 +119,16 @@ def completed(world: World, erasure_id: UUID) -> Callable[[], Awaitable[bool]]:
     return check
 
 
+async def certificates(world: World, erasure_id: UUID) -> list[str]:
+    """The states of the erasure's certificates."""
+    conn = await asyncpg.connect(world.urls.superuser)
+    try:
+        rows = await conn.fetch("SELECT status FROM erasure_certificate WHERE erasure_id = $1", erasure_id)
+    finally:
+        await conn.close()
+    return [row["status"] for row in rows]
+
+
 @asynccontextmanager
 async def held(url: str, statement: str, *args: object) -> AsyncIterator[None]:
     """Hold what the worker needs next, so that it stands there."""
@@ -192,7 +202,7 @@ async def test_of_two_workers_one_leads_and_the_other_takes_over(world: World, w
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("step", ["credentials", "templates", "photos", "key"])
+@pytest.mark.parametrize("step", ["credentials", "templates", "photos", "key", "person", "gates", "certificate"])
 async def test_killed_in_the_middle_of_a_step_it_is_finished_by_the_next(
     world: World, workers: Workers, step: str
 ) -> None:
@@ -202,6 +212,9 @@ async def test_killed_in_the_middle_of_a_step_it_is_finished_by_the_next(
         "templates": (world.urls.superuser, "LOCK TABLE template IN ACCESS EXCLUSIVE MODE"),
         "photos": (world.urls.superuser, "LOCK TABLE enrolment_photo IN ACCESS EXCLUSIVE MODE"),
         "key": (world.urls.keys, "LOCK TABLE person_key IN ACCESS EXCLUSIVE MODE"),
+        "person": (world.urls.superuser, "LOCK TABLE consent_proof IN ACCESS EXCLUSIVE MODE"),
+        "gates": (world.urls.superuser, "LOCK TABLE roster_receipt IN ACCESS EXCLUSIVE MODE"),
+        "certificate": (world.urls.superuser, "SELECT FROM erasure_certificate FOR UPDATE"),
     }
     url, statement = hold[step]
     async with held(url, statement):
@@ -213,6 +226,8 @@ async def test_killed_in_the_middle_of_a_step_it_is_finished_by_the_next(
     await workers.start()
     await until(completed(world, erasure_id), workers)
     assert await left_of(world.resources, tenant.person_id, [town.community_id]) == NOTHING
+    # One for the person and one for the community, both complete, however often it was begun.
+    assert await certificates(world, erasure_id) == ["complete", "complete"]
 
 
 @pytest.mark.deep
@@ -228,6 +243,7 @@ async def test_killed_at_random_again_and_again_it_still_erases_everything(world
     for town, tenant, erasure_id in moved:
         await until(completed(world, erasure_id), workers)
         assert await left_of(world.resources, tenant.person_id, [town.community_id]) == NOTHING
+        assert await certificates(world, erasure_id) == ["complete", "complete"]
 
 
 @pytest.mark.deep
