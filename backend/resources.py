@@ -11,7 +11,7 @@ from backend.embedded.objects import DirectoryObjectStore
 from backend.enrolment.faces import FaceService, ModelsRefused, open_faces
 from backend.keys.errors import MasterKeyRefused, WrappingRefused
 from backend.keys.kms import AwsKmsKeyWrapper
-from backend.keys.service import Keys
+from backend.keys.service import Keys, is_fresh
 from backend.keys.wrapping import FileKeyWrapper, KeyWrapper, MovingKeyWrapper
 from backend.kit.auth import Tokens
 from backend.kit.db import Database
@@ -74,22 +74,21 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
     """Open the key store alone, and see that the master key is its own.
 
     Raises:
-        SettingsRefused: an address is missing, or the master key is another one.
+        SettingsRefused: an address is missing, or the master key is lost or another one.
         KeyServiceUnavailable: the key service does not answer.
         OSError: the database cannot be reached.
     """
     database = _database(settings, "keys", settings.keys_database_url)
-    keys = Keys(database, _wrapper(settings))
-    try:
+    async with AsyncExitStack() as opened:
+        opened.push_async_callback(database.close)
         await database.open()
+        keys = Keys(database, _wrapper(settings, fresh=await is_fresh(database)))
+        opened.push_async_callback(keys.close)
         try:
             await keys.pepper()
         except (MasterKeyRefused, WrappingRefused) as error:
             raise SettingsRefused(f"the master key does not open this key store: {error}") from error
         yield keys
-    finally:
-        await keys.close()
-        await database.close()
 
 
 def _database(settings: Settings, process: str, url: str | None) -> Database:
@@ -101,11 +100,12 @@ def _database(settings: Settings, process: str, url: str | None) -> Database:
     return Database(settings.database_url, role=_ROLES[process])
 
 
-def _wrapper(settings: Settings) -> KeyWrapper:
+def _wrapper(settings: Settings, *, fresh: bool) -> KeyWrapper:
     if settings.kms_key_id is not None:
         new: KeyWrapper = _kms(settings, settings.kms_key_id)
     else:
-        new = _key_file(_path(settings.key_file, settings, "master.key"), make=True)
+        moving = settings.previous_kms_key_id is not None or settings.previous_key_file is not None
+        new = _key_file(_path(settings.key_file, settings, "master.key"), make=fresh or moving)
     if settings.previous_kms_key_id is not None:
         return MovingKeyWrapper(new, previous=_kms(settings, settings.previous_kms_key_id))
     if settings.previous_key_file is not None:
@@ -120,6 +120,12 @@ def _kms(settings: Settings, key_id: str) -> AwsKmsKeyWrapper:
 def _key_file(path: Path, *, make: bool) -> FileKeyWrapper:
     try:
         return FileKeyWrapper(path, make=make)
+    except FileNotFoundError as error:
+        # A new one would open nothing that was ever sealed, and might be taken for the old one ever after.
+        raise SettingsRefused(
+            f"the master key's file {path} is missing, and the key store holds keys that only it opens: "
+            "put it back from where you keep a copy, or name its place in DOORWARD_KEY_FILE"
+        ) from error
     except (OSError, WrappingRefused) as error:
         raise SettingsRefused(f"the master key's file: {error}") from error
 

@@ -16,7 +16,7 @@ from backend.keys.wrapping import KeyWrapper
 from backend.kit.crypto import new_key, open_sealed, seal
 from backend.kit.db import Connection, Database, Scope
 
-__all__ = ["Keys", "SigningKey", "open_person_key", "owner_context", "wrap_person_key"]
+__all__ = ["Keys", "SigningKey", "is_fresh", "open_person_key", "owner_context", "wrap_person_key"]
 
 _DAY_S = 86_400.0
 # A rotation would have to end between two statements as often.
@@ -34,6 +34,12 @@ class SigningKey(msgspec.Struct, frozen=True):
     def private(self) -> Ed25519PrivateKey:
         """The private half, ready to sign."""
         return Ed25519PrivateKey.from_private_bytes(self.seed)
+
+
+async def is_fresh(database: Database) -> bool:
+    """Whether this key store has never been used, so that a master key may still be chosen for it."""
+    async with database.transaction(Scope(), read_only=True) as conn:
+        return await repository.get_secret(conn, name="pepper") is None
 
 
 class Keys:

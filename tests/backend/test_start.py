@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backend.test_cli import addresses, run
+from tests.backend.test_cli import addresses, create, run
 from tests.databases import DatabaseUrls
 
 
@@ -14,6 +14,22 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+async def test_a_lost_master_key_is_named_and_no_other_is_made_in_its_place(
+    database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    environment = {**addresses(database_urls, tmp_path), "DOORWARD_WORKER_DATABASE_URL": database_urls.worker}
+    assert run(create("+12025550100"), tmp_path, **environment).returncode == 0
+    key = tmp_path / "master.key"
+    kept = key.rename(tmp_path / "kept.key")
+    refused = run(["worker"], tmp_path, **environment)
+    assert refused.returncode == 2, refused.stderr
+    assert str(key) in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not key.exists()
+    again = run(create("+12025550101"), tmp_path, **environment, DOORWARD_KEY_FILE=str(kept))
+    assert again.returncode == 0, again.stderr
 
 
 async def test_an_api_without_its_models_says_so_in_one_line(database_urls: DatabaseUrls, tmp_path: Path) -> None:
