@@ -27,6 +27,9 @@ def main() -> int:
     console = Console(width=max(120, Console().width))
     figures: list[Figure] = []
     began = time.monotonic()
+    # Seconds and milliseconds mean little on cores that others use; ratios are measured in turns and mean more.
+    load = os.getloadavg()[0]
+    console.print(f"{os.cpu_count()} cores, load average {load:.1f} before the start")
     for section in chosen.only:
         with console.status(f"measuring {section}") as status:
 
@@ -38,17 +41,20 @@ def main() -> int:
             figures.extend(_section(section, tell))
         console.print(_table(section, [f for f in figures if f.section == section]))
         # After each section: a later one that fails takes nothing with it.
-        _write(chosen.json, figures)
+        _write(chosen.json, figures, load)
     console.print(f"written to {chosen.json} after {time.monotonic() - began:.0f} s")
     return 0
 
 
-def _write(path: Path, figures: list[Figure]) -> None:
+def _write(path: Path, figures: list[Figure], load: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    result = {
-        "machine": {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()},
-        "figures": figures,
+    machine = {
+        "cores": os.cpu_count(),
+        "load_before": round(load, 1),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
     }
+    result = {"machine": machine, "figures": figures}
     path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
 
 
