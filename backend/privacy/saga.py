@@ -11,14 +11,16 @@ from uuid import UUID
 import structlog
 
 from backend.access import service as access
+from backend.audit import service as audit
 from backend.consent import repository as holds
 from backend.enrolment import service as enrolment
+from backend.households import repository as households
 from backend.keys.service import Keys
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.messages import MessagesUnavailable, Sender
 from backend.kit.storage import ObjectStore
-from backend.privacy import repository
+from backend.privacy import repository, service
 from backend.privacy.certificates import repository as certificates
 from backend.privacy.certificates.rules import settled_at
 from backend.privacy.certificates.service import Certifier, certificate_link
@@ -129,9 +131,28 @@ class Saga:
         return True
 
     async def _end_grants(self, erasure: ErasureRow) -> bool:
-        """The transaction that began the erasure ended the grants; but for who leaves several communities at once."""
-        if erasure.reason == "account_deleted":
-            await forgetting.leave_households(self._db, erasure=erasure, now=self._clock())
+        """End the memberships of who deletes his account, but for those as a tenant, on which a household rests.
+
+        In all other cases the transaction that began the erasure ended the grants.
+        """
+        if erasure.reason != "account_deleted":
+            return True
+        async with self._db.transaction(Scope(person_id=erasure.person_id), read_only=True) as conn:
+            mine = await households.list_memberships(conn, person_id=erasure.person_id)
+        for one in mine:
+            if one.relation == "tenant":
+                continue
+            async with self._db.transaction(Scope(community_id=one.community_id)) as conn:
+                await service.end_membership(
+                    conn, community_id=one.community_id, member_id=one.member_id, now=self._clock()
+                )
+                await audit.record(
+                    conn,
+                    community_id=one.community_id,
+                    actor="system",
+                    action="member.end",
+                    target=f"member:{one.member_id}",
+                )
         return True
 
     async def _detach(self, erasure: ErasureRow) -> bool:

@@ -33,6 +33,7 @@ __all__ = [
     "begin_unused",
     "delete_account",
     "end_member",
+    "end_membership",
     "end_tenancy",
     "remove_from_household",
     "schedule_tenancy_end",
@@ -80,10 +81,20 @@ async def end_member(conn: Connection, *, community_id: UUID, member_id: UUID, n
     Raises:
         MemberNotFound: the community has no such member.
     """
+    ended = await end_membership(conn, community_id=community_id, member_id=member_id, now=now)
+    return await _begin_ended(conn, community_id=community_id, ended=ended, reason="member_left", now=now)
+
+
+async def end_membership(conn: Connection, *, community_id: UUID, member_id: UUID, now: datetime) -> list[SubjectEnded]:
+    """The same without an erasure, for where one is under way.
+
+    Raises:
+        MemberNotFound: the community has no such member.
+    """
     ended = await register.end_member(conn, community_id=community_id, member_id=member_id, now=now)
     for one in ended:
         await _end_invited(conn, community_id=community_id, ended=one, now=now)
-    return await _begin_ended(conn, community_id=community_id, ended=ended, reason="member_left", now=now)
+    return ended
 
 
 async def remove_from_household(

@@ -13,10 +13,7 @@ from backend.access import repository as rosters
 from backend.access import service as access
 from backend.accounts import repository as accounts
 from backend.accounts import service as log_ins
-from backend.audit import service as audit
 from backend.consent import repository as holds
-from backend.households import repository as households
-from backend.households import service as register
 from backend.kit.db import Connection, Database, Scope
 from backend.people import repository as people
 from backend.privacy import repository as erasures
@@ -30,7 +27,6 @@ __all__ = [
     "forget",
     "forget_pass_names",
     "inventory",
-    "leave_households",
     "phone_to_tell",
     "roles",
 ]
@@ -72,21 +68,6 @@ async def roles(conn: Connection, *, person_id: UUID, now: datetime) -> list[Rol
 def account_goes(erasure: ErasureRow, kept: Sequence[Role]) -> bool:
     """Whether his account and number go: they serve residents, and end when he says so."""
     return erasure.reason == "account_deleted" or not {"resident", "staff"} & set(kept)
-
-
-async def leave_households(db: Database, *, erasure: ErasureRow, now: datetime) -> None:
-    """End the person's memberships but for those as a tenant, on which a household rests. Repeating is harmless."""
-    async with db.transaction(Scope(person_id=erasure.person_id), read_only=True) as conn:
-        mine = await households.list_memberships(conn, person_id=erasure.person_id)
-    for membership in mine:
-        if membership.relation == "tenant":
-            continue
-        async with db.transaction(Scope(community_id=membership.community_id)) as conn:
-            community_id, member_id = membership.community_id, membership.member_id
-            await register.end_member(conn, community_id=community_id, member_id=member_id, now=now)
-            await audit.record(
-                conn, community_id=community_id, actor="system", action="member.end", target=f"member:{member_id}"
-            )
 
 
 async def forget(db: Database, *, erasure: ErasureRow, now: datetime) -> list[Role]:
