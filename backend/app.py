@@ -51,6 +51,12 @@ from backend.partners.routes import partner_router as partners_partner
 from backend.partners.routes import resident_router as partners_resident
 from backend.partners.routes import staff_router as partners_staff
 from backend.privacy.certificates.routes import public_router as certificates_public
+from backend.privacy.requests.routes import resident_router as requests_resident
+from backend.privacy.requests.routes import staff_router as requests_staff
+from backend.privacy.requests.routes import visitor_router as requests_visitor
+from backend.privacy.retention.routes import resident_router as retention_resident
+from backend.privacy.retention.routes import staff_router as retention_staff
+from backend.privacy.retention.routes import visitor_router as retention_visitor
 from backend.privacy.routes import resident_router as privacy_resident
 from backend.privacy.routes import staff_router as privacy_staff
 from backend.privacy.routes import visitor_router as privacy_visitor
@@ -73,8 +79,18 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         couriers_resident,
         visitors_resident,
         privacy_resident,
+        requests_resident,
+        retention_resident,
     ),
-    Surface.VISITOR: (links_visitor, consent_visitor, enrolment_visitor, visitors_visitor, privacy_visitor),
+    Surface.VISITOR: (
+        links_visitor,
+        consent_visitor,
+        enrolment_visitor,
+        visitors_visitor,
+        privacy_visitor,
+        requests_visitor,
+        retention_visitor,
+    ),
     Surface.PARTNER: (partners_partner, couriers_partner),
     Surface.GATE: (gates_gate,),
     Surface.STAFF: (
@@ -89,6 +105,8 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         partners_staff,
         couriers_staff,
         privacy_staff,
+        requests_staff,
+        retention_staff,
     ),
 }
 

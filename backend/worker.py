@@ -25,7 +25,6 @@ from pgqueuer.domain.models import Job
 from pgqueuer.domain.settings import DBSettings
 
 from backend.access import service as access
-from backend.accounts import service as accounts
 from backend.couriers import settling as couriers
 from backend.enrolment import service as enrolment
 from backend.keys import rotation
@@ -37,6 +36,7 @@ from backend.kit.problems import Unavailable
 from backend.privacy import jobs as privacy
 from backend.privacy import service as erasing
 from backend.privacy.forgetting.service import forget_pass_names
+from backend.privacy.retention import jobs as retention
 from backend.privacy.saga import Saga
 from backend.resources import Resources, open_resources
 from backend.settings import Settings
@@ -152,9 +152,7 @@ async def _duties(
         "unused-faces": (300, lambda: privacy.begin_unused_erasures(db, now=clock())),
         "names-of-guests": (300, lambda: forget_pass_names(db, now=clock())),
         "key-rotations": (60, lambda: rotation.continue_rotations(keys)),
-        "enrolments": (3600, lambda: enrolment.sweep(db, objects, now=clock())),
-        "log-ins": (3600, lambda: _forget_log_ins(db, clock)),
-        "job-log": (3600, lambda: privacy.forget_old_jobs(db, now=clock())),
+        "retention": (3600, lambda: retention.enforce(db, keys, objects, now=clock())),
     }
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_watch(lead, stop))
@@ -200,8 +198,3 @@ async def _tick_community(db: Database, community_id: UUID, now: datetime) -> in
             count = await access.tick(conn, community_id=community_id, at=now, limit=_TICK)
         moved += count
     return moved
-
-
-async def _forget_log_ins(db: Database, clock: Clock) -> None:
-    async with db.transaction(Scope(platform=True)) as conn:
-        await accounts.sweep(conn, now=clock())

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from backend.access.windows import GrantState, Presence, Window
-from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+from backend.kit.db import Connection, affected, fetch_all, fetch_one, require_one
 from gate_sdk.wire import GrantKind
 
 __all__ = [
@@ -16,12 +16,16 @@ __all__ = [
     "RosterVersion",
     "access_tick",
     "delete_credential",
+    "delete_ended_grants",
+    "delete_restriction",
     "delete_subject",
     "end_grants_of_source",
     "end_grants_of_subject",
+    "forget_removals",
     "get_credential",
     "get_roster_version",
     "insert_grants",
+    "insert_restriction",
     "list_due_communities",
     "list_grants",
     "list_grants_of_source",
@@ -298,3 +302,44 @@ async def list_due_communities(conn: Connection, *, at: datetime) -> list[UUID]:
         at,
     )
     return [row.id for row in rows]
+
+
+async def forget_removals(conn: Connection, *, before: datetime, now: datetime, limit: int) -> int:
+    """Forget who was removed from the roster of the community in scope before that time; how many. The worker's.
+
+    A removal that a gate may not have heard of is kept, whatever ``before`` says.
+    """
+    forgotten: int = await conn.fetchval("SELECT roster_forget($1, $2, $3)", before, now, limit)
+    return forgotten
+
+
+async def delete_ended_grants(conn: Connection, *, community_id: UUID, before: datetime, limit: int) -> int:
+    """Delete grants that ended before that time, at most ``limit``; how many."""
+    return affected(
+        await conn.execute(
+            """
+            DELETE FROM access_grant WHERE community_id = $1 AND grant_id IN (
+                SELECT grant_id FROM access_grant
+                WHERE community_id = $1 AND state = 'ended' AND ended_at < $2 ORDER BY ended_at LIMIT $3
+            )
+            """,
+            community_id, before, limit,
+        )
+    )  # fmt: skip
+
+
+async def insert_restriction(conn: Connection, *, community_id: UUID, subject_id: UUID, now: datetime) -> None:
+    """Leave the subject's face out of use. Repeating is harmless."""
+    await conn.execute(
+        """
+        INSERT INTO face_restriction (community_id, subject_id, since) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+        """,
+        community_id, subject_id, now,
+    )  # fmt: skip
+
+
+async def delete_restriction(conn: Connection, *, community_id: UUID, subject_id: UUID) -> None:
+    """Let the subject's face be used again. Repeating is harmless."""
+    await conn.execute(
+        "DELETE FROM face_restriction WHERE community_id = $1 AND subject_id = $2", community_id, subject_id
+    )

@@ -29,6 +29,8 @@ __all__ = [
     "grant",
     "grant_many",
     "kinds",
+    "release",
+    "restrict",
     "roster_version",
     "set_credential",
     "tick",
@@ -221,3 +223,15 @@ async def tick(conn: Connection, *, community_id: UUID, at: datetime, limit: int
 async def due_communities(conn: Connection, *, at: datetime) -> list[UUID]:
     """Communities that need a tick. For the worker's role in the platform scope; others see none."""
     return await repository.list_due_communities(conn, at=at)
+
+
+async def restrict(conn: Connection, *, community_id: UUID, subject_id: UUID, now: datetime) -> None:
+    """Leave the subject's face out of use: its gates and gallery forget it, the credential stays. Repeatable."""
+    await repository.roster_hold(conn)
+    await repository.insert_restriction(conn, community_id=community_id, subject_id=subject_id, now=now)
+
+
+async def release(conn: Connection, *, community_id: UUID, subject_id: UUID) -> None:
+    """Let the subject's face be used again. Repeatable."""
+    await repository.roster_hold(conn)
+    await repository.delete_restriction(conn, community_id=community_id, subject_id=subject_id)

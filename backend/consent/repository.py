@@ -6,13 +6,14 @@ from uuid import UUID
 
 import msgspec
 
-from backend.kit.db import Connection, fetch_all, fetch_one
+from backend.kit.db import Connection, affected, fetch_all, fetch_one
 
 __all__ = [
     "ConsentRow",
     "DocumentRow",
     "Language",
     "delete_hold",
+    "delete_old_consents",
     "get_document",
     "get_standing",
     "has_hold",
@@ -147,3 +148,17 @@ async def has_hold(conn: Connection, *, person_id: UUID) -> bool:
     """Whether an erasure holds the person's consent. Needs the person's scope."""
     held: bool = await conn.fetchval("SELECT EXISTS (SELECT FROM consent_hold WHERE person_id = $1)", person_id)
     return held
+
+
+async def delete_old_consents(conn: Connection, *, before: datetime, limit: int) -> int:
+    """Delete consents that were withdrawn before that time, at most ``limit``; how many. Platform scope."""
+    return affected(
+        await conn.execute(
+            """
+            DELETE FROM consent WHERE consent_id IN (
+                SELECT consent_id FROM consent WHERE withdrawn_at < $1 ORDER BY withdrawn_at LIMIT $2
+            )
+            """,
+            before, limit,
+        )
+    )  # fmt: skip

@@ -5,12 +5,13 @@ from uuid import UUID
 
 import msgspec
 
-from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+from backend.kit.db import Connection, affected, fetch_all, fetch_one, require_one
 
 __all__ = [
     "DeliveryRow",
     "assign",
     "count_open",
+    "delete_old_deliveries",
     "end_delivery",
     "find_announced",
     "get_delivery_of_partner",
@@ -224,4 +225,19 @@ async def list_open_assigned(
         ORDER BY delivery_id FOR UPDATE
         """,
         community_id, partner_id, worker_id, now,
+    )  # fmt: skip
+
+
+async def delete_old_deliveries(conn: Connection, *, community_id: UUID, before: datetime, limit: int) -> int:
+    """Delete deliveries that were expected until before that time, at most ``limit``; how many."""
+    return affected(
+        await conn.execute(
+            """
+            DELETE FROM delivery WHERE community_id = $1 AND delivery_id IN (
+                SELECT delivery_id FROM delivery
+                WHERE community_id = $1 AND expected_until < $2 ORDER BY expected_until LIMIT $3
+            )
+            """,
+            community_id, before, limit,
+        )
     )  # fmt: skip

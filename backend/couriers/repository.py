@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+from backend.kit.db import Connection, affected, fetch_all, fetch_one, require_one
 
 __all__ = [
     "CourierRow",
@@ -14,6 +14,8 @@ __all__ = [
     "UnsettledRow",
     "accept_employment",
     "delete_left_employment",
+    "delete_old_employments",
+    "delete_old_shifts",
     "end_shift",
     "ensure_shift",
     "find_courier",
@@ -352,3 +354,41 @@ async def delete_left_employment(conn: Connection, *, partner_id: UUID, worker_i
         "DELETE FROM courier_employment WHERE partner_id = $1 AND worker_id = $2 AND accepted_at IS NULL",
         partner_id, worker_id,
     )  # fmt: skip
+
+
+async def delete_old_shifts(conn: Connection, *, community_id: UUID, before: datetime, limit: int) -> int:
+    """Delete shifts that were over before that time, at most ``limit``; how many."""
+    return affected(
+        await conn.execute(
+            """
+            DELETE FROM courier_shift WHERE community_id = $1 AND shift_id IN (
+                SELECT shift_id FROM courier_shift
+                WHERE community_id = $1 AND ends_at < $2 ORDER BY ends_at LIMIT $3
+            )
+            """,
+            community_id, before, limit,
+        )
+    )  # fmt: skip
+
+
+async def delete_old_employments(conn: Connection, *, before: datetime, limit: int) -> int:
+    """Delete employments that were left before that time, at most ``limit``, and couriers of no company; how many.
+
+    In the platform scope. Shifts go with them: those of a courier who has left ended with his leaving.
+    """
+    employments = await conn.execute(
+        """
+        DELETE FROM courier_employment WHERE (partner_id, worker_id) IN (
+            SELECT partner_id, worker_id FROM courier_employment WHERE left_at < $1 LIMIT $2
+        )
+        """,
+        before, limit,
+    )  # fmt: skip
+    await conn.execute(
+        """
+        DELETE FROM courier c WHERE c.created_at < $1
+            AND NOT EXISTS (SELECT FROM courier_employment e WHERE e.courier_id = c.courier_id)
+        """,
+        before,
+    )
+    return affected(employments)

@@ -22,11 +22,11 @@ from backend.kit.storage import ObjectStore, StorageUnavailable
 from backend.people import repository as people
 
 _log = structlog.get_logger(__name__)
-__all__ = ["Erased", "Keep", "discard", "erase_person", "sweep", "tidy", "what_to_keep"]
+__all__ = ["ORPHANED", "Erased", "Keep", "discard", "erase_person", "sweep", "tidy", "what_to_keep"]
 
 #: An upload or a completion takes seconds; what is older and belongs to nothing was left behind by a crash.
 _SETTLING = timedelta(minutes=10)
-_ORPHANED = timedelta(hours=1)
+ORPHANED = timedelta(hours=1)
 _PAGE = 500
 
 
@@ -178,7 +178,7 @@ async def _delete_all_orphans(db: Database, objects: ObjectStore, now: datetime)
     batch: list[str] = []
     async for key in objects.list("people/"):
         written_s = key.rpartition("/")[2].partition("-")[0]
-        if written_s.isdigit() and now.timestamp() - int(written_s) > _ORPHANED.total_seconds():
+        if written_s.isdigit() and now.timestamp() - int(written_s) > ORPHANED.total_seconds():
             batch.append(key)
         if len(batch) == _PAGE:
             swept += await _delete_orphans(db, objects, batch)

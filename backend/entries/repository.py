@@ -9,9 +9,18 @@ import msgspec
 from msgspec import Meta
 
 from backend.entries.intake import Intake
-from backend.kit.db import Connection, fetch_all
+from backend.kit.db import Connection, affected, fetch_all
 
-__all__ = ["EntryKey", "EntryRow", "OwnEntryKey", "OwnEntryRow", "insert_entries", "list_entries", "list_own_entries"]
+__all__ = [
+    "EntryKey",
+    "EntryRow",
+    "OwnEntryKey",
+    "OwnEntryRow",
+    "delete_entries",
+    "insert_entries",
+    "list_entries",
+    "list_own_entries",
+]
 
 # Cursors come back from outside: what the database could not take is refused where they are read.
 _At = Annotated[datetime, Meta(tz=True)]
@@ -164,4 +173,28 @@ async def list_own_entries(
         LIMIT $2
         """,
         person_id, limit + 1, *last,
+    )  # fmt: skip
+
+
+async def delete_entries(conn: Connection, *, community_id: UUID, before: datetime, denied: bool, limit: int) -> int:
+    """Delete entries that happened before that time, at most ``limit``; how many. The worker's.
+
+    Args:
+        conn: a transaction in the community's scope.
+        community_id: whose.
+        before: with time zone.
+        denied: those that were denied, or all the others.
+        limit: at most so many.
+    """
+    return affected(
+        await conn.execute(
+            """
+            DELETE FROM entry WHERE community_id = $1 AND (gate_id, store_epoch, seq) IN (
+                SELECT gate_id, store_epoch, seq FROM entry
+                WHERE community_id = $1 AND at < $2 AND (outcome IS NOT DISTINCT FROM 'deny') = $3
+                ORDER BY at LIMIT $4
+            )
+            """,
+            community_id, before, denied, limit,
+        )
     )  # fmt: skip

@@ -107,7 +107,7 @@ class Pages:
         """The page at that position, or a snapshot's first.
 
         Raises:
-            CursorStale: the roster has begun another epoch since the sequence began.
+            CursorStale: the roster has begun another epoch since the sequence began, or forgotten a removal.
         """
         signing = await self._keys.head_keys(community_id)
         async with self._snapshot(community_id) as conn:
@@ -118,6 +118,9 @@ class Pages:
             if position is None:
                 position = Position(PageKind.SNAPSHOT, head.epoch, head.version, _NOBODY)
             if position.epoch != head.epoch or position.since > head.version:
+                raise CursorStale
+            # A delta from before a forgotten removal would leave that subject at the gate.
+            if position.kind is PageKind.DELTA and position.since < head.forgotten_version:
                 raise CursorStale
             rows, following = await _rows(conn, community_id, position, head)
             items = await items_of(conn, self._keys, community_id=community_id, rows=rows)

@@ -5,13 +5,15 @@ from uuid import UUID
 
 import msgspec
 
-from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+from backend.kit.db import Connection, affected, fetch_all, fetch_one, require_one
 
 __all__ = [
     "ClaimRow",
     "GateReceiptRow",
     "GateRow",
     "delete_expired_assertions",
+    "delete_old_assertions",
+    "delete_old_claims",
     "expire_claims",
     "find_claim",
     "find_gate",
@@ -280,3 +282,32 @@ async def list_receipts(conn: Connection, *, community_id: UUID, epoch: int, ver
 async def notify_roster(conn: Connection, *, community_id: UUID) -> None:
     """Wake the community's waiting polls when this transaction commits."""
     await conn.execute("SELECT pg_notify('roster', $1)", str(community_id))
+
+
+async def delete_old_claims(conn: Connection, *, community_id: UUID, before: datetime, limit: int) -> int:
+    """Delete claim codes that were used or expired before that time, at most ``limit``; how many."""
+    return affected(
+        await conn.execute(
+            """
+            DELETE FROM gate_claim WHERE community_id = $1 AND (gate_id, code_hash) IN (
+                SELECT gate_id, code_hash FROM gate_claim
+                WHERE community_id = $1 AND least(used_at, expires_at) < $2 LIMIT $3
+            )
+            """,
+            community_id, before, limit,
+        )
+    )  # fmt: skip
+
+
+async def delete_old_assertions(conn: Connection, *, community_id: UUID, before: datetime, limit: int) -> int:
+    """Forget assertions that have been too old to be taken since that time, at most ``limit``; how many."""
+    return affected(
+        await conn.execute(
+            """
+            DELETE FROM gate_assertion WHERE community_id = $1 AND (gate_id, jti) IN (
+                SELECT gate_id, jti FROM gate_assertion WHERE community_id = $1 AND expires_at < $2 LIMIT $3
+            )
+            """,
+            community_id, before, limit,
+        )
+    )  # fmt: skip

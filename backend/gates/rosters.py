@@ -10,10 +10,14 @@ __all__ = ["HeadRow", "RosterRow", "digest", "get_head", "list_changes", "list_e
 
 
 class HeadRow(msgspec.Struct, frozen=True):
-    """A community's roster version and what its head tells gates to decide by. Leases in seconds."""
+    """A community's roster version and what its head tells gates to decide by. Leases in seconds.
+
+    ``forgotten_version`` is the newest removal that the roster no longer remembers.
+    """
 
     epoch: int
     version: int
+    forgotten_version: int
     fpir: float
     standing_lease_s: int
     visiting_lease_s: int
@@ -45,7 +49,7 @@ async def get_head(conn: Connection, *, community_id: UUID) -> HeadRow | None:
         conn,
         HeadRow,
         """
-        SELECT h.epoch, h.version, c.fpir, c.standing_lease_s, c.visiting_lease_s, c.wipe_after_s
+        SELECT h.epoch, h.version, h.forgotten_version, c.fpir, c.standing_lease_s, c.visiting_lease_s, c.wipe_after_s
         FROM roster_head h JOIN community c USING (community_id)
         WHERE h.community_id = $1
         """,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+from backend.kit.db import Connection, affected, fetch_all, fetch_one, require_one
 
 __all__ = [
     "ActivationRow",
@@ -18,6 +18,8 @@ __all__ = [
     "TenancyRow",
     "count_open_members",
     "delete_activations",
+    "delete_old_activations",
+    "delete_old_members",
     "end_members",
     "find_activation",
     "find_tenancy_between",
@@ -35,6 +37,7 @@ __all__ = [
     "list_memberships",
     "list_tenancies",
     "put_activation",
+    "rename_members",
     "set_member_joined",
     "set_member_state",
     "set_tenancy_end",
@@ -384,3 +387,58 @@ async def delete_activations(conn: Connection, *, community_id: UUID, member_ids
     await conn.execute(
         "DELETE FROM activation WHERE community_id = $1 AND member_id = ANY ($2)", community_id, list(member_ids)
     )
+
+
+async def delete_old_activations(conn: Connection, *, community_id: UUID, before: datetime, limit: int) -> int:
+    """Delete activation codes that were used or expired before that time, at most ``limit``; how many."""
+    return affected(
+        await conn.execute(
+            """
+            DELETE FROM activation WHERE community_id = $1 AND member_id IN (
+                SELECT member_id FROM activation
+                WHERE community_id = $1 AND least(used_at, expires_at) < $2 LIMIT $3
+            )
+            """,
+            community_id, before, limit,
+        )
+    )  # fmt: skip
+
+
+async def delete_old_members(conn: Connection, *, community_id: UUID, before: datetime, limit: int) -> int:
+    """Delete who left the register before that time, at most ``limit``, and tenancies without anybody; how many."""
+    await conn.execute(
+        """
+        DELETE FROM activation WHERE community_id = $1 AND member_id IN (
+            SELECT member_id FROM member WHERE community_id = $1 AND state = 'ended' AND ended_at < $2
+        )
+        """,
+        community_id, before,
+    )  # fmt: skip
+    members = await conn.execute(
+        """
+        DELETE FROM member WHERE community_id = $1 AND member_id IN (
+            SELECT member_id FROM member
+            WHERE community_id = $1 AND state = 'ended' AND ended_at < $2 ORDER BY ended_at, member_id LIMIT $3
+        )
+        """,
+        community_id, before, limit,
+    )  # fmt: skip
+    await conn.execute(
+        """
+        DELETE FROM tenancy t WHERE t.community_id = $1 AND t.ended_at < $2 AND NOT EXISTS (
+            SELECT FROM member m WHERE m.community_id = $1 AND m.tenancy_id = t.tenancy_id
+        )
+        """,
+        community_id, before,
+    )  # fmt: skip
+    return affected(members)
+
+
+async def rename_members(conn: Connection, *, community_id: UUID, person_id: UUID, name: str) -> int:
+    """Put the person's name right wherever he stands in the community's register; how often."""
+    return affected(
+        await conn.execute(
+            "UPDATE member SET name = $3 WHERE community_id = $1 AND person_id = $2 AND state <> 'ended'",
+            community_id, person_id, name,
+        )
+    )  # fmt: skip

@@ -23,8 +23,10 @@ __all__ = [
     "DatabaseUnavailable",
     "Scope",
     "ValueUnstorable",
+    "affected",
     "enter_community",
     "fetch_all",
+    "fetch_dicts",
     "fetch_one",
     "require_one",
     "savepoint",
@@ -275,3 +277,13 @@ async def require_one(conn: Connection, row: type[Row], sql: str, *args: object)
     if found is None:
         raise LookupError(row.__name__)
     return found
+
+
+def affected(status: str) -> int:
+    """How many rows a statement touched, from what asyncpg answers: "DELETE 7"."""
+    return int(status.rsplit(" ", 1)[1])
+
+
+async def fetch_dicts(conn: Connection, sql: str, *args: object) -> list[dict[str, object]]:
+    """All rows by their columns' names, for a copy that shows them as they are."""
+    return [dict(record) for record in await conn.fetch(sql, *args)]

@@ -5,13 +5,14 @@ from uuid import UUID
 
 import msgspec
 
-from backend.kit.db import Connection, fetch_one, require_one
+from backend.kit.db import Connection, affected, fetch_one, require_one
 
 __all__ = [
     "LinkRow",
     "SessionRow",
     "close_links",
     "count_sessions",
+    "delete_old_links",
     "extend_links",
     "get_session",
     "hold_link",
@@ -173,4 +174,18 @@ async def get_session(
         WHERE s.session_id = $1 OR s.refresh_hash = $2
         """,
         session_id, refresh_hash,
+    )  # fmt: skip
+
+
+async def delete_old_links(conn: Connection, *, before: datetime, limit: int) -> int:
+    """Delete links that ended before that time with their sessions, at most ``limit``; how many. Platform scope."""
+    return affected(
+        await conn.execute(
+            """
+            DELETE FROM visitor_link WHERE link_id IN (
+                SELECT link_id FROM visitor_link WHERE least(expires_at, closed_at) < $1 LIMIT $2
+            )
+            """,
+            before, limit,
+        )
     )  # fmt: skip

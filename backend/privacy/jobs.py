@@ -1,6 +1,6 @@
 """What the worker does for privacy without being asked: ended tenancies, unused faces, erasures that wait."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -12,11 +12,10 @@ from backend.privacy import repository, service
 from backend.privacy.forgetting import repository as traces
 from backend.privacy.rules import COURIER_GRACE, GRACE
 
-__all__ = ["begin_unused_erasures", "end_due_tenancies", "enqueue_due_erasures", "forget_old_jobs"]
+__all__ = ["begin_unused_erasures", "end_due_tenancies", "enqueue_due_erasures"]
 
 _log = structlog.get_logger(__name__)
 _BATCH = 200
-_JOB_LOG_KEPT = timedelta(days=7)
 
 
 async def end_due_tenancies(db: Database, *, now: datetime) -> int:
@@ -90,9 +89,3 @@ async def _begin_forgotten(db: Database, *, now: datetime) -> int:
             begun += 1
             _log.info("erasure-unused", erasure=str(erasure.erasure_id))
     return begun
-
-
-async def forget_old_jobs(db: Database, *, now: datetime) -> int:
-    """Delete the log of jobs that is older than a week; how many lines."""
-    async with db.transaction(Scope(platform=True)) as conn:
-        return await repository.delete_job_log(conn, before=now - _JOB_LOG_KEPT)

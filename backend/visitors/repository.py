@@ -5,13 +5,14 @@ from uuid import UUID
 
 import msgspec
 
-from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+from backend.kit.db import Connection, affected, fetch_all, fetch_one, require_one
 
 __all__ = [
     "PassRow",
     "WindowRow",
     "change_window",
     "count_open",
+    "delete_old_passes",
     "end_pass",
     "insert_pass",
     "list_of_home",
@@ -201,4 +202,19 @@ async def end_pass(conn: Connection, *, community_id: UUID, pass_id: UUID, ended
         WHERE community_id = $1 AND pass_id = $2 AND ended_at IS NULL
         """,
         community_id, pass_id, ended_by, now,
+    )  # fmt: skip
+
+
+async def delete_old_passes(conn: Connection, *, community_id: UUID, before: datetime, limit: int) -> int:
+    """Delete passes, with their guests' names, whose window closed before that time, at most ``limit``; how many."""
+    return affected(
+        await conn.execute(
+            """
+            DELETE FROM guest_pass WHERE community_id = $1 AND pass_id IN (
+                SELECT pass_id FROM guest_pass
+                WHERE community_id = $1 AND valid_until < $2 ORDER BY valid_until LIMIT $3
+            )
+            """,
+            community_id, before, limit,
+        )
     )  # fmt: skip

@@ -90,14 +90,18 @@ async def ensure_partition(conn: Connection) -> None:
 async def put_row(
     conn: Connection, *, community_id: UUID, subject_id: UUID, template_id: UUID, pack: str, template: bytes
 ) -> None:
-    """The subject's only row, in place of one that was there. ``template`` is float16, little-endian."""
+    """The subject's only row, in place of one that was there; none while he has his face left out of use.
+
+    ``template`` is float16, little-endian.
+    """
     await conn.execute(
         "DELETE FROM gallery WHERE community_id = $1 AND subject_id = $2 AND pack <> $3", community_id, subject_id, pack
     )
     await conn.execute(
         """
         INSERT INTO gallery (community_id, pack, subject_id, template_id, embedding)
-        VALUES ($1, $2, $3, $4, $5::text::halfvec)
+        SELECT $1, $2, $3, $4, $5::text::halfvec
+        WHERE NOT EXISTS (SELECT FROM face_restriction r WHERE r.community_id = $1 AND r.subject_id = $3)
         ON CONFLICT (community_id, pack, subject_id)
         DO UPDATE SET template_id = excluded.template_id, embedding = excluded.embedding
         """,
@@ -120,6 +124,9 @@ async def insert_rows(conn: Connection, *, community_id: UUID, rows: Sequence[Ne
         FROM unnest($2::uuid[], $3::uuid[], $4::halfvec[]) AS n (subject_id, template_id, embedding)
         JOIN face_credential fc
             ON fc.community_id = $1 AND fc.subject_id = n.subject_id AND fc.template_id = n.template_id
+        WHERE NOT EXISTS (
+            SELECT FROM face_restriction r WHERE r.community_id = $1 AND r.subject_id = n.subject_id
+        )
         ON CONFLICT DO NOTHING
         """,
         community_id,
@@ -145,7 +152,7 @@ async def delete_stale(conn: Connection, *, community_id: UUID) -> None:
 
 
 async def is_complete(conn: Connection, *, community_id: UUID) -> bool:
-    """Whether every credential of the community has its row."""
+    """Whether every credential of the community has its row, but for those that are restricted."""
     row = await require_one(
         conn,
         _Flag,
@@ -155,6 +162,8 @@ async def is_complete(conn: Connection, *, community_id: UUID) -> bool:
                 SELECT FROM gallery g
                 WHERE g.community_id = $1 AND g.pack = fc.pack AND g.subject_id = fc.subject_id
                     AND g.template_id = fc.template_id
+            ) AND NOT EXISTS (
+                SELECT FROM face_restriction r WHERE r.community_id = $1 AND r.subject_id = fc.subject_id
             )
         ) AS yes
         """,
@@ -164,7 +173,7 @@ async def is_complete(conn: Connection, *, community_id: UUID) -> bool:
 
 
 async def list_missing(conn: Connection, *, community_id: UUID, after: UUID, limit: int) -> list[SealedRow]:
-    """Active templates that have no row, from a subject on, by subject."""
+    """Active templates that have no row and should, from a subject on, by subject."""
     return await fetch_all(
         conn,
         SealedRow,
@@ -176,6 +185,8 @@ async def list_missing(conn: Connection, *, community_id: UUID, after: UUID, lim
         WHERE fc.community_id = $1 AND fc.subject_id > $2 AND NOT EXISTS (
             SELECT FROM gallery g
             WHERE g.community_id = $1 AND g.pack = fc.pack AND g.subject_id = fc.subject_id
+        ) AND NOT EXISTS (
+            SELECT FROM face_restriction r WHERE r.community_id = $1 AND r.subject_id = fc.subject_id
         )
         ORDER BY fc.subject_id LIMIT $3
         """,

@@ -1,0 +1,60 @@
+"""What is kept of couriers, for a person's copy of his own data."""
+
+from uuid import UUID
+
+from backend.kit.db import Connection, fetch_dicts
+
+__all__ = ["export_of"]
+
+
+async def export_of(conn: Connection, *, person_id: UUID) -> dict[str, list[dict[str, object]]]:
+    """The person as a courier, his shifts, and the deliveries that he brought or expected, by table; no hashes.
+
+    Who expected what he brought is left out, and so is who brought what he expected. In his own scope and the
+    platform's.
+    """
+    return {
+        "courier": await fetch_dicts(
+            conn, "SELECT courier_id, person_id, created_at FROM courier WHERE person_id = $1", person_id
+        ),
+        "courier_employment": await fetch_dicts(
+            conn,
+            """
+            SELECT e.*, p.name AS partner_name
+            FROM courier_employment e LEFT JOIN partner p USING (partner_id) WHERE e.person_id = $1
+            """,
+            person_id,
+        ),
+        "courier_shift": await fetch_dicts(
+            conn,
+            """
+            SELECT s.* FROM courier_shift s
+            WHERE (s.partner_id, s.worker_id) IN (
+                    SELECT partner_id, worker_id FROM courier_employment WHERE person_id = $1
+                )
+                OR (s.community_id, s.subject_id) IN (SELECT community_id, subject_id FROM subject WHERE person_id = $1)
+            ORDER BY s.starts_at
+            """,
+            person_id,
+        ),
+        "delivery": await fetch_dicts(
+            conn,
+            """
+            SELECT d.community_id, d.delivery_id, d.partner_id, d.order_ref, d.expected_from, d.expected_until,
+                d.worker_id, d.asserted_from, d.asserted_until, d.valid_from, d.valid_until, d.ended_at, d.created_at,
+                CASE WHEN d.host_person_id = $1 THEN d.home_id END AS home_id,
+                CASE WHEN d.host_person_id = $1 THEN d.host_person_id END AS host_person_id,
+                CASE WHEN s.subject_id IS NOT NULL THEN d.subject_id END AS subject_id
+            FROM delivery d
+            LEFT JOIN subject s
+                ON s.community_id = d.community_id AND s.subject_id = d.subject_id AND s.person_id = $1
+            WHERE d.host_person_id = $1
+                OR (d.partner_id, d.worker_id) IN (
+                    SELECT partner_id, worker_id FROM courier_employment WHERE person_id = $1
+                )
+                OR s.subject_id IS NOT NULL
+            ORDER BY d.expected_from
+            """,
+            person_id,
+        ),
+    }

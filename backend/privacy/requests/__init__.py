@@ -1,0 +1,1 @@
+"""What people ask about their data: a copy, a correction, a restriction, an objection, erasure."""

@@ -1,0 +1,1 @@
+"""How long everything is kept: one table of rules, what enforces it, and where everybody can read it."""
