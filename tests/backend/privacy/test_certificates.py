@@ -253,6 +253,25 @@ async def test_a_resident_who_is_a_courier_keeps_what_the_work_needs_and_no_more
     assert (await certificate(town, erasure_id))["certificate"]["kept_roles"] == []
 
 
+async def test_who_withdraws_his_consent_reads_that_his_right_stays(world: World, saga: Saga) -> None:
+    town = await build_town(world)
+    tenant = await town.tenant()
+    await give_face(town, tenant)
+    answer = await tenant.actor.post("/resident/v1/consents/face_access/withdraw")
+    address, _, secret = answer.json()["certificate_link"].partition("#")
+    path = f"/certificates/{address.rpartition('/')[2]}/document"
+    early = await world.api.post(path, json={"secret": secret})
+    assert (early.status_code, early.json()["code"]) == (409, "certificate-awaited")
+    (begun,) = answer.json()["erasures"]
+    assert await saga.resume(UUID(begun["erasure_id"]))
+    body = (await world.api.post(path, json={"secret": secret})).json()["certificate"]
+    assert (body["status"], body["reason"], body["kept_roles"]) == ("complete", "consent_withdrawn", ["resident"])
+    assert {"role_resident", "consents", "destroyed_key_mark"} <= remains(body)
+    assert "register_without_name" not in remains(body)
+    assert [m["template"] for m in world.messages(tenant.actor.phone)][-1] == "erasure_complete"
+    assert (await tenant.actor.get("/resident/v1/me")).status_code == 200
+
+
 async def test_no_community_reads_of_another_in_its_certificate(world: World, saga: Saga) -> None:
     one = await build_town(world)
     other = await build_town(world, office=one.office, name="Other Court")
