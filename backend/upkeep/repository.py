@@ -1,19 +1,25 @@
 """SQL on restored databases, as the superuser who loads them: what came back that must not serve as it is."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
 
+from backend.keys.repository import TombstoneRow
 from backend.kit.db import Connection, fetch_all
 
 __all__ = [
+    "EndRow",
     "FaceRow",
     "delete_log_ins",
+    "has_data",
     "has_keys",
     "list_communities",
     "list_destroyed",
+    "list_ends",
     "list_faces",
+    "list_tombstones",
     "new_epoch",
 ]
 
@@ -25,15 +31,16 @@ class FaceRow(msgspec.Struct, frozen=True):
     newest_at: datetime
 
 
+class EndRow(msgspec.Struct, frozen=True):
+    """Something that ends for good: a tenancy, a membership, a gate's service."""
+
+    kind: Literal["tenancy", "member", "gate"]
+    community_id: UUID
+    thing_id: UUID
+
+
 class _Community(msgspec.Struct, frozen=True):
     community_id: UUID
-
-
-class DestroyedRow(msgspec.Struct, frozen=True):
-    """A person whose key an erasure destroyed, and when."""
-
-    person_id: UUID
-    destroyed_at: datetime
 
 
 async def list_communities(conn: Connection) -> list[UUID]:
@@ -48,15 +55,32 @@ async def new_epoch(conn: Connection) -> int:
     return epoch
 
 
-async def list_destroyed(conn: Connection) -> list[DestroyedRow]:
+async def list_destroyed(conn: Connection) -> list[TombstoneRow]:
     """Whose key an erasure has destroyed, as the data say."""
     return await fetch_all(
         conn,
-        DestroyedRow,
+        TombstoneRow,
         """
         SELECT e.person_id, s.done_at AS destroyed_at FROM erasure e JOIN erasure_step s USING (erasure_id)
         WHERE s.name = 'key' AND s.done_at IS NOT NULL
         """,
+    )
+
+
+async def list_ends(conn: Connection, *, ended: bool) -> list[EndRow]:
+    """What has ended, or what stands; tenancies first, since their members end with them."""
+    return await fetch_all(
+        conn,
+        EndRow,
+        """
+        SELECT kind, community_id, thing_id FROM (
+            SELECT 1 AS rank, 'tenancy' AS kind, community_id, tenancy_id AS thing_id, ended_at IS NOT NULL AS ended
+            FROM tenancy
+            UNION ALL SELECT 2, 'member', community_id, member_id, ended_at IS NOT NULL FROM member
+            UNION ALL SELECT 3, 'gate', community_id, gate_id, revoked_at IS NOT NULL FROM gate
+        ) thing WHERE ended = $1 ORDER BY rank, community_id, thing_id
+        """,
+        ended,
     )
 
 
@@ -79,6 +103,19 @@ async def delete_log_ins(conn: Connection) -> None:
     await conn.execute("DELETE FROM session")
     await conn.execute("DELETE FROM login_challenge")
     await conn.execute("DELETE FROM gate_claim WHERE used_at IS NULL")
+
+
+async def list_tombstones(conn: Connection) -> list[TombstoneRow]:
+    """Every destruction that this key store knows; of one that was never used, none."""
+    if await conn.fetchval("SELECT to_regclass('key_tombstone')") is None:
+        return []
+    return await fetch_all(conn, TombstoneRow, "SELECT person_id, destroyed_at FROM key_tombstone")
+
+
+async def has_data(conn: Connection) -> bool:
+    """Whether this is a data database that was migrated."""
+    found: bool = await conn.fetchval("SELECT to_regclass('erasure_step') IS NOT NULL")
+    return found
 
 
 async def has_keys(conn: Connection) -> bool:

@@ -7,15 +7,13 @@ happened; cut off in it, the box does not start until the restore is run again.
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from uuid import UUID
 
 import asyncpg
 import msgspec
 
 from backend.audit import service as audit
-from backend.consent.service import Purpose
 from backend.embedded.datadir import restore_mark
 from backend.embedded.objects import DirectoryObjectStore
 from backend.embedded.passwords import KEYS, OWNER, SUPERUSER
@@ -26,22 +24,21 @@ from backend.keys.service import Keys
 from backend.kit.clock import utc_now
 from backend.kit.db import Database, Scope
 from backend.migrate import migrate
-from backend.privacy import service as privacy
 from backend.privacy.saga import Saga
 from backend.resources import open_keys
 from backend.settings import Settings
-from backend.upkeep import manifest, pgtools, repository
+from backend.upkeep import again, manifest, pgtools, repository
 from backend.upkeep.backup import DATA_DUMP, KEYS_DUMP, OBJECTS, copy_objects
 from backend.upkeep.errors import RestoreRefused
+from backend.upkeep.repository import EndRow
 
 __all__ = ["Restored", "restore"]
 
 _NEW, _OLD = "_restored", "_before"
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Restored(msgspec.Struct, frozen=True):
-    """What a restore did: keys destroyed again, people whose faces are erased again, communities with a new epoch."""
+    """What a restore did: keys destroyed again, people erased again, communities with a new epoch."""
 
     made_at: datetime
     keys_destroyed: int
@@ -50,10 +47,11 @@ class Restored(msgspec.Struct, frozen=True):
     objects: int
 
 
-class _Mark(msgspec.Struct, frozen=True):
-    """Kept while databases change places: destructions that only the key store before them knew."""
+class _Known(msgspec.Struct, frozen=True):
+    """What only the system before knows: destroyed keys and what has ended. Kept while databases change places."""
 
     tombstones: list[TombstoneRow]
+    ends: list[EndRow]
 
 
 async def restore(
@@ -88,13 +86,13 @@ async def restore(
         manifest.read(keys, kind="keys", now=now)
     if settings.kms_key_id is None and not (settings.key_file or folder / "master.key").exists():
         raise RestoreRefused("put the master key in its place first: without it the key store opens nothing")
-    tombstones = await _tombstones(postgres, restore_mark(folder))
+    known = await _known(postgres, restore_mark(folder))
     try:
-        restored = await _prepare(postgres, settings, data, keys, objects, tombstones, now)
+        restored = await _prepare(postgres, settings, data, keys, objects, known, now)
     except BaseException:
         await _discard(postgres, objects)
         raise
-    _write_mark(restore_mark(folder), _Mark(tombstones))
+    _write_mark(restore_mark(folder), known)
     await _swap(postgres, [DATABASE] if keys is None else [DATABASE, KEY_DATABASE])
     if objects is not None:
         _swap_folder(objects)
@@ -108,7 +106,7 @@ async def _prepare(
     data: Path,
     keys: Path | None,
     objects: Path | None,
-    tombstones: list[TombstoneRow],
+    known: _Known,
     now: datetime,
 ) -> Restored:
     """Make the restored system beside the present one, with nobody in it who was erased since."""
@@ -126,10 +124,9 @@ async def _prepare(
     async with open_keys(addressed) as key_store:
         destroyed = 0
         if keys is not None:
-            tombstones += await _tombstones_in_data(postgres, DATABASE + _NEW)
-            destroyed = await key_store.bury(tombstones)
+            destroyed = await key_store.bury(known.tombstones + await _destroyed(postgres, DATABASE + _NEW))
         communities = await _begin_anew(postgres)
-        erased = await _erase_again(postgres, key_store, objects, now=now)
+        erased = await _do_again(postgres, key_store, objects, known.ends, now=now)
     return Restored(made_at=now, keys_destroyed=destroyed, erased_again=erased, communities=communities, objects=copied)
 
 
@@ -142,31 +139,33 @@ async def _discard(postgres: EmbeddedPostgres, objects: Path | None) -> None:
         shutil.rmtree(_beside(objects, _NEW), ignore_errors=True)
 
 
-async def _tombstones(postgres: EmbeddedPostgres, mark: Path) -> list[TombstoneRow]:
-    """Every destruction that anything here knows: key stores and data, those of a restore that was cut off included."""
-    found = _read_mark(mark).tombstones
+async def _known(postgres: EmbeddedPostgres, mark: Path) -> _Known:
+    """Everything that anything here knows: key stores and data, those of a restore that was cut off included."""
+    known = _read_mark(mark)
     for name in (KEY_DATABASE, KEY_DATABASE + _OLD):
         async with _superuser(postgres, name) as database:
             if database is None:
                 continue
             async with database.transaction(Scope(), read_only=True) as conn:
-                if await conn.fetchval("SELECT to_regclass('key_tombstone') IS NOT NULL"):
-                    rows = await conn.fetch("SELECT person_id, destroyed_at FROM key_tombstone")
-                    found += [TombstoneRow(**row) for row in rows]
+                known.tombstones.extend(await repository.list_tombstones(conn))
     for name in (DATABASE, DATABASE + _OLD):
-        found += await _tombstones_in_data(postgres, name)
-    return found
+        known.tombstones.extend(await _destroyed(postgres, name))
+        async with _superuser(postgres, name) as database:
+            if database is None:
+                continue
+            async with database.transaction(Scope(), read_only=True) as conn:
+                if await repository.has_data(conn):
+                    known.ends.extend(await repository.list_ends(conn, ended=True))
+    return known
 
 
-async def _tombstones_in_data(postgres: EmbeddedPostgres, name: str) -> list[TombstoneRow]:
+async def _destroyed(postgres: EmbeddedPostgres, name: str) -> list[TombstoneRow]:
+    """Whose keys were destroyed, as the data say."""
     async with _superuser(postgres, name) as database:
         if database is None:
             return []
         async with database.transaction(Scope(), read_only=True) as conn:
-            if not await conn.fetchval("SELECT to_regclass('erasure_step') IS NOT NULL"):
-                return []
-            rows = await repository.list_destroyed(conn)
-            return [TombstoneRow(person_id=row.person_id, destroyed_at=row.destroyed_at) for row in rows]
+            return await repository.list_destroyed(conn) if await repository.has_data(conn) else []
 
 
 async def _load(postgres: EmbeddedPostgres, name: str, source: Path, *, owner: str) -> None:
@@ -195,39 +194,33 @@ async def _require_keys(postgres: EmbeddedPostgres, name: str) -> None:
     )
 
 
-async def _erase_again(postgres: EmbeddedPostgres, keys: Keys, objects: Path | None, *, now: datetime) -> int:
-    """Erase the faces that came back although their keys are gone, as far as no gate is needed; how many people's."""
+async def _do_again(
+    postgres: EmbeddedPostgres, keys: Keys, objects: Path | None, ends: list[EndRow], *, now: datetime
+) -> int:
+    """End and erase again, as far as no gate is needed; how many erasures."""
     name = DATABASE + _NEW
-    async with _superuser(postgres, name) as database:
-        assert database is not None
-        async with database.transaction(Scope(), read_only=True) as conn:
-            faces = await repository.list_faces(conn)
-    buried: dict[UUID, datetime] = {}
-    for tombstone in await keys.tombstones():
-        buried[tombstone.person_id] = max(tombstone.destroyed_at, buried.get(tombstone.person_id, _BEGINNING))
-    held = await keys.person_keys([face.person_id for face in faces])
-    gone = [
-        face.person_id
-        for face in faces
-        if face.person_id not in held or buried.get(face.person_id, _BEGINNING) >= face.newest_at
-    ]
     api, worker = Database(postgres.url("doorward_api", name)), Database(postgres.url("doorward_worker", name))
-    store = None if objects is None else DirectoryObjectStore(_beside(objects, _NEW))
     try:
         await api.open()
         await worker.open()
-        for person_id in gone:
-            async with api.transaction(Scope(person_id=person_id)) as conn:
-                erasure = await privacy.withdraw_consent(
-                    conn, person_id=person_id, purpose=Purpose.FACE_ACCESS, now=now
-                )
-            # None: it was being erased when the backup was made, and the worker goes on with that.
-            if erasure is not None and store is not None:
-                await Saga(worker, keys, store, utc_now).resume(erasure.erasure_id)
+        # Where a bucket holds the objects, the worker does it when it starts.
+        saga = None if objects is None else Saga(worker, keys, DirectoryObjectStore(_beside(objects, _NEW)), utc_now)
+        async with _superuser(postgres, name) as database:
+            assert database is not None
+            async with database.transaction(Scope(), read_only=True) as conn:
+                standing = await repository.list_ends(conn, ended=False)
+            begun = await again.end_again(api, ends, standing, now=now)
+            if saga is not None:
+                await again.carry_out(saga, begun)
+            async with database.transaction(Scope(), read_only=True) as conn:
+                faces = await repository.list_faces(conn)
+        erased = await again.erase_again(api, keys, faces, now=now)
+        if saga is not None:
+            await again.carry_out(saga, erased)
     finally:
         await api.close()
         await worker.close()
-    return len(gone)
+    return len(begun) + len(erased)
 
 
 async def _begin_anew(postgres: EmbeddedPostgres) -> int:
@@ -281,11 +274,11 @@ def _beside(folder: Path, suffix: str) -> Path:
     return folder.with_name(folder.name + suffix)
 
 
-def _read_mark(path: Path) -> _Mark:
-    return msgspec.json.decode(path.read_bytes(), type=_Mark) if path.exists() else _Mark([])
+def _read_mark(path: Path) -> _Known:
+    return msgspec.json.decode(path.read_bytes(), type=_Known) if path.exists() else _Known([], [])
 
 
-def _write_mark(path: Path, mark: _Mark) -> None:
+def _write_mark(path: Path, mark: _Known) -> None:
     fresh = path.with_suffix(".new")
     fresh.touch(mode=0o600)
     fresh.write_bytes(msgspec.json.encode(mark))
