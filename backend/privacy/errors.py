@@ -1,15 +1,8 @@
-"""LoginNotFresh 403, ErasureNotFound 404, TenantCannotLeave 409."""
+"""ErasureNotFound 404, TenantCannotLeave 409."""
 
-from backend.kit.problems import Conflict, Forbidden, NotFound
+from backend.kit.problems import Conflict, NotFound
 
-__all__ = ["ErasureNotFound", "LoginNotFresh", "TenantCannotLeave"]
-
-
-class LoginNotFresh(Forbidden):
-    """What cannot be undone is asked for within ten minutes of logging in."""
-
-    code = "login-not-fresh"
-    remedy = "Log in again with a new one-time code, and ask once more."
+__all__ = ["ErasureNotFound", "TenantCannotLeave"]
 
 
 class ErasureNotFound(NotFound):

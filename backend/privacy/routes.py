@@ -28,8 +28,9 @@ from backend.privacy.certificates.routes import resident_router as certificates_
 from backend.privacy.certificates.routes import staff_router as certificates_staff
 from backend.privacy.certificates.routes import visitor_router as certificates_visitor
 from backend.privacy.certificates.service import certificate_link
-from backend.privacy.errors import ErasureNotFound, LoginNotFresh, TenantCannotLeave
+from backend.privacy.errors import ErasureNotFound, TenantCannotLeave
 from backend.privacy.repository import ErasureRow, PlaceRow
+from backend.privacy.requests.errors import FreshLogInNeeded
 from backend.privacy.schemas import (
     AccountDeleted,
     EndTenancy,
@@ -193,11 +194,11 @@ async def remove_member(
     return MemberEnded(member_id=member_id, erasures=_started(begun), certificate_link=link)
 
 
-@delete("/me", status_code=202, responses=problems(Unauthorised, LoginNotFresh), summary="Delete my account")
+@delete("/me", status_code=202, responses=problems(Unauthorised, FreshLogInNeeded), summary="Delete my account")
 async def delete_account(
     resident: ResidentPrincipal, db: Database, clock: Clock, pepper: bytes, public_url: str
 ) -> AccountDeleted:
-    """Delete the account and all that nothing else needs, within ten minutes of logging in.
+    """Delete the account and all that nothing else needs, within five minutes of logging in.
 
     Every session ends at once. Memberships end, but for those as a tenant, which the office ends with the tenancy:
     until then the register keeps the tenant's name. Who works as a courier keeps what that needs.

@@ -249,10 +249,11 @@ class Saga:
         now = self._clock()
         complete = True
         words = await self._certifier.words(erasure, now=now)
-        for place, _, said in words:
+        for one in words:
+            place = one.place
             if place.acknowledged_at is not None:
                 continue
-            at = None if place.detached_at is None else settled_at(said, removed_at=place.detached_at)
+            at = None if place.detached_at is None else settled_at(one.gates, removed_at=place.detached_at)
             if at is None:
                 complete = False
                 continue

@@ -19,10 +19,12 @@ from backend.people import repository as people
 from backend.people.repository import SubjectRow
 from backend.privacy import repository
 from backend.privacy.certificates import service as certificates
-from backend.privacy.errors import LoginNotFresh, TenantCannotLeave
+from backend.privacy.errors import TenantCannotLeave
 from backend.privacy.forgetting import repository as traces
 from backend.privacy.forgetting import service as forgetting
 from backend.privacy.repository import ErasureRow, Extent, Reason
+from backend.privacy.requests.errors import FreshLogInNeeded
+from backend.privacy.requests.rules import is_fresh
 from backend.privacy.rules import COURIER_GRACE, GRACE, steps_of
 from backend.visitors import service as visitors
 from gate_sdk.wire import GrantKind
@@ -143,12 +145,12 @@ async def delete_account(conn: Connection, *, person_id: UUID, session_id: UUID,
     the face that he works with, until he leaves that too; nobody else keeps one.
 
     Raises:
-        LoginNotFresh: he did not log in just now.
+        FreshLogInNeeded: he did not log in just now.
     """
     await repository.enter_platform(conn)
     begun_at = await traces.session_begun_at(conn, session_id=session_id, person_id=person_id)
-    if begun_at is None or now - begun_at > forgetting.FRESH:
-        raise LoginNotFresh
+    if not is_fresh(begun_at, now=now):
+        raise FreshLogInNeeded
     await repository.lock_person(conn, person_id=person_id)
     places = await people.list_subjects_of_person(conn, person_id=person_id)
     extent: Extent = "everything"

@@ -26,7 +26,7 @@ from backend.privacy.certificates.schemas import (
 from backend.privacy.repository import ErasureRow, Existed, Extent, PlaceRow, StepRow
 from backend.privacy.rules import KEY_BACKUPS_EXPIRE, PROOF_KEPT
 
-__all__ = ["LEASE_MARGIN", "certify", "gate_word", "same", "secret_fits", "secret_of", "settled_at"]
+__all__ = ["LEASE_MARGIN", "PlaceWords", "certify", "gate_word", "same", "secret_fits", "secret_of", "settled_at"]
 
 #: How much later than the last contact that is written down a gate may have had its last head: contacts are written
 #: down once a minute, a poll lasts half a minute, and the gate's clock may be some minutes behind.
@@ -44,6 +44,16 @@ _CONSENT: tuple[Law, ...] = ("PIPL art. 13(1)(1)", "PIPL art. 29", "GDPR art. 9(
 _CONTRACT: tuple[Law, ...] = ("PIPL art. 13(1)(2)", "GDPR art. 6(1)(b)")
 _SECURITY: tuple[Law, ...] = ("PIPL art. 51", "GDPR art. 6(1)(f)", "GDPR art. 32")
 _TRAIL: tuple[Law, ...] = ("PIPL art. 54", "Cybersecurity Law (CN) art. 21(3)", "GDPR art. 5(2)")
+
+
+class PlaceWords(msgspec.Struct, frozen=True):
+    """A community, what its gates have said, and how long it keeps entries and ended tenancies."""
+
+    place: PlaceRow
+    name: str
+    gates: tuple[CertifiedGate, ...]
+    entries_kept: timedelta
+    register_kept: timedelta
 
 
 def gate_word(row: GateWordRow, *, wipe_after_s: int | None, now: datetime) -> CertifiedGate:
@@ -94,9 +104,8 @@ def certify(
     issuer: str,
     erasure: ErasureRow,
     steps: Sequence[StepRow],
-    places: Sequence[tuple[PlaceRow, str, Sequence[CertifiedGate]]],
+    places: Sequence[PlaceWords],
     consents: Sequence[ConsentProofRow],
-    entries_kept: timedelta,
     completed_at: datetime | None,
     now: datetime,
 ) -> Certificate:
@@ -110,14 +119,13 @@ def certify(
         steps: and how far it is.
         places: each community with its name and its gates.
         consents: what the person had agreed to.
-        entries_kept: how long entries are kept.
         completed_at: None makes a provisional one.
         now: the time.
     """
-    shown = [place for place in places if about_community in (None, place[0].community_id)]
+    shown = [one for one in places if about_community in (None, one.place.community_id)]
     done = {step.name: step.done_at for step in steps}
     key_destroyed = done.get("key")
-    certified = tuple(_place(row, name, gates) for row, name, gates in shown)
+    certified = tuple(_place(one.place, one.name, one.gates) for one in shown)
     own = about_community is None
     there_was = msgspec.json.decode(erasure.existed, type=tuple[Existed, ...])
     existed = tuple(kind for kind in there_was if _concerns(erasure.extent, kind.kind))
@@ -142,9 +150,7 @@ def certify(
         gates_outstanding=sum(gate.state == "outstanding" for place in certified for gate in place.gates),
         backups_unreadable_by=None if key_destroyed is None else key_destroyed + KEY_BACKUPS_EXPIRE,
         kept_roles=tuple(erasure.kept_roles) if own else (),
-        remains=tuple(
-            _remains(erasure, own=own, consented=bool(consents), entries_kept=entries_kept, completed_at=completed_at)
-        ),
+        remains=tuple(_remains(erasure, shown, own=own, consented=bool(consents), completed_at=completed_at)),
     )
 
 
@@ -175,7 +181,7 @@ def _concerns(extent: Extent, kind: str) -> bool:
 
 
 def _remains(
-    erasure: ErasureRow, *, own: bool, consented: bool, entries_kept: timedelta, completed_at: datetime | None
+    erasure: ErasureRow, places: Sequence[PlaceWords], *, own: bool, consented: bool, completed_at: datetime | None
 ) -> list[Remaining]:
     """What stays, by which law and until when."""
     proof_until = None if completed_at is None else completed_at + PROOF_KEPT
@@ -192,10 +198,12 @@ def _remains(
             found.append(Remaining("account", _CONTRACT, None))
         if consented:
             found.append(Remaining("consent_proof" if gone else "consents", _PROOF, proof_until if gone else None))
-    if erasure.extent != "photos":
-        if erasure.reason in ("tenancy_ended", "member_left", "account_deleted"):
-            found.append(Remaining("register_without_name", _PROOF, proof_until))
-        found.append(Remaining("entries", _SECURITY, erasure.started_at + entries_kept))
+    # Where several communities keep them for different times, the longest counts.
+    if places and erasure.reason in ("tenancy_ended", "member_left", "account_deleted"):
+        kept = max(one.register_kept for one in places)
+        found.append(Remaining("register_without_name", _PROOF, erasure.started_at + kept))
+    if places:
+        found.append(Remaining("entries", _SECURITY, erasure.started_at + max(one.entries_kept for one in places)))
     if erasure.extent == "everything":
         found.append(Remaining("destroyed_key_mark", ("PIPL art. 47", "GDPR art. 17(1)", "GDPR art. 32"), None))
     found.append(Remaining("erasure_record", _PROOF, proof_until))

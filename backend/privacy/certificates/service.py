@@ -1,7 +1,6 @@
 """Making certificates while the erasure runs, and once more, for good, in the transaction that completes it."""
 
-from datetime import datetime, timedelta
-from typing import TypeAlias
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -12,17 +11,15 @@ from backend.kit.db import Connection, Database, Scope
 from backend.privacy import repository as erasures
 from backend.privacy.certificates import repository
 from backend.privacy.certificates.repository import CertificateRow
-from backend.privacy.certificates.rules import certify, gate_word, same, secret_of
+from backend.privacy.certificates.rules import PlaceWords, certify, gate_word, same, secret_of
 from backend.privacy.certificates.schemas import CertifiedGate, SignedCertificate
 from backend.privacy.certificates.signing import sign
 from backend.privacy.repository import ErasureRow, PlaceRow
+from backend.privacy.retention import repository as retention
+from backend.privacy.retention.rules import period_of
+from backend.privacy.retention.table import RULES
 
-__all__ = ["Certifier", "PlaceWords", "begin", "certificate_link"]
-
-#: A community, its name, and what its gates have said.
-PlaceWords: TypeAlias = tuple[PlaceRow, str, list[CertifiedGate]]
-#: How long entries are kept where a community has set nothing else.
-ENTRIES_KEPT = timedelta(days=90)
+__all__ = ["Certifier", "begin", "certificate_link"]
 
 
 async def begin(conn: Connection, *, erasure: ErasureRow, places: list[UUID]) -> CertificateRow:
@@ -60,7 +57,17 @@ class Certifier:
             async with self._db.transaction(Scope(community_id=place.community_id), read_only=True) as conn:
                 community = await communities.get_community(conn, community_id=place.community_id)
                 gates = await _gates(conn, place, now)
-            found.append((place, "" if community is None else community.name, gates))
+                settings = await retention.list_settings(conn, community_id=place.community_id)
+            days = {row.rule: row.days for row in settings}
+            found.append(
+                PlaceWords(
+                    place=place,
+                    name="" if community is None else community.name,
+                    gates=tuple(gates),
+                    entries_kept=period_of(RULES["entries"], days=days.get("entries")),
+                    register_kept=period_of(RULES["register"], days=days.get("register")),
+                )
+            )
         return found
 
     async def issue(self, erasure_id: UUID, *, person_id: UUID, words: list[PlaceWords], now: datetime) -> None:
@@ -91,7 +98,7 @@ class Certifier:
                 return False
             steps = await erasures.list_steps(conn, erasure_id=erasure_id)
             consents = await repository.list_consents(conn, person_id=person_id, erasure_id=erasure_id)
-            await begin(conn, erasure=erasure, places=[place.community_id for place, _, _ in words])
+            await begin(conn, erasure=erasure, places=[one.place.community_id for one in words])
             for row in await repository.list_of_erasure(conn, erasure_id=erasure_id):
                 made = certify(
                     certificate_id=row.certificate_id,
@@ -101,7 +108,6 @@ class Certifier:
                     steps=steps,
                     places=words,
                     consents=consents,
-                    entries_kept=ENTRIES_KEPT,
                     completed_at=completed_at,
                     now=now,
                 )

@@ -6,7 +6,7 @@ one finds the role that he has now.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from backend.access import repository as rosters
@@ -22,7 +22,6 @@ from backend.privacy.repository import ErasureRow, Existed, Role
 from backend.privacy.rules import COURIER_GRACE, GRACE
 
 __all__ = [
-    "FRESH",
     "account_goes",
     "forget",
     "forget_pass_names",
@@ -31,8 +30,6 @@ __all__ = [
     "roles",
 ]
 
-#: How long ago somebody may have logged in who asks for something that cannot be undone.
-FRESH = timedelta(minutes=10)
 _BATCH = 500
 
 
