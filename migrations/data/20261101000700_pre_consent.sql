@@ -39,7 +39,9 @@ CREATE INDEX consent_person ON consent (person_id, given_at);
 ALTER TABLE consent ENABLE ROW LEVEL SECURITY;
 ALTER TABLE consent FORCE ROW LEVEL SECURITY;
 CREATE POLICY consent_read ON consent FOR SELECT USING (scope_sees_person(person_id));
-CREATE POLICY consent_write ON consent FOR ALL
+-- Given and withdrawn by the person himself; deleted in nobody's own scope.
+CREATE POLICY consent_give ON consent FOR INSERT WITH CHECK (person_id = scope_person());
+CREATE POLICY consent_withdraw ON consent FOR UPDATE
     USING (person_id = scope_person()) WITH CHECK (person_id = scope_person());
 GRANT SELECT, INSERT ON consent TO doorward_api;
 GRANT SELECT ON consent TO doorward_worker;

@@ -13,7 +13,9 @@ def test_the_openapi_documents_say_which_routes_need_no_token() -> None:
             opened |= {f"{name} {path}": each.get("security") == [{}] for name, each in methods.items()}
     assert {route for route, public in opened.items() if public} == {
         "get /resident/v1/consents/documents",
+        "get /resident/v1/retention",
         "get /visitor/v1/consents/documents",
+        "get /visitor/v1/retention",
         "post /gate/v1/provision",
         "post /gate/v1/token",
         "post /partner/v1/token",
