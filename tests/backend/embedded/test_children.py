@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -40,6 +41,16 @@ def wait_gone(processes: list[psutil.Process], seconds: float = 20.0) -> list[ps
     return left
 
 
+@contextmanager
+def listening_to_ctrl_c() -> Iterator[None]:
+    """A shell starts what it puts into the background with SIGINT ignored, and so would all of these be."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class Box:
     """`box.py` in a process of its own."""
 
@@ -48,7 +59,8 @@ class Box:
         self.port = free_port()
         script = Path(__file__).with_name("box.py")
         command = [sys.executable, str(script), str(folder), str(self.port)]
-        self.process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE)
+        with listening_to_ctrl_c():
+            self.process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == b"ready\n"
         self.tree = psutil.Process(self.process.pid).children(recursive=True)
