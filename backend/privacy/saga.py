@@ -238,7 +238,9 @@ class Saga:
             own = await certificates.ensure(
                 conn, erasure_id=erasure.erasure_id, person_id=erasure.person_id, about_community=None
             )
-        link = certificate_link(self._public_url, own.certificate_id, pepper=await self._keys.pepper())
+        link = certificate_link(
+            self._public_url, own.certificate_id, pepper=await self._keys.pepper(), language=language
+        )
         await self._sender.send(to=phone, template="erasure_complete", values={"link": link}, language=language)
 
     async def _ask_gates(self, erasure: ErasureRow) -> bool:

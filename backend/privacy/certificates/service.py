@@ -34,9 +34,10 @@ async def begin(conn: Connection, *, erasure: ErasureRow, places: list[UUID]) ->
     return own
 
 
-def certificate_link(public_url: str, certificate_id: UUID, *, pepper: bytes) -> str:
+def certificate_link(public_url: str, certificate_id: UUID, *, pepper: bytes, language: str = "zh-CN") -> str:
     """Where somebody finds his certificate without an account. The secret stands in the fragment, as in links."""
-    return f"{public_url.rstrip('/')}/certificates/{certificate_id}#{secret_of(pepper, certificate_id)}"
+    query = "?language=en" if language == "en" else ""
+    return f"{public_url.rstrip('/')}/certificates/{certificate_id}{query}#{secret_of(pepper, certificate_id)}"
 
 
 class Certifier:

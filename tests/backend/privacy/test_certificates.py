@@ -152,6 +152,8 @@ async def test_who_is_gone_still_reads_his_certificate_by_the_link_in_his_messag
     path = "/certificates/" + address.rpartition("/")[2]
     entrance = await world.api.get(path)
     assert entrance.status_code == 200
+    english = await world.api.get(path, params={"language": "en"})
+    assert "Show the certificate" in english.text
     # Nobody learns from it whether there is such a certificate.
     assert (await world.api.get(f"/certificates/{uuid4()}")).text == entrance.text
     assert "script-src 'sha256-" in entrance.headers["content-security-policy"]
