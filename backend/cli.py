@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("api", help="run the API on databases named by the environment").set_defaults(run=_api)
     commands.add_parser("worker", help="run the background jobs").set_defaults(run=_worker)
 
+    _add_provision(commands)
+
     migrate = commands.add_parser("migrate", help="bring both databases to this release's schema")
     _add_data_dir(migrate)
     migrate.set_defaults(run=_migrate)
@@ -106,6 +108,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_data_dir(create)
     create.set_defaults(run=_create_staff)
     return parser
+
+
+def _add_provision(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    provision = commands.add_parser("provision", help="make the roles and databases on a PostgreSQL server of your own")
+    provision.add_argument(
+        "url", metavar="URL", help="postgresql:// address of a superuser, or of one who may make both"
+    )
+    provision.set_defaults(run=_provision)
 
 
 def _add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -191,6 +201,36 @@ def _worker(_: argparse.Namespace) -> int:
     tie_to_parent()
     with _box_failures():
         worker.run(settings)
+    return 0
+
+
+def _provision(arguments: argparse.Namespace) -> int:
+    import secrets
+
+    import asyncpg
+
+    from backend.embedded.passwords import KEYS, OWNER, ROLES
+    from backend.embedded.provision import (
+        DATABASE,
+        KEY_DATABASE,
+        ProvisioningRefused,
+        address_of,
+        provision_cluster,
+    )
+
+    passwords = {role: secrets.token_urlsafe(24) for role in ROLES}
+    try:
+        provision_cluster(arguments.url, passwords)
+    except (ProvisioningRefused, asyncpg.PostgresError, OSError, ValueError) as error:
+        raise CommandFailed(f"the server was not provisioned: {error}") from error
+    # On standard output, for a .env file; the passwords are kept nowhere else.
+    for name, role, database in (
+        ("API", "doorward_api", DATABASE),
+        ("WORKER", "doorward_worker", DATABASE),
+        ("MIGRATION", OWNER, DATABASE),
+        ("KEYS", KEYS, KEY_DATABASE),
+    ):
+        print(f"DOORWARD_{name}_DATABASE_URL={address_of(arguments.url, role, passwords[role], database)}")
     return 0
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 
@@ -83,3 +83,10 @@ async def _provision(url: str, passwords: Mapping[str, str]) -> None:
 def on_database(url: str, database: str) -> str:
     """The same server, user and options with another database."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+def address_of(url: str, role: str, password: str, database: str) -> str:
+    """The same server and options with another login and database."""
+    parts = urlsplit(url)
+    server = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{role}:{quote(password, safe='')}@{server}", path=f"/{database}"))
