@@ -38,7 +38,8 @@ class FakeDevices:
 
     def claim(self) -> str:
         """A fresh claim code."""
-        code = secrets.token_urlsafe(8)
+        # Like a real one never with a hyphen in front, which a command line would take for an option.
+        code = "-".join(secrets.token_hex(2).upper() for _ in range(3))
         self._claims[code] = None
         return code
 
