@@ -110,7 +110,7 @@ requirements: $(STAMP) ## Compile requirements/*.txt anew (ARGS=--upgrade takes 
 	@$(COMPILE) $(ARGS) pyproject.toml gate_sdk/pyproject.toml --all-extras --group dev \
 		-o requirements/dev.txt
 	@$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
-	@$(COMPILE) gate_sdk/pyproject.toml --extra face -c requirements/dev.txt -o requirements/sdk.txt
+	@$(COMPILE) gate_sdk/pyproject.toml --extra face --extra qr -c requirements/dev.txt -o requirements/sdk.txt
 	@if grep -nE '://|file:|^-|^torch' requirements/*.txt; then \
 		echo "requirements carry an address, an option or a package that does not belong there" >&2; exit 1; fi
 
