@@ -1,14 +1,13 @@
 """The rule by which a gate decides. Pure: candidate, entry, head and time go in, a verdict comes out."""
 
-from collections.abc import Iterable
 from uuid import UUID
 
 import msgspec
 
 from gate_sdk._recognition import Candidate
-from gate_sdk.wire import Head, Outcome, Reason, RosterEntry, RosterGrant
+from gate_sdk.wire import Head, Outcome, Reason, RosterEntry
 
-__all__ = ["AMBIGUITY_MARGIN", "MIN_FACE_PX", "Verdict", "decide", "threshold"]
+__all__ = ["AMBIGUITY_MARGIN", "MIN_FACE_PX", "Verdict", "admit", "decide", "leased", "threshold"]
 
 # Recognition from 60 px of face width up, where the detector at its input of 640 px still finds every face of a 720p
 # frame (0.87 of them at 40 px); see docs/adr/0010-faces-from-60-pixels.md.
@@ -57,15 +56,35 @@ def decide(
         return Verdict(Outcome.DENY, Reason.UNKNOWN)
     if not candidate.margin >= AMBIGUITY_MARGIN:
         return Verdict(Outcome.NEEDS_SECOND_FACTOR, Reason.AMBIGUOUS)
-    subject = candidate.subject
+    return admit(entry, head, now_us=now_us)
+
+
+def admit(entry: RosterEntry, head: Head, *, now_us: int, by_code: bool = False) -> Verdict:
+    """Decide about somebody who is known beyond doubt, by his face or by his own code: the same rights either way.
+
+    Args:
+        entry: his.
+        head: what the roster goes by.
+        now_us: trusted time, microseconds since the Unix epoch.
+        by_code: codes outlast the faces' leases (:func:`leased`).
+    """
     covering = [grant for grant in entry.grants if grant.covers(now_us)]
     if not covering:
-        return Verdict(Outcome.DENY, Reason.OUTSIDE_WINDOW, subject)
-    if not _leased(covering, head, now_us):
-        return Verdict(Outcome.DENY, Reason.LEASE_EXPIRED, subject)
-    return Verdict(Outcome.ALLOW, Reason.MATCHED, subject)
-
-
-def _leased(grants: Iterable[RosterGrant], head: Head, now_us: int) -> bool:
+        return Verdict(Outcome.DENY, Reason.OUTSIDE_WINDOW, entry.subject)
     # A resident who is also somebody's guest keeps the longer lease.
-    return any(now_us < head.lease_until_us(visiting=grant.kind.visiting) for grant in grants)
+    if not any(leased(head, now_us=now_us, visiting=grant.kind.visiting, by_code=by_code) for grant in covering):
+        return Verdict(Outcome.DENY, Reason.LEASE_EXPIRED, entry.subject)
+    return Verdict(Outcome.ALLOW, Reason.MATCHED, entry.subject)
+
+
+def leased(head: Head, *, now_us: int, visiting: bool, by_code: bool) -> bool:
+    """Whether such a grant still opens without a word from the server.
+
+    By code visitors have the residents' lease and residents as long as the roster is kept: when a gate without a
+    network no longer opens by face, the QR route remains.
+    """
+    if not by_code:
+        return now_us < head.lease_until_us(visiting=visiting)
+    if visiting:
+        return now_us < head.lease_until_us(visiting=False)
+    return now_us < head.issued_at_us + head.policy.wipe_after_s * 1_000_000

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import msgspec
 
-from gate_sdk.wire import Outcome, Reason
+from gate_sdk.wire import Outcome, Reason, Via
 
 __all__ = ["Decision", "StageTimes"]
 
@@ -29,7 +29,8 @@ class Decision(msgspec.Struct, frozen=True):
     ``stale_for`` is the seconds since the newest word from the server, ``None`` before the first. ``box`` is
     ``(x, y, width, height)`` in pixels of the frame given; ``frames`` how many were used. ``version`` is that of the
     roster decided by. ``event`` is the sequence number under which the decision will be reported, ``None`` where it
-    is not reported (nobody was there).
+    is not reported (nobody was there). ``via`` is by what he wanted to pass; of codes neither score nor box is told;
+    ``credential`` names the key, token or card, and ``use`` numbers a use that is counted.
     """
 
     outcome: Outcome
@@ -44,6 +45,9 @@ class Decision(msgspec.Struct, frozen=True):
     frames: int = 0
     version: int | None = None
     event: int | None = None
+    via: Via = Via.FACE
+    credential: str | None = None
+    use: UUID | None = None
     ms: StageTimes = StageTimes()
 
     @property

@@ -15,6 +15,14 @@ _REPORTED = frozenset(
         Reason.OUTSIDE_WINDOW,
         Reason.LEASE_EXPIRED,
         Reason.NOT_LIVE,
+        Reason.CODE_UNKNOWN,
+        Reason.CODE_FORGED,
+        Reason.CODE_EXPIRED,
+        Reason.CODE_REPLAYED,
+        Reason.CODE_USED_UP,
+        Reason.USE_UNCOUNTED,
+        Reason.PIN_WRONG,
+        Reason.PIN_LOCKED,
     }
 )
 
@@ -37,6 +45,9 @@ def report(decision: Decision) -> GateEvent | None:
         subject=decision.subject,
         score=decision.score if known else None,
         stale_for_s=decision.stale_for,
+        via=decision.via,
+        credential=decision.credential if decision.allowed else None,
+        use=decision.use if decision.allowed else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-__all__ = ["Outcome", "Reason"]
+__all__ = ["Outcome", "Reason", "Via"]
 
 
 class Outcome(StrEnum):
@@ -25,6 +25,28 @@ class Reason(StrEnum):
     UNKNOWN = "unknown"
     AMBIGUOUS = "ambiguous"
     OUTSIDE_WINDOW = "outside_window"
+    OUTSIDE_HOURS = "outside_hours"
+    WRONG_DOOR = "wrong_door"
     LEASE_EXPIRED = "lease_expired"
+    LOCKED_DOWN = "locked_down"
+    EMERGENCY_UNLOCK = "emergency_unlock"
     ROSTER_EMPTY = "roster_empty"
     NOT_READY = "not_ready"
+    CODE_UNREADABLE = "code_unreadable"
+    CODE_UNKNOWN = "code_unknown"
+    CODE_FORGED = "code_forged"
+    CODE_EXPIRED = "code_expired"
+    CODE_REPLAYED = "code_replayed"
+    CODE_USED_UP = "code_used_up"
+    USE_UNCOUNTED = "use_uncounted"
+    PIN_NEEDED = "pin_needed"
+    PIN_WRONG = "pin_wrong"
+    PIN_LOCKED = "pin_locked"
+
+
+class Via(StrEnum):
+    """By what somebody wanted to pass: his face, a QR code, or a printed card with its PIN."""
+
+    FACE = "face"
+    QR = "qr"
+    CARD = "card"

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from gate_sdk.wire.decision import Outcome, Reason
+from gate_sdk.wire.decision import Outcome, Reason, Via
 
 __all__ = ["MAX_BATCH", "EventBatch", "EventKind", "EventReceipt", "GateEvent"]
 
@@ -28,6 +28,10 @@ class GateEvent(msgspec.Struct, frozen=True):
     ``seq`` counts from 1 in it without gaps. ``at_us`` is microseconds since the Unix epoch by the gate's clock.
     ``subject`` is the roster's pseudonym of somebody let in or known and refused; of strangers nothing is kept, so
     theirs carry neither subject nor score. ``score`` is a cosine in [-1, 1].
+
+    ``via`` is by what he wanted to pass. Of a code that let somebody in, ``credential`` names the key, token or card
+    (``key:``, ``token:`` or ``card:`` and 16 hexadecimal digits), so that a code shown at two gates is seen, and
+    ``use`` is the number under which a token's limited use is counted, once, however often it is told.
     """
 
     store_epoch: int
@@ -40,6 +44,9 @@ class GateEvent(msgspec.Struct, frozen=True):
     score: float | None = None
     stale_for_s: float | None = None
     detail: str | None = None
+    via: Via | None = None
+    credential: str | None = None
+    use: UUID | None = None
 
 
 class EventBatch(msgspec.Struct, frozen=True):

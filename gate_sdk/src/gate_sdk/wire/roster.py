@@ -12,6 +12,8 @@ from uuid import UUID
 
 import msgspec
 
+from gate_sdk.wire.codes import Card, PhoneKey
+
 __all__ = ["GrantKind", "RosterEntry", "RosterGrant", "TemplateRef", "decode_entry", "entry_hash", "roster_digest"]
 
 
@@ -29,16 +31,19 @@ class GrantKind(StrEnum):
         return self in {GrantKind.GUEST, GrantKind.COURIER}
 
 
-class RosterGrant(msgspec.Struct, frozen=True):
+class RosterGrant(msgspec.Struct, frozen=True, omit_defaults=True):
     """One interval in which the subject may pass.
 
     ``from_us`` and ``until_us`` are microseconds since the Unix epoch, UTC; the interval is half open and ``None``
     has no end. The server expands recurrences, so a gate compares two integers and parses no rules.
+    ``doors`` are ids of door groups: the subject may pass where the gate belongs to one of them. ``None``, and absent
+    from the body, is every door.
     """
 
     kind: GrantKind
     from_us: int
     until_us: int | None = None
+    doors: tuple[UUID, ...] | None = None
 
     def covers(self, at_us: int) -> bool:
         """Whether the instant ``at_us`` (microseconds since the epoch) lies in the interval."""
@@ -52,16 +57,20 @@ class TemplateRef(msgspec.Struct, frozen=True):
     sha256: str
 
 
-class RosterEntry(msgspec.Struct, frozen=True):
+class RosterEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a gate may know of a person: a pseudonym, when he may pass, and which template is his.
 
     ``subject`` is random per community; the same person is another subject elsewhere. Without ``template`` the person
-    uses the QR route only.
+    uses the QR route only. ``keys`` are his phones' public keys, ``tokens`` the ids (8 bytes) of signed tokens of his
+    that have not been cancelled, ``card`` what checks his printed card. All three are left out where there are none.
     """
 
     subject: UUID
     grants: tuple[RosterGrant, ...]
     template: TemplateRef | None = None
+    keys: tuple[PhoneKey, ...] = ()
+    tokens: tuple[bytes, ...] = ()
+    card: Card | None = None
 
 
 _decoder = msgspec.json.Decoder(RosterEntry)
