@@ -12,7 +12,9 @@ from backend.households.errors import (
     AlreadyMember,
     PhoneDiffers,
 )
-from backend.households.repository import MemberRow, TenancyRow
+from backend.households.members import repository as members
+from backend.households.members.repository import MemberRow
+from backend.households.repository import TenancyRow
 from backend.households.schemas import Activation
 from backend.kit.crypto import keyed_hash, new_code
 from backend.kit.db import Connection
@@ -32,7 +34,7 @@ async def find_code(conn: Connection, *, hashed: bytes) -> UUID:
     Raises:
         ActivationUnknown: nobody did.
     """
-    found = await repository.find_activation(conn, code_hash=hashed)
+    found = await members.find_activation(conn, code_hash=hashed)
     if found is None:
         raise ActivationUnknown
     return found.community_id
@@ -52,27 +54,27 @@ async def join(
         PhoneDiffers: the person logged in with another number than the register's.
         AlreadyMember: he stands in that household already, under another name of the register.
     """
-    known = await repository.find_activation(conn, code_hash=hashed)
+    known = await members.find_activation(conn, code_hash=hashed)
     if known is None:
         raise ActivationUnknown
-    invited = await repository.get_member(conn, community_id=community_id, member_id=known.member_id)
+    invited = await members.get_member(conn, community_id=community_id, member_id=known.member_id)
     if invited is None:
         raise ActivationUnknown
     # The tenancy first: whoever ends it holds it while he lists whose grants to end, and must not miss this one.
     tenancy = await repository.get_tenancy_for_update(conn, community_id=community_id, tenancy_id=invited.tenancy_id)
-    found = await repository.get_activation_for_update(conn, community_id=community_id, code_hash=hashed)
-    member = await repository.get_member(conn, community_id=community_id, member_id=known.member_id)
+    found = await members.get_activation_for_update(conn, community_id=community_id, code_hash=hashed)
+    member = await members.get_member(conn, community_id=community_id, member_id=known.member_id)
     if found is None or found.used_at is not None or found.expires_at <= now:
         raise ActivationSpent
     if member is None or member.state != "invited" or tenancy is None or is_over(tenancy, now):
         raise ActivationSpent
     if member.phone is not None and member.phone != await phone_of_person(conn, person_id=person_id):
         raise PhoneDiffers
-    standing = await repository.list_members(conn, community_id=community_id, tenancy_ids=[tenancy.tenancy_id])
+    standing = await members.list_members(conn, community_id=community_id, tenancy_ids=[tenancy.tenancy_id])
     if any(other.person_id == person_id and other.state == "active" for other in standing):
         raise AlreadyMember
-    await repository.spend_activation(conn, community_id=community_id, member_id=member.member_id, at=now)
-    await repository.set_member_joined(
+    await members.spend_activation(conn, community_id=community_id, member_id=member.member_id, at=now)
+    await members.set_member_joined(
         conn, community_id=community_id, member_id=member.member_id, person_id=person_id, at=now
     )
     person = await people.get_person(conn, person_id=person_id)
@@ -104,7 +106,7 @@ async def new_code_of(
     """A code for the member, in place of the one that he may have; shown once."""
     code = new_code()
     expires_at = now + ACTIVATION_TTL
-    await repository.put_activation(
+    await members.put_activation(
         conn, community_id=community_id, member_id=member_id, code_hash=code_hash(pepper, code), expires_at=expires_at
     )
     return Activation(member_id=member_id, activation_code=code, expires_at=expires_at)

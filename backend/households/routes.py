@@ -27,7 +27,8 @@ from backend.households.errors import (
 )
 from backend.households.homes import repository as homes
 from backend.households.homes.schemas import Home
-from backend.households.repository import MemberState
+from backend.households.members import repository as members
+from backend.households.members.repository import MemberState
 from backend.households.schemas import (
     Activation,
     HomeDetail,
@@ -64,10 +65,10 @@ async def read_home(community_id: UUID, home_id: UUID, staff: StaffMember, db: D
         if home is None:
             raise HomeNotFound
         tenancies = await repository.list_tenancies(conn, community_id=community_id, home_id=home_id)
-        members = await repository.list_members(
+        standing = await members.list_members(
             conn, community_id=community_id, tenancy_ids=[row.tenancy_id for row in tenancies]
         )
-    return HomeDetail(home=Home.of(home), tenancies=tuple(Tenancy.of(row, members) for row in tenancies))
+    return HomeDetail(home=Home.of(home), tenancies=tuple(Tenancy.of(row, standing) for row in tenancies))
 
 
 @post(
@@ -118,7 +119,7 @@ async def list_members(
     """The first 500 in that state, the longest waiting first; by default those whom the office has to approve."""
     staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
-        rows = await repository.list_members_in_state(
+        rows = await members.list_members_in_state(
             conn, community_id=community_id, state=member_state, limit=_MAX_WAITING
         )
     return MemberList(tuple(Member.of(row) for row in rows))
@@ -171,7 +172,7 @@ async def list_my_homes(resident: ResidentPrincipal, db: Database) -> MyHomes:
     """The homes that the caller belongs to, in whatever community."""
     found_homes = []
     async with db.transaction(Scope(person_id=resident.person_id), read_only=True) as conn:
-        for mine in await repository.list_memberships(conn, person_id=resident.person_id):
+        for mine in await members.list_memberships(conn, person_id=resident.person_id):
             await enter_community(conn, mine.community_id)
             found = await repository.get_tenancy(conn, community_id=mine.community_id, tenancy_id=mine.tenancy_id)
             if found is None or found.ended_at is not None:
@@ -208,7 +209,7 @@ async def list_household(community_id: UUID, home_id: UUID, resident: ResidentPr
         mine = await service.require_membership(
             conn, community_id=community_id, home_id=home_id, person_id=resident.person_id
         )
-        rows = await repository.list_members(conn, community_id=community_id, tenancy_ids=[mine.tenancy_id])
+        rows = await members.list_members(conn, community_id=community_id, tenancy_ids=[mine.tenancy_id])
     return Household(tuple(HouseholdMember.of(row) for row in rows if row.state != "ended"))
 
 

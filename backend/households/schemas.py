@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from backend.households.homes.schemas import TEXT, Home
-from backend.households.repository import MemberRow, MemberState, Relation, TenancyRow
+from backend.households.members.repository import MemberRow, MemberState, Relation
+from backend.households.repository import TenancyRow
 
 __all__ = [
     "Activation",

@@ -27,7 +27,9 @@ from backend.households.errors import (
 from backend.households.homes import repository as homes
 from backend.households.homes.repository import HomeRow
 from backend.households.joining import SOURCE, is_over, new_code_of
-from backend.households.repository import MemberRow, MemberState, Relation, TenancyRow
+from backend.households.members import repository as members
+from backend.households.members.repository import MemberRow, MembershipRow, MemberState, Relation
+from backend.households.repository import TenancyRow
 from backend.households.schemas import Activation, NewMember, NewTenancy
 from backend.kit.db import Connection
 from backend.people import repository as people
@@ -80,7 +82,7 @@ async def create_tenancy(
     tenancy = await repository.insert_tenancy(
         conn, community_id=community_id, home_id=home_id, starts_at=new.starts_at, ends_at=new.ends_at
     )
-    member = await repository.insert_member(
+    member = await members.insert_member(
         conn,
         community_id=community_id,
         tenancy_id=tenancy.tenancy_id,
@@ -137,14 +139,14 @@ async def approve(conn: Connection, *, community_id: UUID, member_id: UUID, pepp
         MemberNotOpen: he has joined or left.
         TenancyEnded: the household's tenancy has ended.
     """
-    found = await repository.get_member(conn, community_id=community_id, member_id=member_id)
+    found = await members.get_member(conn, community_id=community_id, member_id=member_id)
     if found is None:
         raise MemberNotFound
     await _open_tenancy(conn, community_id=community_id, tenancy_id=found.tenancy_id, now=now)
-    member = await repository.get_member_for_update(conn, community_id=community_id, member_id=member_id)
+    member = await members.get_member_for_update(conn, community_id=community_id, member_id=member_id)
     if member is None or member.state not in ("proposed", "invited"):
         raise MemberNotOpen
-    await repository.set_member_state(conn, community_id=community_id, member_id=member_id, state="invited")
+    await members.set_member_state(conn, community_id=community_id, member_id=member_id, state="invited")
     return await new_code_of(conn, community_id=community_id, member_id=member_id, pepper=pepper, now=now)
 
 
@@ -192,15 +194,13 @@ def require_within(tenancy: TenancyRow, *, begin: datetime, until: datetime) -> 
         )
 
 
-async def require_membership(
-    conn: Connection, *, community_id: UUID, home_id: UUID, person_id: UUID
-) -> repository.MembershipRow:
+async def require_membership(conn: Connection, *, community_id: UUID, home_id: UUID, person_id: UUID) -> MembershipRow:
     """The person's membership in the home's present household.
 
     Raises:
         HomeNotFound: he has none.
     """
-    found = await repository.get_home_of_person(conn, community_id=community_id, home_id=home_id, person_id=person_id)
+    found = await members.get_home_of_person(conn, community_id=community_id, home_id=home_id, person_id=person_id)
     if found is None:
         raise HomeNotFound
     return found
@@ -219,8 +219,8 @@ async def end_tenancy(conn: Connection, *, community_id: UUID, tenancy_id: UUID,
     if tenancy.ended_at is not None:
         raise TenancyEnded
     await repository.set_tenancy_ended(conn, community_id=community_id, tenancy_id=tenancy_id, at=now)
-    members = await repository.list_members(conn, community_id=community_id, tenancy_ids=[tenancy_id])
-    return await _end(conn, community_id=community_id, members=[m for m in members if m.state != "ended"], now=now)
+    standing = await members.list_members(conn, community_id=community_id, tenancy_ids=[tenancy_id])
+    return await _end(conn, community_id=community_id, ending=[m for m in standing if m.state != "ended"], now=now)
 
 
 async def schedule_end(
@@ -241,7 +241,7 @@ async def schedule_end(
     if at <= max(tenancy.starts_at, now):
         raise PeriodInvalid
     await repository.set_tenancy_end(conn, community_id=community_id, tenancy_id=tenancy_id, ends_at=at)
-    for member in await repository.list_members(conn, community_id=community_id, tenancy_ids=[tenancy_id]):
+    for member in await members.list_members(conn, community_id=community_id, tenancy_ids=[tenancy_id]):
         if member.state == "active":
             await access.change_window(
                 conn,
@@ -261,24 +261,24 @@ async def end_member(conn: Connection, *, community_id: UUID, member_id: UUID, n
     Raises:
         MemberNotFound: the community has no such member.
     """
-    found = await repository.get_member(conn, community_id=community_id, member_id=member_id)
+    found = await members.get_member(conn, community_id=community_id, member_id=member_id)
     if found is None:
         raise MemberNotFound
     await repository.get_tenancy_for_update(conn, community_id=community_id, tenancy_id=found.tenancy_id)
-    member = await repository.get_member(conn, community_id=community_id, member_id=member_id)
+    member = await members.get_member(conn, community_id=community_id, member_id=member_id)
     if member is None or member.state == "ended":
         return []
-    return await _end(conn, community_id=community_id, members=[member], now=now)
+    return await _end(conn, community_id=community_id, ending=[member], now=now)
 
 
 async def _end(
-    conn: Connection, *, community_id: UUID, members: Sequence[MemberRow], now: datetime
+    conn: Connection, *, community_id: UUID, ending: Sequence[MemberRow], now: datetime
 ) -> list[SubjectEnded]:
-    ids = [member.member_id for member in members]
-    await repository.delete_activations(conn, community_id=community_id, member_ids=ids)
-    await repository.end_members(conn, community_id=community_id, member_ids=ids, at=now)
+    ids = [member.member_id for member in ending]
+    await members.delete_activations(conn, community_id=community_id, member_ids=ids)
+    await members.end_members(conn, community_id=community_id, member_ids=ids, at=now)
     ended = []
-    for member in members:
+    for member in ending:
         if member.person_id is None:
             continue
         await access.end_grants(conn, community_id=community_id, source=SOURCE, source_id=member.member_id, now=now)
@@ -300,13 +300,11 @@ async def _open_tenancy(conn: Connection, *, community_id: UUID, tenancy_id: UUI
 async def _insert_family(conn: Connection, *, tenancy: TenancyRow, new: NewMember, state: MemberState) -> MemberRow:
     """Somebody beside the tenant; the tenancy is locked, so that two cannot both be the last."""
     home = await homes.get_home(conn, community_id=tenancy.community_id, home_id=tenancy.home_id)
-    members = await repository.count_open_members(
-        conn, community_id=tenancy.community_id, tenancy_id=tenancy.tenancy_id
-    )
-    if home is None or members >= home.member_limit:
+    standing = await members.count_open_members(conn, community_id=tenancy.community_id, tenancy_id=tenancy.tenancy_id)
+    if home is None or standing >= home.member_limit:
         raise HomeFull
     relation: Relation = new.relation
-    return await repository.insert_member(
+    return await members.insert_member(
         conn,
         community_id=tenancy.community_id,
         tenancy_id=tenancy.tenancy_id,

@@ -14,7 +14,7 @@ from backend.access import service as access
 from backend.audit import service as audit
 from backend.consent import repository as holds
 from backend.enrolment import service as enrolment
-from backend.households import repository as households
+from backend.households.members import repository as members
 from backend.keys.service import Keys
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
@@ -138,7 +138,7 @@ class Saga:
         if erasure.reason != "account_deleted":
             return True
         async with self._db.transaction(Scope(person_id=erasure.person_id), read_only=True) as conn:
-            mine = await households.list_memberships(conn, person_id=erasure.person_id)
+            mine = await members.list_memberships(conn, person_id=erasure.person_id)
         for one in mine:
             if one.relation == "tenant":
                 continue

@@ -12,6 +12,7 @@ from backend.couriers import service as couriers
 from backend.households import repository as households
 from backend.households import service as register
 from backend.households.errors import MemberNotFound, TenantOnly
+from backend.households.members import repository as members
 from backend.households.repository import TenancyRow
 from backend.households.service import SubjectEnded
 from backend.kit.db import Connection, enter_community
@@ -111,7 +112,7 @@ async def remove_from_household(
         TenantCannotLeave: the tenant himself leaves by ending the tenancy.
     """
     mine = await register.require_membership(conn, community_id=community_id, home_id=home_id, person_id=person_id)
-    member = await households.get_member(conn, community_id=community_id, member_id=member_id)
+    member = await members.get_member(conn, community_id=community_id, member_id=member_id)
     if member is None or member.tenancy_id != mine.tenancy_id:
         raise MemberNotFound
     if member.relation == "tenant":
@@ -191,7 +192,7 @@ async def begin_unused(conn: Connection, *, person_id: UUID, now: datetime) -> E
 
 async def _end_invited(conn: Connection, *, community_id: UUID, ended: SubjectEnded, now: datetime) -> None:
     """End whom a member who left has let in: else he could come back for a month as his own guest."""
-    member = await households.get_member(conn, community_id=community_id, member_id=ended.member_id)
+    member = await members.get_member(conn, community_id=community_id, member_id=ended.member_id)
     if member is None:
         return
     tenancy = await households.get_tenancy(conn, community_id=community_id, tenancy_id=member.tenancy_id)

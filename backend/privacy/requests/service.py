@@ -9,7 +9,7 @@ from backend.access import service as access
 from backend.communities import repository as communities
 from backend.communities.errors import CommunityNotFound
 from backend.consent.service import Purpose
-from backend.households import repository as households
+from backend.households.members import repository as members
 from backend.kit.db import Connection, enter_community
 from backend.people import repository as people
 from backend.people.repository import SubjectRow
@@ -131,7 +131,7 @@ async def decide(
     if row.state != "open":
         raise RequestDecided
     if granted and row.kind == "correction" and row.name is not None:
-        await households.rename_members(conn, community_id=community_id, person_id=row.person_id, name=row.name)
+        await members.rename_members(conn, community_id=community_id, person_id=row.person_id, name=row.name)
     return await repository.decide(
         conn,
         request_id=request_id,

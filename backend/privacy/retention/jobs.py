@@ -19,7 +19,7 @@ from backend.couriers import repository as couriers
 from backend.enrolment import service as enrolment
 from backend.entries import repository as entries
 from backend.gates import repository as gates
-from backend.households import repository as households
+from backend.households.members import repository as members
 from backend.keys.service import Keys
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.storage import ObjectStore
@@ -69,10 +69,10 @@ IN_COMMUNITIES: Mapping[str, _InCommunity] = {
     "ended_rights": lambda conn, community, before, _, limit: access.delete_ended_grants(
         conn, community_id=community, before=before, limit=limit
     ),
-    "activation_codes": lambda conn, community, before, _, limit: households.delete_old_activations(
+    "activation_codes": lambda conn, community, before, _, limit: members.delete_old_activations(
         conn, community_id=community, before=before, limit=limit
     ),
-    "register": lambda conn, community, before, _, limit: households.delete_old_members(
+    "register": lambda conn, community, before, _, limit: members.delete_old_members(
         conn, community_id=community, before=before, limit=limit
     ),
     "claim_codes": lambda conn, community, before, _, limit: gates.delete_old_claims(

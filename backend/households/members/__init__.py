@@ -1,0 +1,1 @@
+"""Members of households, and the codes with which they join."""

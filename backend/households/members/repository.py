@@ -1,0 +1,314 @@
+"""SQL of members and activation codes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, affected, fetch_all, fetch_one, require_one
+
+__all__ = [
+    "ActivationRow",
+    "MemberRow",
+    "MemberState",
+    "MembershipRow",
+    "Relation",
+    "count_open_members",
+    "delete_activations",
+    "delete_old_activations",
+    "delete_old_members",
+    "end_members",
+    "find_activation",
+    "get_activation_for_update",
+    "get_home_of_person",
+    "get_member",
+    "get_member_for_update",
+    "insert_member",
+    "list_members",
+    "list_members_in_state",
+    "list_memberships",
+    "put_activation",
+    "rename_members",
+    "set_member_joined",
+    "set_member_state",
+    "spend_activation",
+]
+
+Relation = Literal["tenant", "spouse", "child", "parent", "sibling", "other"]
+MemberState = Literal["proposed", "invited", "active", "ended"]
+
+
+class MemberRow(msgspec.Struct, frozen=True):
+    """Somebody of a household; ``person_id`` once he has joined, ``phone`` (E.164) until then."""
+
+    community_id: UUID
+    member_id: UUID
+    tenancy_id: UUID
+    person_id: UUID | None
+    name: str
+    relation: Relation
+    phone: str | None
+    state: MemberState
+    created_at: datetime
+    joined_at: datetime | None
+    ended_at: datetime | None
+    # What the authority's own register calls him.
+    register_number: str | None = None
+
+
+class MembershipRow(msgspec.Struct, frozen=True):
+    """One of a person's own active memberships, in whatever community."""
+
+    community_id: UUID
+    member_id: UUID
+    tenancy_id: UUID
+    relation: Relation
+
+
+class ActivationRow(msgspec.Struct, frozen=True):
+    """A code's whereabouts, never the code."""
+
+    community_id: UUID
+    member_id: UUID
+    expires_at: datetime
+    used_at: datetime | None
+
+
+async def get_home_of_person(
+    conn: Connection, *, community_id: UUID, home_id: UUID, person_id: UUID
+) -> MembershipRow | None:
+    """The person's active membership in a tenancy of the home that has not ended."""
+    return await fetch_one(
+        conn,
+        MembershipRow,
+        """
+        SELECT m.community_id, member_id, tenancy_id, relation
+        FROM member m JOIN tenancy t USING (community_id, tenancy_id)
+        WHERE m.community_id = $1 AND t.home_id = $2 AND m.person_id = $3 AND m.state = 'active' AND t.ended_at IS NULL
+        ORDER BY t.starts_at DESC LIMIT 1
+        """,
+        community_id, home_id, person_id,
+    )  # fmt: skip
+
+
+async def insert_member(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    tenancy_id: UUID,
+    name: str,
+    relation: Relation,
+    phone: str | None,
+    state: MemberState,
+) -> MemberRow:
+    """A new member."""
+    return await require_one(
+        conn,
+        MemberRow,
+        """
+        INSERT INTO member (community_id, tenancy_id, name, relation, phone, state)
+        VALUES ($1, $2, $3, $4, $5, $6) RETURNING *
+        """,
+        community_id, tenancy_id, name, relation, phone, state,
+    )  # fmt: skip
+
+
+async def get_member(conn: Connection, *, community_id: UUID, member_id: UUID) -> MemberRow | None:
+    """One member."""
+    return await fetch_one(
+        conn, MemberRow, "SELECT * FROM member WHERE community_id = $1 AND member_id = $2", community_id, member_id
+    )
+
+
+async def get_member_for_update(conn: Connection, *, community_id: UUID, member_id: UUID) -> MemberRow | None:
+    """One member, locked."""
+    return await fetch_one(
+        conn,
+        MemberRow,
+        "SELECT * FROM member WHERE community_id = $1 AND member_id = $2 FOR UPDATE",
+        community_id, member_id,
+    )  # fmt: skip
+
+
+async def count_open_members(conn: Connection, *, community_id: UUID, tenancy_id: UUID) -> int:
+    """How many of the household are proposed, invited or active."""
+    count: int = await conn.fetchval(
+        "SELECT count(*) FROM member WHERE community_id = $1 AND tenancy_id = $2 AND state <> 'ended'",
+        community_id,
+        tenancy_id,
+    )
+    return count
+
+
+async def list_members(conn: Connection, *, community_id: UUID, tenancy_ids: Sequence[UUID]) -> list[MemberRow]:
+    """The members of these tenancies, the longest there first."""
+    return await fetch_all(
+        conn,
+        MemberRow,
+        "SELECT * FROM member WHERE community_id = $1 AND tenancy_id = ANY ($2) ORDER BY created_at, member_id",
+        community_id, list(tenancy_ids),
+    )  # fmt: skip
+
+
+async def list_members_in_state(
+    conn: Connection, *, community_id: UUID, state: MemberState, limit: int
+) -> list[MemberRow]:
+    """The community's members in that state, the longest waiting first."""
+    return await fetch_all(
+        conn,
+        MemberRow,
+        "SELECT * FROM member WHERE community_id = $1 AND state = $2 ORDER BY created_at, member_id LIMIT $3",
+        community_id, state, limit,
+    )  # fmt: skip
+
+
+async def list_memberships(conn: Connection, *, person_id: UUID) -> list[MembershipRow]:
+    """The person's active memberships in any community. Needs his scope."""
+    return await fetch_all(
+        conn,
+        MembershipRow,
+        """
+        SELECT community_id, member_id, tenancy_id, relation FROM member
+        WHERE person_id = $1 AND state = 'active' ORDER BY joined_at, member_id
+        """,
+        person_id,
+    )
+
+
+async def set_member_state(conn: Connection, *, community_id: UUID, member_id: UUID, state: MemberState) -> None:
+    """Where the member stands now."""
+    await conn.execute(
+        "UPDATE member SET state = $3 WHERE community_id = $1 AND member_id = $2", community_id, member_id, state
+    )
+
+
+async def set_member_joined(
+    conn: Connection, *, community_id: UUID, member_id: UUID, person_id: UUID, at: datetime
+) -> None:
+    """The member is this person, who has come with his code; his number in the register is not needed any more."""
+    await conn.execute(
+        """
+        UPDATE member SET state = 'active', person_id = $3, joined_at = $4, phone = NULL
+        WHERE community_id = $1 AND member_id = $2
+        """,
+        community_id, member_id, person_id, at,
+    )  # fmt: skip
+
+
+async def end_members(conn: Connection, *, community_id: UUID, member_ids: Sequence[UUID], at: datetime) -> None:
+    """These members have left; their phone numbers go."""
+    await conn.execute(
+        """
+        UPDATE member SET state = 'ended', ended_at = $3, phone = NULL
+        WHERE community_id = $1 AND member_id = ANY ($2) AND state <> 'ended'
+        """,
+        community_id, list(member_ids), at,
+    )  # fmt: skip
+
+
+async def put_activation(
+    conn: Connection, *, community_id: UUID, member_id: UUID, code_hash: bytes, expires_at: datetime
+) -> None:
+    """The member's code, in place of an older one."""
+    await conn.execute(
+        """
+        INSERT INTO activation (community_id, member_id, code_hash, expires_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (community_id, member_id)
+        DO UPDATE SET code_hash = excluded.code_hash, expires_at = excluded.expires_at, used_at = NULL
+        """,
+        community_id, member_id, code_hash, expires_at,
+    )  # fmt: skip
+
+
+async def find_activation(conn: Connection, *, code_hash: bytes) -> ActivationRow | None:
+    """Whose code that is. Needs the platform scope."""
+    return await fetch_one(
+        conn,
+        ActivationRow,
+        "SELECT community_id, member_id, expires_at, used_at FROM activation WHERE code_hash = $1",
+        code_hash,
+    )
+
+
+async def get_activation_for_update(conn: Connection, *, community_id: UUID, code_hash: bytes) -> ActivationRow | None:
+    """The code, locked, so that it is used once."""
+    return await fetch_one(
+        conn,
+        ActivationRow,
+        """
+        SELECT community_id, member_id, expires_at, used_at FROM activation
+        WHERE community_id = $1 AND code_hash = $2 FOR UPDATE
+        """,
+        community_id, code_hash,
+    )  # fmt: skip
+
+
+async def spend_activation(conn: Connection, *, community_id: UUID, member_id: UUID, at: datetime) -> None:
+    """The code was used."""
+    await conn.execute(
+        "UPDATE activation SET used_at = $3 WHERE community_id = $1 AND member_id = $2", community_id, member_id, at
+    )
+
+
+async def delete_activations(conn: Connection, *, community_id: UUID, member_ids: Sequence[UUID]) -> None:
+    """The members' codes."""
+    await conn.execute(
+        "DELETE FROM activation WHERE community_id = $1 AND member_id = ANY ($2)", community_id, list(member_ids)
+    )
+
+
+async def delete_old_activations(conn: Connection, *, community_id: UUID, before: datetime, limit: int) -> int:
+    """Delete activation codes that were used or expired before that time, at most ``limit``; how many."""
+    return affected(
+        await conn.execute(
+            """
+            DELETE FROM activation WHERE community_id = $1 AND member_id IN (
+                SELECT member_id FROM activation
+                WHERE community_id = $1 AND least(used_at, expires_at) < $2 LIMIT $3
+            )
+            """,
+            community_id, before, limit,
+        )
+    )  # fmt: skip
+
+
+async def delete_old_members(conn: Connection, *, community_id: UUID, before: datetime, limit: int) -> int:
+    """Delete who left the register before that time, at most ``limit``, and tenancies without anybody; how many."""
+    await conn.execute(
+        """
+        DELETE FROM activation WHERE community_id = $1 AND member_id IN (
+            SELECT member_id FROM member WHERE community_id = $1 AND state = 'ended' AND ended_at < $2
+        )
+        """,
+        community_id, before,
+    )  # fmt: skip
+    members = await conn.execute(
+        """
+        DELETE FROM member WHERE community_id = $1 AND member_id IN (
+            SELECT member_id FROM member
+            WHERE community_id = $1 AND state = 'ended' AND ended_at < $2 ORDER BY ended_at, member_id LIMIT $3
+        )
+        """,
+        community_id, before, limit,
+    )  # fmt: skip
+    await conn.execute(
+        """
+        DELETE FROM tenancy t WHERE t.community_id = $1 AND t.ended_at < $2 AND NOT EXISTS (
+            SELECT FROM member m WHERE m.community_id = $1 AND m.tenancy_id = t.tenancy_id
+        )
+        """,
+        community_id, before,
+    )  # fmt: skip
+    return affected(members)
+
+
+async def rename_members(conn: Connection, *, community_id: UUID, person_id: UUID, name: str) -> int:
+    """Put the person's name right wherever he stands in the community's register; how often."""
+    return affected(
+        await conn.execute(
+            "UPDATE member SET name = $3 WHERE community_id = $1 AND person_id = $2 AND state <> 'ended'",
+            community_id, person_id, name,
+        )
+    )  # fmt: skip
