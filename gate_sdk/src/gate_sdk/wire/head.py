@@ -6,6 +6,8 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from gate_sdk.wire.plan import PlanRef
+
 __all__ = ["BadSignature", "Head", "Policy", "ServerKey", "SignedHead", "sign_head", "verify_head"]
 
 # Signed bytes begin with their purpose, so that no other message signed by the same key can pass for a head.
@@ -31,12 +33,13 @@ class Policy(msgspec.Struct, frozen=True):
     wipe_after_s: int = 7 * 24 * 3600
 
 
-class Head(msgspec.Struct, frozen=True):
+class Head(msgspec.Struct, frozen=True, omit_defaults=True):
     """A community's roster at one version.
 
     ``version`` counts the roster's changes within ``epoch`` without gaps and in the order of their commits; a restored
     database starts a new epoch. ``digest`` is :func:`gate_sdk.wire.roster.roster_digest` over the ``count`` entries.
-    ``issued_at_us`` is microseconds since the Unix epoch, by the server's clock.
+    ``issued_at_us`` is microseconds since the Unix epoch, by the server's clock. ``plan`` names what the community's
+    doors do when; without one every door is every hour's, and the head has the bytes of a server that knows no plans.
     """
 
     community: UUID
@@ -46,6 +49,7 @@ class Head(msgspec.Struct, frozen=True):
     digest: bytes
     issued_at_us: int
     policy: Policy
+    plan: PlanRef | None = None
 
     def lease_until_us(self, *, visiting: bool) -> int:
         """When grants of that class stop opening by face unless a later head arrives, in microseconds."""

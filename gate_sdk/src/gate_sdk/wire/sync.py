@@ -34,6 +34,8 @@ class SyncPage(msgspec.Struct, frozen=True):
 
     ``next`` is opaque and goes back as ``cursor``. Pages of one sequence have the same ``kind`` and ``epoch``. A gate
     applies a sequence whole, together with its head, or not at all.
+
+    ``plan`` comes beside the head: the bytes of the plan that the head names, unless the gate has them already.
     """
 
     kind: PageKind
@@ -42,3 +44,4 @@ class SyncPage(msgspec.Struct, frozen=True):
     next: str | None = None
     head: SignedHead | None = None
     keys: tuple[ServerKey, ...] = ()
+    plan: bytes | msgspec.UnsetType = msgspec.UNSET
