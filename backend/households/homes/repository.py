@@ -86,7 +86,7 @@ async def insert_homes(conn: Connection, *, community_id: UUID, homes: Sequence[
         WITH fresh AS (
             INSERT INTO home (community_id, building_id, label, member_limit)
             SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::integer[])
-            ON CONFLICT (community_id, building_id, label) DO NOTHING
+            ON CONFLICT (community_id, building_id, unit, label) DO NOTHING
             RETURNING community_id, home_id, building_id, label, member_limit
         )
         SELECT f.community_id, home_id, building_id, b.name AS building, label, member_limit
