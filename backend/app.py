@@ -14,6 +14,8 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from backend.accounts.routes import resident_router as accounts_resident
 from backend.accounts.routes import staff_member
+from backend.accounts.staff.routes import staff_member
+from backend.audit.routes import public_router as audit_public
 from backend.accounts.routes import staff_router as accounts_staff
 from backend.audit.routes import staff_router as audit_staff
 from backend.communities.routes import staff_router as communities_staff
@@ -140,7 +142,14 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
                 yield
 
     app = Litestar(
-        route_handlers=[jwks, live, ready, certificates_public, *(_surface(surface) for surface in Surface)],
+        route_handlers=[
+            jwks,
+            live,
+            ready,
+            audit_public,
+            certificates_public,
+            *(_surface(surface) for surface in Surface),
+        ],
         lifespan=[lifespan],
         dependencies=_dependencies(),
         exception_handlers=exception_handlers,  # type: ignore[arg-type]  # Litestar's map is invariant in the exception

@@ -25,6 +25,7 @@ from pgqueuer.domain.models import Job
 from pgqueuer.domain.settings import DBSettings
 
 from backend.access import service as access
+from backend.audit.signing import sign_heads
 from backend.couriers import settling as couriers
 from backend.enrolment import service as enrolment
 from backend.keys import rotation
@@ -151,6 +152,8 @@ async def _duties(
         "galleries": (60, lambda: enrolment.ensure_galleries(db, keys)),
         "unused-faces": (300, lambda: privacy.begin_unused_erasures(db, now=clock())),
         "names-of-guests": (300, lambda: forget_pass_names(db, now=clock())),
+        # Once a day and chain; asked often, so that a day on which the worker was away for hours has its heads too.
+        "audit-heads": (600, lambda: sign_heads(db, keys, now=clock())),
         "key-rotations": (60, lambda: rotation.continue_rotations(keys)),
         "retention": (3600, lambda: retention.enforce(db, keys, objects, now=clock())),
     }

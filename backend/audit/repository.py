@@ -1,13 +1,28 @@
 """SQL of the audit trail."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
 
-from backend.kit.db import Connection, fetch_all, fetch_one
+from backend.kit.db import Connection, affected, fetch_all, fetch_one
 
-__all__ = ["PLATFORM", "AuditHeadRow", "AuditRow", "get_head", "insert_intent", "list_after", "list_before"]
+__all__ = [
+    "PLATFORM",
+    "AuditHeadRow",
+    "AuditRow",
+    "CheckpointRow",
+    "get_entry_hash",
+    "get_head",
+    "get_last_checkpoint",
+    "insert_checkpoint",
+    "insert_intent",
+    "list_after",
+    "list_before",
+    "list_chains",
+    "list_checkpoints",
+    "list_unsigned_chains",
+]
 
 # The platform's own chain, for what belongs to no community.
 PLATFORM = UUID(int=0)
@@ -31,6 +46,25 @@ class AuditHeadRow(msgspec.Struct, frozen=True):
 
     seq: int
     hash: bytes
+
+
+class CheckpointRow(msgspec.Struct, frozen=True):
+    """Where a chain ended on a day; ``hash`` 32 bytes, ``signature`` 64."""
+
+    community_id: UUID
+    day: date
+    seq: int
+    hash: bytes
+    signed_at: datetime
+    kid: str
+    signature: bytes
+
+
+class _Chain(msgspec.Struct, frozen=True):
+    community_id: UUID
+
+
+_CHECKPOINT = "SELECT community_id, day, seq, hash, signed_at, kid, signature FROM audit_checkpoint"
 
 
 async def insert_intent(
@@ -71,4 +105,76 @@ async def list_before(conn: Connection, *, community_id: UUID, seq: int | None, 
         FROM audit_entry WHERE community_id = $1 AND ($2::bigint IS NULL OR seq < $2) ORDER BY seq DESC LIMIT $3
         """,
         community_id, seq, limit,
+    )  # fmt: skip
+
+
+async def get_entry_hash(conn: Connection, *, community_id: UUID, seq: int) -> bytes | None:
+    """The hash of one entry."""
+    found: bytes | None = await conn.fetchval(
+        "SELECT hash FROM audit_entry WHERE community_id = $1 AND seq = $2", community_id, seq
+    )
+    return found
+
+
+async def list_chains(conn: Connection, *, after: UUID | None, limit: int) -> list[UUID]:
+    """Chains with a head, an entry or a signed head, by id. The worker's or the auditor's, in the platform scope."""
+    rows = await fetch_all(
+        conn,
+        _Chain,
+        """
+        SELECT community_id FROM (
+            SELECT community_id FROM audit_head WHERE seq > 0
+            UNION SELECT community_id FROM audit_checkpoint
+        ) AS chain
+        WHERE $1::uuid IS NULL OR community_id > $1 ORDER BY community_id LIMIT $2
+        """,
+        after, limit,
+    )  # fmt: skip
+    return [row.community_id for row in rows]
+
+
+async def list_unsigned_chains(conn: Connection, *, day: date, after: UUID | None, limit: int) -> list[UUID]:
+    """Chains without a signed head of that day, by id. The worker's, in the platform scope."""
+    rows = await fetch_all(
+        conn,
+        _Chain,
+        """
+        SELECT h.community_id FROM audit_head h
+        WHERE h.seq > 0 AND ($2::uuid IS NULL OR h.community_id > $2)
+            AND NOT EXISTS (SELECT FROM audit_checkpoint c WHERE c.community_id = h.community_id AND c.day = $1)
+        ORDER BY h.community_id LIMIT $3
+        """,
+        day, after, limit,
+    )  # fmt: skip
+    return [row.community_id for row in rows]
+
+
+async def insert_checkpoint(conn: Connection, row: CheckpointRow) -> bool:
+    """A signed head; False where the chain has one of that day. The worker's, in the platform scope."""
+    done = await conn.execute(
+        """
+        INSERT INTO audit_checkpoint (community_id, day, seq, hash, signed_at, kid, signature)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+        """,
+        row.community_id, row.day, row.seq, row.hash, row.signed_at, row.kid, row.signature,
+    )  # fmt: skip
+    return affected(done) == 1
+
+
+async def get_last_checkpoint(conn: Connection, *, community_id: UUID) -> CheckpointRow | None:
+    """The chain's newest signed head."""
+    return await fetch_one(
+        conn, CheckpointRow, f"{_CHECKPOINT} WHERE community_id = $1 ORDER BY day DESC LIMIT 1", community_id
+    )
+
+
+async def list_checkpoints(
+    conn: Connection, *, community_id: UUID, before: date | None = None, limit: int
+) -> list[CheckpointRow]:
+    """The chain's signed heads, the newest first, from before that day."""
+    return await fetch_all(
+        conn,
+        CheckpointRow,
+        f"{_CHECKPOINT} WHERE community_id = $1 AND ($2::date IS NULL OR day < $2) ORDER BY day DESC LIMIT $3",
+        community_id, before, limit,
     )  # fmt: skip

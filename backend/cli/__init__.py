@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from backend.cli import interface, proofs, schema, serving, staff, upkeep
+from backend.cli import audit, interface, proofs, schema, serving, staff, upkeep
 from backend.cli.shared import CommandFailed
 from backend.kit.problems import Problem
 from backend.settings import SettingsRefused
@@ -34,6 +34,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="doorward", description="Face access for residential communities.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (serving, schema, proofs, interface, upkeep, staff):
+    for group in (serving, schema, audit, proofs, interface, upkeep, staff):
         group.add(commands)
     return parser

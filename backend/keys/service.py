@@ -152,6 +152,10 @@ class Keys:
         """Keys for certificates of erasure, the current one first, retired ones after it; made at the first call."""
         return await self._signing_keys("certificate", None)
 
+    async def audit_keys(self) -> tuple[SigningKey, ...]:
+        """Keys for the heads of audit trails, the current one first, retired ones after it; made at the first call."""
+        return await self._signing_keys("audit", None)
+
     async def pepper(self) -> bytes:
         """The secret that keys hashes of codes, tokens and phone numbers, 32 bytes."""
         context = "secret/pepper"

@@ -8,6 +8,7 @@ from litestar import MediaType, Response, Router, get, post
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 
+from backend.keys.published import KeySet
 from backend.keys.service import Keys
 from backend.kit.auth import Permission, ResidentPrincipal, StaffMember, VisitorPrincipal
 from backend.kit.db import Database, Scope
@@ -19,7 +20,6 @@ from backend.privacy.certificates.repository import CertificateRow
 from backend.privacy.certificates.rules import secret_fits
 from backend.privacy.certificates.schemas import (
     CertificateForm,
-    CertificateKeys,
     CertificateSecret,
     SignedCertificate,
 )
@@ -120,7 +120,7 @@ async def read_linked_certificate(
 
 
 @get("/.well-known/doorward-certificate-keys.json", opt={"public": True}, summary="Public keys of certificates")
-async def certificate_keys(keys: Keys) -> CertificateKeys:
+async def certificate_keys(keys: Keys) -> KeySet:
     """The keys that certificates of erasure are signed with, as a JSON Web Key Set; retired ones stay."""
     return public_keys(await keys.certificate_keys())
 

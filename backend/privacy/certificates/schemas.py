@@ -13,8 +13,6 @@ __all__ = [
     "FORMAT",
     "Certificate",
     "CertificateForm",
-    "CertificateKey",
-    "CertificateKeys",
     "CertificateSecret",
     "CertifiedGate",
     "CertifiedPlace",
@@ -170,20 +168,3 @@ class CertificateForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     secret: Annotated[str, Meta(min_length=1, max_length=100)]
     language: Literal["zh-CN", "en"] = "zh-CN"
-
-
-class CertificateKey(msgspec.Struct, frozen=True):
-    """A public key as a JSON Web Key (RFC 8037)."""
-
-    kid: str
-    x: str
-    kty: Literal["OKP"] = "OKP"
-    crv: Literal["Ed25519"] = "Ed25519"
-    use: Literal["sig"] = "sig"
-    alg: Literal["EdDSA"] = "EdDSA"
-
-
-class CertificateKeys(msgspec.Struct, frozen=True):
-    """Every key that certificates were ever signed with, the current one first: a JSON Web Key Set (RFC 7517)."""
-
-    keys: tuple[CertificateKey, ...]

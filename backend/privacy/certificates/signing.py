@@ -10,13 +10,12 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from backend.keys.published import KeySet, KeySetInvalid, publish, read_key_set
 from backend.keys.service import SigningKey
 from backend.privacy.certificates.errors import CertificateRefused
 from backend.privacy.certificates.schemas import (
     FORMAT,
     Certificate,
-    CertificateKey,
-    CertificateKeys,
     Signature,
     SignedCertificate,
 )
@@ -73,9 +72,9 @@ def verify(data: bytes, keys: Mapping[str, Ed25519PublicKey]) -> Certificate:
     return signed.certificate
 
 
-def public_keys(keys: tuple[SigningKey, ...]) -> CertificateKeys:
+def public_keys(keys: tuple[SigningKey, ...]) -> KeySet:
     """The public halves, to be shown to everybody."""
-    return CertificateKeys(tuple(CertificateKey(kid=key.kid, x=_base64(key.public_key)) for key in keys))
+    return publish((key.kid, key.public_key) for key in keys)
 
 
 def read_keys(data: bytes) -> dict[str, Ed25519PublicKey]:
@@ -85,12 +84,8 @@ def read_keys(data: bytes) -> dict[str, Ed25519PublicKey]:
         CertificateRefused: it is none.
     """
     try:
-        found = msgspec.json.decode(data, type=CertificateKeys)
-        return {
-            key.kid: Ed25519PublicKey.from_public_bytes(base64.b64decode(key.x + "=", altchars=b"-_", validate=True))
-            for key in found.keys
-        }
-    except (msgspec.DecodeError, binascii.Error, ValueError) as error:
+        return read_key_set(data)
+    except KeySetInvalid as error:
         raise CertificateRefused(f"these are no certificate keys: {error}") from None
 
 
