@@ -5,6 +5,7 @@ from tests.gate_sdk.gate_process import script
 def test_exported_names() -> None:
     assert gate_sdk.__all__ == [
         "AlreadyProvisionedError",
+        "CodeReaderMissingError",
         "DataDirBusyError",
         "Decision",
         "DeviceKeyUnreadableError",
@@ -34,6 +35,7 @@ def test_exported_names() -> None:
         "UnavailableError",
         "UnreachableError",
         "UnreadableAnswerError",
+        "Via",
         "WrongCommunityError",
         "WrongSignatureError",
     ]

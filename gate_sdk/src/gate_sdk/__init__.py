@@ -8,6 +8,7 @@ from gate_sdk._status import GateStatus
 from gate_sdk.client import GateClient
 from gate_sdk.errors import (
     AlreadyProvisionedError,
+    CodeReaderMissingError,
     DataDirBusyError,
     DeviceKeyUnreadableError,
     DigestMismatchError,
@@ -33,10 +34,11 @@ from gate_sdk.errors import (
     WrongSignatureError,
 )
 from gate_sdk.keys import EnvironmentKeyProvider, FileKeyProvider, KeyProvider
-from gate_sdk.wire import Outcome, Reason
+from gate_sdk.wire import Outcome, Reason, Via
 
 __all__ = [
     "AlreadyProvisionedError",
+    "CodeReaderMissingError",
     "DataDirBusyError",
     "Decision",
     "DeviceKeyUnreadableError",
@@ -66,6 +68,7 @@ __all__ = [
     "UnavailableError",
     "UnreachableError",
     "UnreadableAnswerError",
+    "Via",
     "WrongCommunityError",
     "WrongSignatureError",
 ]

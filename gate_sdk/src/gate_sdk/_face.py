@@ -48,7 +48,13 @@ class FaceGallery:
         match = self._gallery.search(vector)
         if match is None:
             return None
-        return Candidate(subject=self._gallery.subjects[match.subject], score=match.score, margin=match.margin)
+        subjects = self._gallery.subjects
+        return Candidate(
+            subject=subjects[match.subject],
+            score=match.score,
+            margin=match.margin,
+            runner_up=None if match.runner_up is None else subjects[match.runner_up],
+        )
 
 
 def _sound(stored: bytes, dims: int) -> bool:

@@ -119,4 +119,6 @@ def erase(directory: Path, keys: KeyProvider) -> None:
         # Each is tried, whatever becomes of the one before.
         others.callback(remove, directory / "identity.sealed")
         others.callback(keys.destroy, "device")
+        others.callback(remove, directory / "codes.db")
+        others.callback(keys.destroy, "codes")
         write_atomic(directory / "revoked", b"")

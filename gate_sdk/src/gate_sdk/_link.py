@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gate_sdk.errors import UnreachableError
-from gate_sdk.wire import Acknowledged, EventBatch, EventReceipt, SyncPage
+from gate_sdk.wire import Acknowledged, EventBatch, EventReceipt, SyncPage, UseAnswer, UseClaim
 
 __all__ = ["MAX_WAIT_S", "DeferredLink", "Link"]
 
@@ -32,6 +32,15 @@ class Link(Protocol):
         Raises:
             GateRevokedError: this gate is out of service.
             ServerError: not delivered, for now.
+        """
+        ...
+
+    def count_use(self, claim: UseClaim, timeout: float) -> UseAnswer:
+        """Count one use of a visitor's token across gates, within ``timeout`` seconds.
+
+        Raises:
+            GateRevokedError: this gate is out of service.
+            ServerError: no answer in time.
         """
         ...
 
@@ -64,6 +73,10 @@ class DeferredLink:
     def deliver(self, batch: EventBatch) -> EventReceipt:
         """See :meth:`Link.deliver`."""
         return self._made().deliver(batch)
+
+    def count_use(self, claim: UseClaim, timeout: float) -> UseAnswer:
+        """See :meth:`Link.count_use`."""
+        return self._made().count_use(claim, timeout)
 
     def abort(self) -> None:
         """See :meth:`Link.abort`."""

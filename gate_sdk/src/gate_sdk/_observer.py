@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from gate_sdk._cache.index import Roster
 from gate_sdk._clock import TrustedTime
@@ -82,6 +83,11 @@ class Observer:
         self._zone = zone
         self._tracker = Tracker()
         self._watch = _Stopwatch()
+        #: The last frame observed, decoded, and whether a face of it was embedded.
+        self.frame: Frame | None = None
+        self.busy = False
+        #: When it was in doubt between look-alikes, and between whom.
+        self.doubt: tuple[int, frozenset[UUID]] = (0, frozenset())
 
     def decide(self, picture: Frame | bytes) -> Decision:
         """Decide about one picture; always gives a decision."""
@@ -106,22 +112,25 @@ class Observer:
                         result = self._judge(evidence, roster, now_us)
             except UnusableError:
                 result = _Result(Verdict(Outcome.DENY, Reason.LOW_QUALITY))
+        self._note_doubt(result, now_us)
         return _decision(result, roster.head, now_us, face, len(evidence), watch)
 
     def observe(self, picture: Frame | bytes, at: float) -> Decision | None:
         """Take the next frame, captured at ``at`` (monotonic seconds); a decision once per approach."""
         began = time.perf_counter()
+        self.frame, self.busy = None, False
         tracker = self._tracker
         fresh = not tracker.evidence
         if fresh:
             self._watch = _Stopwatch()
         watch = self._watch
         try:
-            frame = self._frame(picture, watch)
+            self.frame = frame = self._frame(picture, watch)
             face = self._find(frame, watch)
             near = face if face is not None and face.box[2] >= MIN_FACE_PX else None
             if tracker.see(None if near is None else near.box, at) is Step.SKIP or near is None:
                 return None
+            self.busy = True
             one = self._embed(frame, near, watch)
             if one.weight < self._recognition.min_weight:
                 return self._too_poor(near, at, watch)
@@ -140,7 +149,14 @@ class Observer:
         if not tracker.due(at, result.lead):
             return None
         tracker.decided()
+        self._note_doubt(result, now_us)
         return _decision(result, roster.head, now_us, near, len(tracker.evidence), watch)
+
+    def _note_doubt(self, result: _Result, now_us: int) -> None:
+        candidate = result.candidate
+        if result.verdict.reason is Reason.AMBIGUOUS and candidate is not None:
+            both = {candidate.subject, candidate.runner_up or candidate.subject}
+            self.doubt = (now_us, frozenset(both))
 
     def _too_poor(self, face: Detection, at: float, watch: _Stopwatch) -> Decision | None:
         if not self._tracker.poor(at):

@@ -38,11 +38,15 @@ class Evidence(msgspec.Struct, frozen=True, eq=False):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """The subject most like a probe: cosine in [-1, 1], and its lead over the best other subject (at most 2)."""
+    """The subject most like a probe: cosine in [-1, 1], and its lead over the best other subject (at most 2).
+
+    ``runner_up`` is that other one; without him nobody but ``subject`` can settle a doubt.
+    """
 
     subject: UUID
     score: float
     margin: float
+    runner_up: UUID | None = None
 
 
 class Gallery(Protocol):

@@ -26,6 +26,8 @@ from gate_sdk.wire import (
     SyncPage,
     TokenRequest,
     TokenResponse,
+    UseAnswer,
+    UseClaim,
 )
 
 __all__ = ["Transport"]
@@ -74,6 +76,11 @@ class Transport:
         response = self._send("POST", "/gate/v1/events", content=msgspec.msgpack.encode(batch))
         return read_answer(response, EventReceipt)
 
+    def count_use(self, claim: UseClaim, timeout: float) -> UseAnswer:
+        """Count one use of a visitor's token across gates; ``timeout`` bounds each wait for the network."""
+        response = self._send("POST", "/gate/v1/uses", content=msgspec.msgpack.encode(claim), read_s=timeout)
+        return read_answer(response, UseAnswer)
+
     def abort(self) -> None:
         """Wake any thread that waits for an answer; no request succeeds afterwards."""
         self._aborted = True
@@ -103,7 +110,7 @@ class Transport:
         headers = {"Authorization": f"Bearer {token}", "Accept": f"{_MSGPACK}, application/problem+json"}
         if "content" in options:
             headers["Content-Type"] = _MSGPACK
-        timeout = httpx.Timeout(read_s, connect=5.0)
+        timeout = httpx.Timeout(read_s, connect=min(5.0, read_s))
         request = self._client.build_request(
             method, self._identity.url + path, headers=headers, timeout=timeout, **options
         )

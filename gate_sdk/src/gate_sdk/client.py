@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+from uuid import UUID
 
 import msgspec
 
 from gate_sdk import _identity
 from gate_sdk._cache.store import RosterStore
 from gate_sdk._clock import Clock, SystemClock, TrustedTime
+from gate_sdk._codes.desk import CodeDesk, credential_of
+from gate_sdk._codes.reader import CodeWatch, has_reader, read_texts, require_reader
+from gate_sdk._codes.store import CodeStore
 from gate_sdk._decision import Decision
 from gate_sdk._files import DirectoryLock
 from gate_sdk._identity import Identity
@@ -32,7 +37,7 @@ from gate_sdk.errors import (
     RecognitionMissingError,
 )
 from gate_sdk.keys import FileKeyProvider, KeyProvider
-from gate_sdk.wire import Outcome
+from gate_sdk.wire import CodeUnreadable, Outcome, Reason, Via, parse_code
 
 if TYPE_CHECKING:
     import httpx
@@ -64,6 +69,7 @@ class GateClient:
         on_state: Callable[[GateStatus], None] | None = None,
         clock: Clock | None = None,
         pack: str | None = None,
+        codes: bool | None = None,
         recognition: Recognition | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -78,11 +84,13 @@ class GateClient:
             on_state: called in the SDK's thread whenever the roster or the connection changes; must return soon.
             clock: the device's clocks.
             pack: id of the model pack; by default the one the server named, else the installed default.
+            codes: whether :meth:`observe` also reads QR codes off the frames; by default if the ``qr`` extra is there.
             recognition: replaces ``gate_sdk.face``, for tests.
             transport: replaces the network, for tests.
 
         Raises:
             LivenessMissingError: unattended without a liveness model.
+            CodeReaderMissingError: ``codes`` without the ``qr`` extra.
             NotProvisionedError: no gate in ``data_dir``.
             DeviceKeyUnreadableError: the identity does not open with these keys.
             GateRevokedError: the community took this gate out of service.
@@ -91,6 +99,8 @@ class GateClient:
         """
         if unattended and liveness is None:
             raise LivenessMissingError
+        if codes:
+            require_reader()
         self._directory = Path(data_dir)
         self._keys = keys or FileKeyProvider(self._directory / "keys")
         self._liveness = liveness
@@ -111,6 +121,7 @@ class GateClient:
         self._lock.acquire()
         self._store = RosterStore(self._directory, self._keys, self._identity.trusted)
         self._outbox = Outbox(self._directory, self._keys)
+        self._code_store = CodeStore(self._directory, self._keys)
         try:
             self._outbox.open()
             rows = self._store.open()
@@ -120,6 +131,15 @@ class GateClient:
         self._transport = DeferredLink(lambda: _open_transport(self._identity, clock, transport))
         self._engine = SyncEngine(self._identity, self._store, self._transport, self._time, rows)
         self._engine.alarm = self._alarm
+        self._desk = CodeDesk(
+            self._identity.community_id,
+            self._identity.trusted,
+            lambda: self._engine.roster,
+            self._time,
+            self._code_store,
+        )
+        self._desk.alarm = self._alarm
+        self._watch = CodeWatch() if codes or (codes is None and has_reader()) else None
         self._loop = SyncLoop(
             self._engine,
             monotonic=clock.monotonic,
@@ -213,7 +233,8 @@ class GateClient:
         """Take the camera's next frame; decide once per approach.
 
         Follows the nearest face over frames, fuses what they show until it suffices or a second is up, then returns
-        one decision. ``None`` in between: nobody there, not sure yet, or already decided.
+        one decision. ``None`` in between: nobody there, not sure yet, or already decided. A QR code held into the frame
+        is decided about as well, once as long as it stays; other services' codes are passed over.
 
         Args:
             frame: uint8 (height, width, 3), RGB, or an encoded picture (JPEG, PNG, WebP, HEIC).
@@ -223,8 +244,32 @@ class GateClient:
             RecognitionMissingError: the ``face`` extra or the model pack is not installed.
             ValueError: an array that is no frame.
         """
-        decision = self._watching().observe(frame, self._monotonic() if at is None else at)
+        at = self._monotonic() if at is None else at
+        observer = self._watching()
+        decision = observer.observe(frame, at)
+        if decision is None and self._watch is not None and self._watch.due(busy=observer.busy):
+            decision = self._seen_code(self._watch, observer, at)
         return None if decision is None else self._reported(decision)
+
+    def _seen_code(self, watch: CodeWatch, observer: Observer, at: float) -> Decision | None:
+        for text in [] if observer.frame is None else read_texts(observer.frame):
+            with contextlib.suppress(CodeUnreadable):
+                if watch.new(credential_of(parse_code(text), self._identity.community_id), at):
+                    return self._desk.decide(text)
+        return None
+
+    def decide_qr(self, text: str, *, pin: str | None = None) -> Decision:
+        """Decide about the text of a QR code, from whatever reader; needs neither a camera nor the network.
+
+        A phone's code opens a gate once. A visitor's token with limited uses gives ``needs_approval``
+        (``use_uncounted``): :meth:`resolve` counts it. A printed card gives ``needs_second_factor`` (``pin_needed``):
+        give the PIN here, or to :meth:`resolve`.
+
+        Args:
+            text: as the reader has it; anything is taken, and what is none of ours is refused.
+            pin: what the holder of a card typed.
+        """
+        return self._reported(self._desk.decide(text, pin=pin))
 
     def decide(self, frame: Frame | bytes) -> Decision:
         """Decide about one picture.
@@ -241,16 +286,42 @@ class GateClient:
         """
         return self._reported(self._watching().decide(frame))
 
-    def resolve(self, decision: Decision, timeout: float) -> Decision:  # noqa: ARG002 - bounds the call of a later protocol
-        """Settle a decision that needs somebody else.
+    def resolve(
+        self, decision: Decision, timeout: float, *, code: str | None = None, pin: str | None = None
+    ) -> Decision:
+        """Settle a decision that needs something more. ``allow`` and ``deny`` are final and come back as they are.
 
-        ``allow`` and ``deny`` are final and come back as they are. Protocol version 1 has no route by which a gate asks
-        a resident or counts a use across gates, so the rule for an unanswered question holds at once: what nobody
-        confirmed is refused, with the reason unchanged, and is reported. The person's QR code remains.
+        - ``use_uncounted``: the use is counted across the community's gates where the server answers in time. Without
+          it this gate's own count decides, and the server hears of the use with the event.
+        - ``pin_needed``: ``pin`` decides, within two minutes.
+        - ``ambiguous``: ``code``, the text of a QR code shown within 30 seconds, decides if it is the code of one of
+          the look-alikes; anybody else's is refused.
+
+        Without the answer that it needs the decision becomes ``deny`` with its reason unchanged.
+
+        Args:
+            decision: of :meth:`observe`, :meth:`decide` or :meth:`decide_qr` of this client.
+            timeout: seconds to wait for the server at most.
+            code: a QR code's text.
+            pin: a card's PIN.
         """
         if decision.outcome in {Outcome.ALLOW, Outcome.DENY}:
             return decision
-        return self._reported(msgspec.structs.replace(decision, outcome=Outcome.DENY, event=None))
+        settled: Decision | None = None
+        if decision.reason is Reason.USE_UNCOUNTED:
+            settled = self._desk.count(decision, self._transport, timeout)
+        elif decision.reason is Reason.PIN_NEEDED and pin is not None:
+            settled = self._desk.with_pin(decision, pin)
+        elif decision.reason is Reason.AMBIGUOUS and code is not None and decision.via is Via.FACE:
+            since, candidates = (0, frozenset[UUID]()) if self._observer is None else self._observer.doubt
+            if since == decision.at_us:
+                settled = self._desk.second_factor(decision, candidates, code)
+        if settled is None:
+            settled = msgspec.structs.replace(decision, outcome=Outcome.DENY, event=None)
+        elif settled.outcome not in {Outcome.ALLOW, Outcome.DENY}:
+            # Whoever stands between look-alikes and has a token with counted uses: both questions are one.
+            return self.resolve(self._reported(settled), timeout, pin=pin)
+        return self._reported(settled)
 
     def status(self) -> GateStatus:
         """How the gate is doing, now."""
@@ -301,6 +372,7 @@ class GateClient:
     def _release(self) -> None:
         self._store.close()
         self._outbox.close()
+        self._code_store.close()
         self._lock.release()
 
     def _watching(self) -> Observer:

@@ -9,6 +9,7 @@ GateError
 ├── GateRevokedError            the community took this gate out of service
 ├── LivenessMissingError        unattended, but nothing tells a face from a picture of one
 ├── RecognitionMissingError     the face extra or the model pack is not installed
+├── CodeReaderMissingError      the qr extra is not installed
 ├── StorageError                the data directory cannot be written
 ├── InsecureUrlError            templates would travel in clear
 ├── ServerError                 a request did not succeed
@@ -32,6 +33,7 @@ from typing import ClassVar
 
 __all__ = [
     "AlreadyProvisionedError",
+    "CodeReaderMissingError",
     "DataDirBusyError",
     "DeviceKeyUnreadableError",
     "DigestMismatchError",
@@ -127,6 +129,13 @@ class RecognitionMissingError(GateError):
 
     code = "recognition-missing"
     remedy = "Run `pip install 'doorward-gate[face,models]'`, then `doorward-gate models install`."
+
+
+class CodeReaderMissingError(GateError):
+    """This installation cannot read QR codes off frames."""
+
+    code = "code-reader-missing"
+    remedy = "Run `pip install 'doorward-gate[qr]'`, or pass the texts of a reader of your own to decide_qr."
 
 
 class StorageError(GateError):

@@ -21,7 +21,7 @@ KEY_BYTES = 32
 
 
 class KeyProvider(Protocol):
-    """Keeps the gate's symmetric keys, one by name (``device``, ``roster``, ``outbox``), each 32 random bytes.
+    """Keeps the gate's symmetric keys, 32 random bytes each, by name: ``device``, ``roster``, ``outbox``, ``codes``.
 
     Destroying a key is how the gate erases a file: on flash memory overwritten blocks survive, without their key
     they are noise. So ``destroy`` must really destroy, and ``create`` never return an old key again.

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from gate_sdk._cache.rules import Row
+from gate_sdk._codes.index import CodeIndex
 from gate_sdk._recognition import Gallery, Recognition
 from gate_sdk.wire import Head, RosterEntry, decode_entry
 
@@ -18,7 +19,7 @@ class Roster:
     one of another pack than the loaded, are kept but never matched.
     """
 
-    __slots__ = ("_templates", "count", "entries", "gallery", "head", "matchable")
+    __slots__ = ("_templates", "codes", "count", "entries", "gallery", "head", "matchable")
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Roster:
         self.head = head
         self.entries = entries
         self.count = count
+        self.codes = CodeIndex.of(entries.values())
         self._templates = templates
         self.gallery: Gallery | None = None
         self.matchable: int | None = None

@@ -1,7 +1,7 @@
 """Which decisions become events, and what of them. Pure."""
 
 from gate_sdk._decision import Decision
-from gate_sdk.wire import EventKind, GateEvent, Reason
+from gate_sdk.wire import EventKind, GateEvent, Outcome, Reason
 
 __all__ = ["alarm", "report"]
 
@@ -33,6 +33,9 @@ def report(decision: Decision) -> GateEvent | None:
     Of people who were not recognised neither subject nor score is kept.
     """
     if decision.reason not in _REPORTED:
+        return None
+    if decision.reason is Reason.USE_UNCOUNTED and decision.outcome is not Outcome.DENY:
+        # Half of one decision: the other half is reported.
         return None
     known = decision.subject is not None
     return GateEvent(

@@ -22,11 +22,13 @@ class Match(msgspec.Struct, frozen=True):
         subject: index into `Gallery.subjects`.
         score: cosine of the probe and the subject's nearest template, -1 to 1.
         margin: score minus that of the best other subject; 2.0 (the largest there is) without another.
+        runner_up: index of that one; None without another.
     """
 
     subject: int
     score: float
     margin: float
+    runner_up: int | None = None
 
 
 class Gallery(Generic[SubjectT]):
@@ -96,4 +98,6 @@ class Gallery(Generic[SubjectT]):
         else:
             subject = int(self._rows[row])
             scores[self._rows == subject] = -np.inf
-        return Match(subject=subject, score=score, margin=score - float(scores.max()))
+        second = int(scores.argmax())
+        runner_up = second if self._rows is None else int(self._rows[second])
+        return Match(subject=subject, score=score, margin=score - float(scores[second]), runner_up=runner_up)

@@ -13,5 +13,6 @@ in processes of their own. ``gate_sdk.testing.synthetic`` needs the ``face`` ext
 
 from gate_sdk.testing.backend import FakeBackend, Person, always
 from gate_sdk.testing.http import Request, Response
+from gate_sdk.testing.phone import Phone
 
-__all__ = ["FakeBackend", "Person", "Request", "Response", "always"]
+__all__ = ["FakeBackend", "Person", "Phone", "Request", "Response", "always"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections import Counter
@@ -15,10 +16,12 @@ import msgspec
 from gate_sdk.testing import http
 from gate_sdk.testing.devices import FakeDevices
 from gate_sdk.testing.http import Disconnect, Refusal, Request, Response
+from gate_sdk.testing.phone import Phone
 from gate_sdk.testing.roster import FakeRoster, Person
 from gate_sdk.wire import (
     MAX_BATCH,
     Acknowledged,
+    Card,
     EventBatch,
     EventReceipt,
     GateEvent,
@@ -26,6 +29,14 @@ from gate_sdk.wire import (
     Policy,
     RosterGrant,
     SyncPage,
+    UseAnswer,
+    UseClaim,
+    VisitorCode,
+    card_hash,
+    encode_card,
+    encode_visitor,
+    pin_verifier,
+    sign_visitor,
 )
 
 __all__ = ["FakeBackend", "Person", "always"]
@@ -70,6 +81,7 @@ class FakeBackend:
         self._diverged = False
         self._faults: list[tuple[str, int, float | None]] = []
         self._lost: list[str] = []
+        self._uses: dict[bytes, tuple[int, set[UUID]]] = {}
 
     @property
     def transport(self) -> httpx.BaseTransport:
@@ -110,6 +122,47 @@ class FakeBackend:
         """Take somebody off the roster."""
         with self._changing():
             self.roster.remove(subject)
+
+    def add_phone(self, subject: UUID, phone: Phone) -> None:
+        """Register a phone's key for somebody."""
+        with self._changing():
+            self.roster.change(subject, keys=(*self.roster.entry(subject).keys, phone.key))
+
+    def revoke_phone(self, subject: UUID, phone: Phone) -> None:
+        """Take a phone's key off the roster: it was lost."""
+        with self._changing():
+            kept = tuple(key for key in self.roster.entry(subject).keys if key.id != phone.key.id)
+            self.roster.change(subject, keys=kept)
+
+    def issue_token(self, subject: UUID, from_us: int, until_us: int, *, uses: int = 0) -> str:
+        """A visitor's token for somebody on the roster, as the text of its QR code; ``uses`` 0 has no limit."""
+        with self._changing():
+            token_id = secrets.token_bytes(8)
+            self.roster.change(subject, tokens=(*self.roster.entry(subject).tokens, token_id))
+            self._uses[token_id] = (uses, set())
+            code = VisitorCode(
+                token_id=token_id,
+                from_s=from_us // 1_000_000,
+                until_s=until_us // 1_000_000,
+                since_s=self.roster.now_us() // 1_000_000,
+                uses=uses,
+            )
+            return encode_visitor(sign_visitor(code, community=self.roster.community, key=self.roster.key))
+
+    def cancel_tokens(self, subject: UUID) -> None:
+        """Cancel all of somebody's tokens; his grants stay."""
+        with self._changing():
+            self.roster.change(subject, tokens=())
+
+    def issue_card(self, subject: UUID, pin: str) -> str:
+        """A printed card for somebody, as the text of its QR code."""
+        with self._changing():
+            secret = secrets.token_bytes(16)
+            community = self.roster.community
+            # As cheap as gates take it: a test has many PINs to try.
+            verifier = pin_verifier(community, secret, pin, log_n=10)
+            self.roster.change(subject, card=Card(hash=card_hash(community, secret), pin=verifier, log_n=10))
+            return encode_card(secret)
 
     def restore(self) -> None:
         """Begin a new epoch."""
@@ -159,6 +212,7 @@ class FakeBackend:
             ("POST", "/gate/v1/token"): self._devices.token,
             ("GET", "/gate/v1/sync"): self._sync,
             ("POST", "/gate/v1/events"): self._events,
+            ("POST", "/gate/v1/uses"): self._use,
         }
         with self._condition:
             self.requests[name] += 1
@@ -246,9 +300,22 @@ class FakeBackend:
             identity = (gate, event.store_epoch, event.seq)
             self.deliveries[identity] += 1
             self.events.setdefault(identity, event)
+            if event.use is not None and event.credential is not None:
+                _, uses = self._uses.setdefault(bytes.fromhex(event.credential.partition(":")[2]), (0, set()))
+                uses.add(event.use)
         last = batch.events[-1]
         receipt = EventReceipt(store_epoch=last.store_epoch, seq=last.seq)
         return Response(200, msgspec.msgpack.encode(receipt), {"Content-Type": _MSGPACK})
+
+    def _use(self, request: Request) -> Response:
+        self._devices.gate(request)
+        claim = msgspec.msgpack.decode(request.body, type=UseClaim)
+        most, uses = self._uses.get(claim.token_id, (0, set()))
+        allowed = claim.use in uses or len(uses) < most
+        if allowed:
+            uses.add(claim.use)
+        answer = UseAnswer(allowed=allowed, left=max(0, most - len(uses)))
+        return Response(200, msgspec.msgpack.encode(answer), {"Content-Type": _MSGPACK})
 
     def _wake(self) -> None:
         with self._condition:

@@ -21,6 +21,7 @@ from gate_sdk.wire import (
     SyncItem,
     SyncPage,
     TemplateRef,
+    decode_entry,
     entry_hash,
     roster_digest,
     sign_head,
@@ -70,7 +71,21 @@ class FakeRoster:
     def put(self, subject: UUID, grants: tuple[RosterGrant, ...], template: bytes | None, pack: str) -> Person:
         """Add or replace somebody."""
         named = None if template is None else TemplateRef(pack=pack, sha256=hashlib.sha256(template).hexdigest())
-        entry = RosterEntry(subject=subject, grants=grants, template=named)
+        before = self.people.get(subject)
+        entry = RosterEntry(subject=subject, grants=grants) if before is None else decode_entry(before.body)
+        return self._put(msgspec.structs.replace(entry, grants=grants, template=named), template)
+
+    def change(self, subject: UUID, **fields: object) -> Person:
+        """Change fields of somebody's entry."""
+        person = self.people[subject]
+        return self._put(msgspec.structs.replace(decode_entry(person.body), **fields), person.template)
+
+    def entry(self, subject: UUID) -> RosterEntry:
+        """Somebody's entry."""
+        return decode_entry(self.people[subject].body)
+
+    def _put(self, entry: RosterEntry, template: bytes | None) -> Person:
+        subject = entry.subject
         self.version += 1
         person = Person(subject=subject, version=self.version, body=msgspec.json.encode(entry), template=template)
         self.people[subject] = person

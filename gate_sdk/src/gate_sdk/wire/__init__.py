@@ -68,6 +68,7 @@ from gate_sdk.wire.roster import (
     roster_digest,
 )
 from gate_sdk.wire.sync import PageKind, SyncItem, SyncPage
+from gate_sdk.wire.uses import UseAnswer, UseClaim
 
 __all__ = [
     "ASSERTION_TTL_S",
@@ -115,6 +116,8 @@ __all__ = [
     "TemplateRef",
     "TokenRequest",
     "TokenResponse",
+    "UseAnswer",
+    "UseClaim",
     "Via",
     "VisitorCode",
     "canonical_key",
