@@ -31,6 +31,7 @@ __all__ = [
     "list_grants_of_source",
     "list_kinds",
     "roster_hold",
+    "update_door_groups",
     "update_window",
     "upsert_credential",
 ]
@@ -79,6 +80,7 @@ class NewGrantRow(msgspec.Struct, frozen=True):
     window: Window
     presence: Presence
     state: GrantState
+    door_groups: tuple[UUID, ...] | None = None
 
 
 class _Id(msgspec.Struct, frozen=True):
@@ -105,14 +107,15 @@ async def insert_grants(
         WITH given AS (
             SELECT gen_random_uuid() AS grant_id, g.*
             FROM unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::timestamptz[], $7::timestamptz[],
-                        $8::timestamptz[], $9::timestamptz[], $10::text[])
+                        $8::timestamptz[], $9::timestamptz[], $10::text[], $12::text[])
                 WITH ORDINALITY AS g (subject_id, kind, source, source_id, valid_from, valid_until,
-                                      present_from, present_until, state, position)
+                                      present_from, present_until, state, door_groups, position)
         ), inserted AS (
             INSERT INTO access_grant (community_id, grant_id, subject_id, kind, source, source_id, valid_from,
-                                      valid_until, present_from, present_until, state, created_at, ended_at)
+                                      valid_until, present_from, present_until, state, door_groups, created_at,
+                                      ended_at)
             SELECT $1, grant_id, subject_id, kind, source, source_id, valid_from, valid_until, present_from,
-                   present_until, state, $11, CASE WHEN state = 'ended' THEN $11::timestamptz END
+                   present_until, state, door_groups::uuid[], $11, CASE WHEN state = 'ended' THEN $11::timestamptz END
             FROM given
         )
         SELECT grant_id AS id FROM given ORDER BY position
@@ -128,6 +131,8 @@ async def insert_grants(
         [g.presence.until for g in grants],
         [g.state for g in grants],
         now,
+        # An array of arrays would have to be as wide everywhere.
+        [None if g.door_groups is None else "{" + ",".join(map(str, g.door_groups)) + "}" for g in grants],
     )
     return [row.id for row in rows]
 
@@ -177,6 +182,21 @@ async def update_window(
         WHERE community_id = $1 AND grant_id = $2
         """,
         community_id, grant_id, window.begin, window.until, presence.begin, presence.until, state, now,
+    )  # fmt: skip
+
+
+async def update_door_groups(
+    conn: Connection, *, community_id: UUID, source: str, source_id: UUID, door_groups: tuple[UUID, ...] | None
+) -> int:
+    """Limit what rests on that source and has not ended to the doors of these groups; how many there were."""
+    return affected(
+        await conn.execute(
+            """
+            UPDATE access_grant SET door_groups = $4
+            WHERE community_id = $1 AND source = $2 AND source_id = $3 AND state <> 'ended'
+            """,
+            community_id, source, source_id, door_groups,
+        )
     )  # fmt: skip
 
 

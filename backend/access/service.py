@@ -14,12 +14,14 @@ import msgspec
 from backend.access import repository
 from backend.access.repository import NewGrantRow, RosterVersion
 from backend.access.windows import Window, present, state_at
+from backend.doors import service as doors
 from backend.kit.db import Connection
 from gate_sdk.wire import GrantKind
 
 __all__ = [
     "NewGrant",
     "RosterVersion",
+    "change_doors",
     "change_window",
     "drop_credential",
     "due_communities",
@@ -38,7 +40,7 @@ __all__ = [
 
 
 class NewGrant(msgspec.Struct, frozen=True):
-    """A grant to be made; times with a zone, ``valid_until`` None has no end."""
+    """A grant to be made; times with a zone, ``valid_until`` None has no end, ``door_groups`` None is every door."""
 
     subject_id: UUID
     kind: GrantKind
@@ -46,6 +48,7 @@ class NewGrant(msgspec.Struct, frozen=True):
     source_id: UUID
     valid_from: datetime
     valid_until: datetime | None = None
+    door_groups: tuple[UUID, ...] | None = None
 
 
 async def grant(
@@ -59,6 +62,7 @@ async def grant(
     valid_from: datetime,
     valid_until: datetime | None,
     now: datetime,
+    door_groups: Sequence[UUID] | None = None,
 ) -> UUID:
     """Let a subject pass in [``valid_from``, ``valid_until``); answers the grant's id.
 
@@ -72,11 +76,14 @@ async def grant(
         valid_from: with time zone.
         valid_until: with time zone; None has no end.
         now: the present.
+        door_groups: ids of door groups to whose doors it is limited, 1 to 16; None is every door.
 
     Raises:
         WindowInvalid: it ends before it begins.
+        DoorGroupUnknown: the community has no such door group, or there are none or too many.
     """
-    new = NewGrant(subject_id, kind, source, source_id, valid_from, valid_until)
+    limited = None if door_groups is None else tuple(door_groups)
+    new = NewGrant(subject_id, kind, source, source_id, valid_from, valid_until, limited)
     (grant_id,) = await grant_many(conn, community_id=community_id, grants=[new], now=now)
     return grant_id
 
@@ -89,7 +96,11 @@ async def grant_many(conn: Connection, *, community_id: UUID, grants: Sequence[N
 
     Raises:
         WindowInvalid: one ends before it begins; none is made.
+        DoorGroupUnknown: one names a door group that the community does not have; none is made.
     """
+    await doors.require_groups(
+        conn, community_id=community_id, limits=[new.door_groups for new in grants if new.door_groups is not None]
+    )
     rows = []
     for new in grants:
         window = Window(new.valid_from, new.valid_until)
@@ -103,6 +114,7 @@ async def grant_many(conn: Connection, *, community_id: UUID, grants: Sequence[N
                 window=window,
                 presence=presence,
                 state=state_at(presence, now),
+                door_groups=None if new.door_groups is None else tuple(sorted(set(new.door_groups))),
             )
         )
     await repository.roster_hold(conn)
@@ -139,6 +151,23 @@ async def change_window(
             now=now,
         )
     return len(rows)
+
+
+async def change_doors(
+    conn: Connection, *, community_id: UUID, source: str, source_id: UUID, door_groups: Sequence[UUID] | None
+) -> int:
+    """Limit all grants of that source that have not ended to the doors of these groups; how many there were.
+
+    Raises:
+        DoorGroupUnknown: the community has no such door group, or there are none or too many.
+    """
+    limited = None if door_groups is None else tuple(sorted(set(door_groups)))
+    if limited is not None:
+        await doors.require_groups(conn, community_id=community_id, limits=[limited])
+    await repository.roster_hold(conn)
+    return await repository.update_door_groups(
+        conn, community_id=community_id, source=source, source_id=source_id, door_groups=limited
+    )
 
 
 async def end_grants(conn: Connection, *, community_id: UUID, source: str, source_id: UUID, now: datetime) -> int:

@@ -55,6 +55,8 @@ class GateRow(msgspec.Struct, frozen=True):
     diverged_version: int | None
     revoked_at: datetime | None
     revoke_reason: str | None
+    door_id: UUID | None = None
+    acked_plan: int | None = None
 
 
 class ClaimRow(msgspec.Struct, frozen=True):
