@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from backend.guardians.repository import GuardianRelation
 from backend.kit.db import Connection, affected, fetch_all, fetch_one
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "list_consents",
     "list_current_documents",
     "withdraw",
+    "withdraw_as",
 ]
 
 Language = Literal["zh-CN", "en"]
@@ -41,7 +43,11 @@ class DocumentRow(msgspec.Struct, frozen=True):
 
 
 class ConsentRow(msgspec.Struct, frozen=True):
-    """A person's agreement to one exact text."""
+    """A person's agreement to one exact text.
+
+    ``paper_reference`` and ``recorded_by`` where he signed it on paper at an office's desk: the sheet's number there,
+    and who of its staff recorded it.
+    """
 
     consent_id: UUID
     person_id: UUID
@@ -52,6 +58,11 @@ class ConsentRow(msgspec.Struct, frozen=True):
     surface: str
     given_at: datetime
     withdrawn_at: datetime | None
+    # Who said it for a child, while he is known to us, and what he is to it.
+    given_by: UUID | None = None
+    guardian_relation: GuardianRelation | None = None
+    paper_reference: str | None = None
+    recorded_by: UUID | None = None
 
 
 async def list_current_documents(conn: Connection) -> list[DocumentRow]:
@@ -89,7 +100,9 @@ async def get_standing(conn: Connection, *, person_id: UUID, purpose: str, versi
         conn,
         ConsentRow,
         """
-        SELECT * FROM consent
+        SELECT consent_id, person_id, purpose, version, language, text_sha256, surface, given_at, withdrawn_at,
+            paper_reference, recorded_by
+        FROM consent
         WHERE person_id = $1 AND purpose = $2 AND version = $3 AND withdrawn_at IS NULL
         """,
         person_id, purpose, version,
@@ -97,17 +110,27 @@ async def get_standing(conn: Connection, *, person_id: UUID, purpose: str, versi
 
 
 async def insert_consent(
-    conn: Connection, *, person_id: UUID, document: DocumentRow, surface: str, given_at: datetime
-) -> None:
-    """The person's agreement; nothing happens where it stands already. Needs the person's scope."""
-    await conn.execute(
+    conn: Connection,
+    *,
+    person_id: UUID,
+    document: DocumentRow,
+    surface: str,
+    given_at: datetime,
+    given_by: UUID | None = None,
+    guardian_relation: GuardianRelation | None = None,
+) -> bool:
+    """The person's agreement; False, and nothing happens, where it stands already. Needs the person's scope."""
+    done = await conn.execute(
         """
-        INSERT INTO consent (person_id, purpose, version, language, text_sha256, surface, given_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO consent (person_id, purpose, version, language, text_sha256, surface, given_at, given_by,
+            guardian_relation)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (person_id, purpose, version) WHERE withdrawn_at IS NULL DO NOTHING
         """,
         person_id, document.purpose, document.version, document.language, document.sha256, surface, given_at,
+        given_by, guardian_relation,
     )  # fmt: skip
+    return affected(done) == 1
 
 
 async def list_consents(conn: Connection, *, person_id: UUID) -> list[ConsentRow]:
@@ -115,7 +138,11 @@ async def list_consents(conn: Connection, *, person_id: UUID) -> list[ConsentRow
     return await fetch_all(
         conn,
         ConsentRow,
-        "SELECT * FROM consent WHERE person_id = $1 ORDER BY given_at DESC, purpose LIMIT 500",
+        """
+        SELECT consent_id, person_id, purpose, version, language, text_sha256, surface, given_at, withdrawn_at,
+            paper_reference, recorded_by
+        FROM consent WHERE person_id = $1 ORDER BY given_at DESC, purpose LIMIT 500
+        """,
         person_id,
     )
 
@@ -130,6 +157,19 @@ async def withdraw(conn: Connection, *, person_id: UUID, purpose: str, now: date
         person_id, purpose, now,
     )  # fmt: skip
     return int(done.rsplit(" ", 1)[-1])
+
+
+async def withdraw_as(conn: Connection, *, person_id: UUID, purpose: str, by_guardian: bool, now: datetime) -> int:
+    """End what guardians agreed to for him, or what he himself did; answers how many. Needs the person's scope."""
+    return affected(
+        await conn.execute(
+            """
+            UPDATE consent SET withdrawn_at = greatest($4, given_at)
+            WHERE person_id = $1 AND purpose = $2 AND withdrawn_at IS NULL AND (guardian_relation IS NOT NULL) = $3
+            """,
+            person_id, purpose, by_guardian, now,
+        )
+    )  # fmt: skip
 
 
 async def insert_hold(conn: Connection, *, person_id: UUID, erasure_id: UUID) -> None:

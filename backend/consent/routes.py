@@ -4,10 +4,12 @@ from uuid import UUID
 
 from litestar import Router, get, put
 
+from backend.communities.frames import repository as frames
 from backend.consent import repository, service
 from backend.consent.errors import ConsentDocumentNotFound, ConsentVersionOutdated, ErasureRunning
 from backend.consent.schemas import Consent, ConsentList, Document, DocumentList, NewConsent
 from backend.consent.service import Purpose
+from backend.guardians.errors import GuardianNeeded
 from backend.keys.service import Keys
 from backend.kit.auth import ResidentPrincipal, VisitorPrincipal
 from backend.kit.clock import Clock
@@ -18,10 +20,17 @@ __all__ = ["resident_router", "visitor_router"]
 
 
 @get("/documents", opt={"public": True}, security=[{}], responses=problems(), summary="Read the current texts")
-async def list_documents(db: Database) -> DocumentList:
-    """The current text of every purpose, in every language. Nobody has to log in to read what he would agree to."""
-    async with db.transaction(Scope(platform=True), read_only=True) as conn:
-        return DocumentList(tuple(Document.of(row) for row in await repository.list_current_documents(conn)))
+async def list_documents(db: Database, clock: Clock, community_id: UUID | None = None) -> DocumentList:
+    """The current text of every purpose, in every language. Nobody has to log in to read what he would agree to.
+
+    With `community_id` the text about faces carries a `supplement` where that community's gates keep more than others'.
+    """
+    async with db.transaction(Scope(community_id=community_id, platform=True), read_only=True) as conn:
+        rows = await repository.list_current_documents(conn)
+        policy = None
+        if community_id is not None:
+            policy = await frames.get_policy(conn, community_id=community_id, at=clock())
+    return DocumentList(tuple(Document.of(row, policy) for row in rows))
 
 
 @get("/", responses=problems(Unauthorised), summary="List my consents")
@@ -36,7 +45,7 @@ async def list_visitor_consents(visitor: VisitorPrincipal, db: Database) -> Cons
     return await _list(db, visitor.person_id)
 
 
-_GIVE = problems(Unauthorised, ConsentDocumentNotFound, ConsentVersionOutdated, ErasureRunning)
+_GIVE = problems(Unauthorised, GuardianNeeded, ConsentDocumentNotFound, ConsentVersionOutdated, ErasureRunning)
 
 
 @put("/{purpose:str}", responses=_GIVE, summary="Agree to the current text of a purpose")
@@ -44,7 +53,7 @@ async def give_resident_consent(
     purpose: Purpose, data: NewConsent, resident: ResidentPrincipal, db: Database, keys: Keys, clock: Clock
 ) -> Consent:
     """Agree, for this purpose alone; repeating it changes nothing."""
-    return await _give(db, keys, clock, resident.person_id, purpose, data, "resident")
+    return await _give(db, keys, clock, resident.person_id, purpose, data, "resident", "resident")
 
 
 @put("/{purpose:str}", responses=_GIVE, summary="Agree to the current text of a purpose")
@@ -52,7 +61,7 @@ async def give_visitor_consent(
     purpose: Purpose, data: NewConsent, visitor: VisitorPrincipal, db: Database, keys: Keys, clock: Clock
 ) -> Consent:
     """Agree, for this purpose alone; repeating it changes nothing."""
-    return await _give(db, keys, clock, visitor.person_id, purpose, data, "visitor")
+    return await _give(db, keys, clock, visitor.person_id, purpose, data, "visitor", visitor.kind)
 
 
 async def _list(db: Database, person_id: UUID) -> ConsentList:
@@ -62,7 +71,14 @@ async def _list(db: Database, person_id: UUID) -> ConsentList:
 
 
 async def _give(
-    db: Database, keys: Keys, clock: Clock, person_id: UUID, purpose: Purpose, data: NewConsent, surface: str
+    db: Database,
+    keys: Keys,
+    clock: Clock,
+    person_id: UUID,
+    purpose: Purpose,
+    data: NewConsent,
+    surface: str,
+    calling: str,
 ) -> Consent:
     async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
         await service.check_may_give(conn, person_id=person_id)
@@ -77,6 +93,7 @@ async def _give(
             version=data.version,
             language=data.language,
             surface=surface,
+            actor=f"{calling}:{person_id}",
             now=clock(),
         )
     return Consent.of(row)

@@ -7,8 +7,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from backend.communities.frames.repository import FramePolicyRow
+from backend.communities.frames.texts import supplement
 from backend.consent.repository import ConsentRow, DocumentRow, Language
 from backend.consent.service import Purpose
+from backend.guardians.repository import GuardianRelation
 
 __all__ = ["Consent", "ConsentList", "Document", "DocumentList", "NewConsent"]
 
@@ -23,7 +26,11 @@ class NewConsent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """A text to agree to. ``sha256`` is over the body's UTF-8 bytes, in hexadecimal."""
+    """A text to agree to. ``sha256`` is over the body's UTF-8 bytes, in hexadecimal.
+
+    ``supplement`` is shown beneath it: what the gates of one community keep beyond it, and for how long. It informs
+    and is not agreed to.
+    """
 
     purpose: Purpose
     version: int
@@ -31,17 +38,23 @@ class Document(msgspec.Struct, frozen=True):
     title: str
     body: str
     sha256: str
+    supplement: str | None = None
 
     @classmethod
-    def of(cls, row: DocumentRow) -> "Document":
-        """From the database's row."""
+    def of(cls, row: DocumentRow, policy: FramePolicyRow | None) -> "Document":
+        """From the database's row, and what the community has turned on."""
+        purpose = Purpose(row.purpose)
+        added = None
+        if policy is not None and purpose is Purpose.FACE_ACCESS:
+            added = supplement(policy, language=row.language)
         return cls(
-            purpose=Purpose(row.purpose),
+            purpose=purpose,
             version=row.version,
             language=row.language,
             title=row.title,
             body=row.body,
             sha256=row.sha256.hex(),
+            supplement=added,
         )
 
 
@@ -52,7 +65,7 @@ class DocumentList(msgspec.Struct, frozen=True):
 
 
 class Consent(msgspec.Struct, frozen=True):
-    """What the caller agreed to, and when he took it back."""
+    """What was agreed to, and when it was taken back; ``guardian_relation`` where a guardian of that kind said it."""
 
     consent_id: UUID
     purpose: Purpose
@@ -61,6 +74,7 @@ class Consent(msgspec.Struct, frozen=True):
     text_sha256: str
     given_at: datetime
     withdrawn_at: datetime | None
+    guardian_relation: GuardianRelation | None
 
     @classmethod
     def of(cls, row: ConsentRow) -> "Consent":
@@ -73,6 +87,7 @@ class Consent(msgspec.Struct, frozen=True):
             text_sha256=row.text_sha256.hex(),
             given_at=row.given_at,
             withdrawn_at=row.withdrawn_at,
+            guardian_relation=row.guardian_relation,
         )
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from backend.audit import service as audit
 from backend.consent import repository
 from backend.consent.errors import (
     ConsentDocumentNotFound,
@@ -12,6 +13,8 @@ from backend.consent.errors import (
     ErasureRunning,
 )
 from backend.consent.repository import ConsentRow, Language
+from backend.guardians import service as guardians
+from backend.guardians.repository import GuardianshipRow
 from backend.kit.db import Connection
 
 __all__ = ["Purpose", "check_may_give", "give", "is_given", "require", "withdraw"]
@@ -42,7 +45,9 @@ async def give(
     version: int,
     language: Language,
     surface: str,
+    actor: str,
     now: datetime,
+    guardian: GuardianshipRow | None = None,
 ) -> ConsentRow:
     """Record that the person agrees to this text; repeating it changes nothing. Needs the person's scope.
 
@@ -53,14 +58,22 @@ async def give(
         version: of the text that he was shown; must be the current one.
         language: in which he read it.
         surface: "resident" or "visitor": where he was asked.
+        actor: he himself, as the audit trail names him.
         now: the time.
+        guardian: who agrees for him, and by which tie; shown to be his guardian by the caller.
 
     Raises:
+        GuardianNeeded: he is under fourteen, and nobody agrees for him.
+        GuardianRefused: another guardian has said no.
         ConsentDocumentNotFound: there is no such version yet.
         ConsentVersionOutdated: there is a newer one.
         ErasureRunning: what he gave before is still being erased.
     """
     await check_may_give(conn, person_id=person_id)
+    if guardian is None:
+        await guardians.require_own_age(conn, person_id=person_id, now=now)
+    else:
+        await guardians.require_unanimous(conn, guardianship=guardian, person_id=person_id, purpose=purpose)
     current = await repository.latest_version(conn, purpose=purpose)
     if version > current:
         raise ConsentDocumentNotFound
@@ -69,7 +82,22 @@ async def give(
     document = await repository.get_document(conn, purpose=purpose, version=version, language=language)
     if document is None:
         raise ConsentDocumentNotFound
-    await repository.insert_consent(conn, person_id=person_id, document=document, surface=surface, given_at=now)
+    if guardian is None:
+        # His own word takes the place of what was said for him.
+        await repository.withdraw_as(conn, person_id=person_id, purpose=purpose, by_guardian=True, now=now)
+        if purpose is Purpose.FACE_ACCESS:
+            await guardians.note_answer(conn, person_id=person_id, now=now)
+    if await repository.insert_consent(
+        conn,
+        person_id=person_id,
+        document=document,
+        surface=surface,
+        given_at=now,
+        given_by=None if guardian is None else guardian.guardian_id,
+        guardian_relation=None if guardian is None else guardian.relation,
+    ):
+        target = f"consent:{purpose}/{version}"
+        await audit.record(conn, community_id=None, actor=actor, action="consent.give", target=target)
     row = await repository.get_standing(conn, person_id=person_id, purpose=purpose, version=version)
     if row is None:
         raise ErasureRunning

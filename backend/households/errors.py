@@ -5,7 +5,8 @@ Conflict 409: BuildingExists, HomeExists, HomeOccupied, HomeFull, TenancyEnded, 
 PhoneDiffers
 Gone 410: ActivationSpent
 Forbidden 403: TenantOnly
-Unprocessable 422: PeriodInvalid
+Unprocessable 422: PeriodInvalid, AgeNeeded, PhoneContradicted
+Conflict 409 also: AgeUnknown
 """
 
 from backend.kit.problems import Conflict, Forbidden, Gone, NotFound, Unprocessable
@@ -13,6 +14,8 @@ from backend.kit.problems import Conflict, Forbidden, Gone, NotFound, Unprocessa
 __all__ = [
     "ActivationSpent",
     "ActivationUnknown",
+    "AgeNeeded",
+    "AgeUnknown",
     "AlreadyMember",
     "BuildingExists",
     "BuildingNotFound",
@@ -23,6 +26,7 @@ __all__ = [
     "MemberNotFound",
     "MemberNotOpen",
     "PeriodInvalid",
+    "PhoneContradicted",
     "PhoneDiffers",
     "TenancyEnded",
     "TenancyNotFound",
@@ -133,6 +137,27 @@ class TenantOnly(Forbidden):
 
     code = "tenant-only"
     remedy = "Ask the tenant, or your community's office."
+
+
+class AgeNeeded(Unprocessable):
+    """Of a child the office has to say when he was born, or that he is of age."""
+
+    code = "age-needed"
+    remedy = "Give birth_date as it stands in a document that you have seen, or of_age."
+
+
+class AgeUnknown(Conflict):
+    """The register does not say how old the child is, and a child does not join alone."""
+
+    code = "age-unknown"
+    remedy = "Ask your community's office to confirm the birth date."
+
+
+class PhoneContradicted(Unprocessable):
+    """A number was given for somebody who has no phone."""
+
+    code = "phone-contradicted"
+    remedy = "Give either phone or without_phone."
 
 
 class OutsideTenancy(Unprocessable):

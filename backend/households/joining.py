@@ -1,14 +1,19 @@
 """Joining a household: somebody shows by a code, and by his phone, that he is the member whom the register means."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from backend.access import service as access
 from backend.accounts.repository import phone_of_person
+from backend.guardians import repository as guardians
+from backend.guardians import service as guarding
+from backend.guardians.rules import Stage
 from backend.households import repository
 from backend.households.errors import (
     ActivationSpent,
     ActivationUnknown,
+    AgeUnknown,
     AlreadyMember,
     PhoneDiffers,
 )
@@ -21,7 +26,17 @@ from backend.kit.db import Connection
 from backend.people import repository as people
 from gate_sdk.wire import GrantKind
 
-__all__ = ["ACTIVATION_TTL", "SOURCE", "code_hash", "find_code", "is_over", "join", "new_code_of"]
+__all__ = [
+    "ACTIVATION_TTL",
+    "SOURCE",
+    "admit",
+    "code_hash",
+    "find_code",
+    "guard_by_register",
+    "is_over",
+    "join",
+    "new_code_of",
+]
 
 ACTIVATION_TTL = timedelta(days=14)
 # What a household's grants rest on, in the words of access.
@@ -53,6 +68,7 @@ async def join(
         ActivationSpent: it was used, has expired, or the tenancy has ended.
         PhoneDiffers: the person logged in with another number than the register's.
         AlreadyMember: he stands in that household already, under another name of the register.
+        AgeUnknown: he is somebody's child, and the office has not said how old.
     """
     known = await members.find_activation(conn, code_hash=hashed)
     if known is None:
@@ -73,13 +89,23 @@ async def join(
     standing = await members.list_members(conn, community_id=community_id, tenancy_ids=[tenancy.tenancy_id])
     if any(other.person_id == person_id and other.state == "active" for other in standing):
         raise AlreadyMember
+    await _require_age(conn, member=member)
     await members.spend_activation(conn, community_id=community_id, member_id=member.member_id, at=now)
-    await members.set_member_joined(
-        conn, community_id=community_id, member_id=member.member_id, person_id=person_id, at=now
-    )
     person = await people.get_person(conn, person_id=person_id)
     if person is not None and person.name is None:
         await people.update_person(conn, person_id=person_id, name=member.name, language=None)
+    await admit(conn, tenancy=tenancy, member=member, person_id=person_id, now=now)
+    await _guard_children(conn, member=member, household=standing, person_id=person_id, now=now)
+    return tenancy, member
+
+
+async def admit(conn: Connection, *, tenancy: TenancyRow, member: MemberRow, person_id: UUID, now: datetime) -> None:
+    """Let the member, who is this person, live there: grant and register. The tenancy is locked."""
+    community_id = tenancy.community_id
+    await members.set_member_joined(
+        conn, community_id=community_id, member_id=member.member_id, person_id=person_id, at=now
+    )
+    await guardians.set_person(conn, community_id=community_id, member_id=member.member_id, person_id=person_id)
     subject_id = await people.ensure_subject(conn, community_id=community_id, person_id=person_id)
     await access.grant(
         conn,
@@ -92,7 +118,41 @@ async def join(
         valid_until=tenancy.ends_at,
         now=now,
     )
-    return tenancy, member
+
+
+async def guard_by_register(conn: Connection, *, child: MemberRow, tenant_id: UUID, now: datetime) -> None:
+    """Have the tenant act for a minor whom the register calls his child. Of others, staff decide."""
+    if child.relation != "child" or child.state == "ended":
+        return
+    minor = await guardians.get_minor(conn, community_id=child.community_id, member_id=child.member_id)
+    if minor is None or guarding.stage(minor, now) is Stage.ADULT:
+        return
+    await guarding.record_guardian(
+        conn,
+        community_id=child.community_id,
+        member_id=child.member_id,
+        guardian_id=tenant_id,
+        relation="parent",
+        by_register=True,
+        staff_id=minor.confirmed_by,
+        now=now,
+    )
+
+
+async def _require_age(conn: Connection, *, member: MemberRow) -> None:
+    if member.relation != "child" or member.of_age:
+        return
+    if await guardians.get_minor(conn, community_id=member.community_id, member_id=member.member_id) is None:
+        raise AgeUnknown
+
+
+async def _guard_children(
+    conn: Connection, *, member: MemberRow, household: Sequence[MemberRow], person_id: UUID, now: datetime
+) -> None:
+    """A tenant who joins after his children were put on the register acts for them from now on."""
+    if member.relation == "tenant":
+        for child in household:
+            await guard_by_register(conn, child=child, tenant_id=person_id, now=now)
 
 
 def code_hash(pepper: bytes, code: str) -> bytes:

@@ -9,10 +9,13 @@ from litestar.params import Parameter
 from backend.accounts.errors import PhoneInvalid
 from backend.audit import service as audit
 from backend.communities import repository as communities
+from backend.guardians.errors import BirthDateInvalid
 from backend.households import joining, repository, service
 from backend.households.errors import (
     ActivationSpent,
     ActivationUnknown,
+    AgeNeeded,
+    AgeUnknown,
     AlreadyMember,
     HomeFull,
     HomeNotFound,
@@ -20,6 +23,7 @@ from backend.households.errors import (
     MemberNotFound,
     MemberNotOpen,
     PeriodInvalid,
+    PhoneContradicted,
     PhoneDiffers,
     TenancyEnded,
     TenancyNotFound,
@@ -28,9 +32,11 @@ from backend.households.errors import (
 from backend.households.homes import repository as homes
 from backend.households.homes.schemas import Home
 from backend.households.members import repository as members
+from backend.households.members import service as membership
 from backend.households.members.repository import MemberState
 from backend.households.schemas import (
-    Activation,
+    Approval,
+    Approved,
     HomeDetail,
     Household,
     HouseholdMember,
@@ -41,6 +47,7 @@ from backend.households.schemas import (
     MyHome,
     MyHomes,
     NewMember,
+    NewRegisteredMember,
     NewTenancy,
     Tenancy,
     TenancyCreated,
@@ -96,20 +103,42 @@ async def create_tenancy(
 
 @post(
     "/tenancies/{tenancy_id:uuid}/members",
-    responses=problems(Unauthorised, Forbidden, TenancyNotFound, TenancyEnded, HomeFull, PhoneInvalid),
+    responses=problems(
+        Unauthorised,
+        Forbidden,
+        TenancyNotFound,
+        TenancyEnded,
+        HomeFull,
+        PhoneInvalid,
+        PhoneContradicted,
+        AgeNeeded,
+        BirthDateInvalid,
+    ),
     summary="Put somebody on the register",
 )
 async def add_member(
-    community_id: UUID, tenancy_id: UUID, data: NewMember, staff: StaffMember, db: Database, pepper: bytes, clock: Clock
-) -> Activation:
-    """A member of the household whom the office knows to live there; the code is for him."""
+    community_id: UUID,
+    tenancy_id: UUID,
+    data: NewRegisteredMember,
+    staff: StaffMember,
+    db: Database,
+    pepper: bytes,
+    clock: Clock,
+) -> Approved:
+    """A member of the household whom the office knows to live there; the code is for him, if he has a phone."""
     staff.require(Permission.REGISTER_WRITE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
-        activation = await service.add_member(
-            conn, community_id=community_id, tenancy_id=tenancy_id, new=data, pepper=pepper, now=clock()
+        approved = await membership.add_member(
+            conn,
+            community_id=community_id,
+            tenancy_id=tenancy_id,
+            new=data,
+            staff_id=staff.staff_id,
+            pepper=pepper,
+            now=clock(),
         )
-        await _record(conn, community_id, staff, "member.add", f"member:{activation.member_id}")
-    return activation
+        await _record(conn, community_id, staff, "member.add", f"member:{approved.member_id}")
+    return approved
 
 
 @get("/members", responses=problems(Unauthorised, Forbidden, NotFound), summary="List members by state")
@@ -127,25 +156,43 @@ async def list_members(
 
 @post(
     "/members/{member_id:uuid}/approve",
-    responses=problems(Unauthorised, Forbidden, MemberNotFound, MemberNotOpen, TenancyEnded),
+    responses=problems(
+        Unauthorised, Forbidden, MemberNotFound, MemberNotOpen, TenancyEnded, AgeNeeded, BirthDateInvalid
+    ),
     summary="Approve a member",
 )
 async def approve_member(
-    community_id: UUID, member_id: UUID, staff: StaffMember, db: Database, pepper: bytes, clock: Clock
-) -> Activation:
-    """Approve whom the tenant has named; for one who is approved already, a new code in place of the lost one."""
+    community_id: UUID,
+    member_id: UUID,
+    staff: StaffMember,
+    db: Database,
+    pepper: bytes,
+    clock: Clock,
+    data: Approval | None = None,
+) -> Approved:
+    """Approve whom the tenant has named; for one who is approved already, a new code in place of the lost one.
+
+    Whoever has no phone lives there from now on. Of a child the office says when it was born; the tenant whose child
+    it is then acts for it.
+    """
     staff.require(Permission.REGISTER_WRITE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
-        activation = await service.approve(
-            conn, community_id=community_id, member_id=member_id, pepper=pepper, now=clock()
+        approved = await membership.approve(
+            conn,
+            community_id=community_id,
+            member_id=member_id,
+            approval=data or Approval(),
+            staff_id=staff.staff_id,
+            pepper=pepper,
+            now=clock(),
         )
         await _record(conn, community_id, staff, "member.approve", f"member:{member_id}")
-    return activation
+    return approved
 
 
 @post(
     "/join",
-    responses=problems(Unauthorised, ActivationUnknown, ActivationSpent, PhoneDiffers, AlreadyMember),
+    responses=problems(Unauthorised, ActivationUnknown, ActivationSpent, PhoneDiffers, AlreadyMember, AgeUnknown),
     summary="Join a household with a code",
 )
 async def join(data: Join, resident: ResidentPrincipal, db: Database, pepper: bytes, clock: Clock) -> Joined:
@@ -215,15 +262,15 @@ async def list_household(community_id: UUID, home_id: UUID, resident: ResidentPr
 
 @post(
     "/homes/{community_id:uuid}/{home_id:uuid}/members",
-    responses=problems(Unauthorised, HomeNotFound, TenantOnly, TenancyEnded, HomeFull, PhoneInvalid),
+    responses=problems(Unauthorised, HomeNotFound, TenantOnly, TenancyEnded, HomeFull, PhoneInvalid, PhoneContradicted),
     summary="Name a member of my household",
 )
 async def propose_member(
     community_id: UUID, home_id: UUID, data: NewMember, resident: ResidentPrincipal, db: Database, clock: Clock
 ) -> HouseholdMember:
-    """Name somebody of the household. The office approves him and gives him a code of his own."""
+    """Name somebody of the household. The office approves him, and gives him a code of his own if he has a phone."""
     async with db.transaction(Scope(community_id=community_id)) as conn:
-        row = await service.propose_member(
+        row = await membership.propose_member(
             conn, community_id=community_id, home_id=home_id, person_id=resident.person_id, new=data, now=clock()
         )
         await audit.record(

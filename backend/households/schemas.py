@@ -1,19 +1,23 @@
 """Requests and responses about the register."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
+from backend.guardians.repository import Basis
+from backend.guardians.rules import Stage
 from backend.households.homes.schemas import TEXT, Home
 from backend.households.members.repository import MemberRow, MemberState, Relation
 from backend.households.repository import TenancyRow
 
 __all__ = [
     "Activation",
+    "Approval",
+    "Approved",
     "HomeDetail",
     "Household",
     "HouseholdMember",
@@ -24,6 +28,7 @@ __all__ = [
     "MyHome",
     "MyHomes",
     "NewMember",
+    "NewRegisteredMember",
     "NewTenancy",
     "Tenancy",
     "TenancyCreated",
@@ -46,11 +51,31 @@ class NewTenancy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Somebody of the tenant's household."""
+    """Somebody of the tenant's household. ``without_phone``: he has none, and needs no code to join."""
 
     name: PersonName
     relation: FamilyRelation
     phone: Phone | None = None
+    without_phone: bool = False
+
+
+class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the office knows of the member's age: of a child it has to say one of the two.
+
+    ``birth_date`` as staff have read it in ``basis``; it is kept only while he is under age.
+    """
+
+    birth_date: date | None = None
+    basis: Basis = "document"
+    of_age: bool = False
+
+
+class NewRegisteredMember(NewMember, frozen=True, forbid_unknown_fields=True):
+    """Somebody whom the office itself puts on the register."""
+
+    birth_date: date | None = None
+    basis: Basis = "document"
+    of_age: bool = False
 
 
 class Join(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,6 +90,20 @@ class Activation(msgspec.Struct, frozen=True):
     member_id: UUID
     activation_code: str
     expires_at: datetime
+
+
+class Approved(msgspec.Struct, frozen=True):
+    """A member whom the office has approved.
+
+    ``state`` is "invited" with a code to be handed to him in person or by post, which is shown this once; or "active"
+    where he has no phone. ``age`` says whether somebody acts for him.
+    """
+
+    member_id: UUID
+    state: MemberState
+    age: Stage
+    activation_code: str | None
+    expires_at: datetime | None
 
 
 class TenancyCreated(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Rules of households: who may live where, and when that ends. Joining is joining.py's.
+"""Rules of households: who may live where, and when that ends. Members are members', joining is joining.py's.
 
 Locks are taken in the order home, tenancy, member or activation, roster; so two requests never wait for each other.
 """
@@ -11,38 +11,34 @@ import msgspec
 
 from backend.access import service as access
 from backend.accounts import phones
+from backend.guardians import service as guardians
 from backend.households import repository
 from backend.households.errors import (
-    HomeFull,
     HomeNotFound,
     HomeOccupied,
     MemberNotFound,
-    MemberNotOpen,
     OutsideTenancy,
     PeriodInvalid,
     TenancyEnded,
     TenancyNotFound,
-    TenantOnly,
 )
 from backend.households.homes import repository as homes
 from backend.households.homes.repository import HomeRow
 from backend.households.joining import SOURCE, is_over, new_code_of
 from backend.households.members import repository as members
-from backend.households.members.repository import MemberRow, MembershipRow, MemberState, Relation
+from backend.households.members.repository import MemberRow, MembershipRow
 from backend.households.repository import TenancyRow
-from backend.households.schemas import Activation, NewMember, NewTenancy
+from backend.households.schemas import Activation, NewTenancy
 from backend.kit.db import Connection
 from backend.people import repository as people
 
 __all__ = [
     "SubjectEnded",
-    "add_member",
-    "approve",
     "create_tenancy",
     "end_member",
     "end_tenancy",
     "hold_home",
-    "propose_member",
+    "open_tenancy",
     "require_home",
     "require_membership",
     "require_within",
@@ -94,60 +90,6 @@ async def create_tenancy(
     return tenancy, await new_code_of(
         conn, community_id=community_id, member_id=member.member_id, pepper=pepper, now=now
     )
-
-
-async def add_member(
-    conn: Connection, *, community_id: UUID, tenancy_id: UUID, new: NewMember, pepper: bytes, now: datetime
-) -> Activation:
-    """Put somebody on the register, on the office's word; the code with which he joins.
-
-    Raises:
-        PhoneInvalid: no mobile number.
-        TenancyNotFound: the community has no such tenancy.
-        TenancyEnded: it has ended.
-        HomeFull: the household has as many members as it may.
-    """
-    tenancy = await _open_tenancy(conn, community_id=community_id, tenancy_id=tenancy_id, now=now)
-    member = await _insert_family(conn, tenancy=tenancy, new=new, state="invited")
-    return await new_code_of(conn, community_id=community_id, member_id=member.member_id, pepper=pepper, now=now)
-
-
-async def propose_member(
-    conn: Connection, *, community_id: UUID, home_id: UUID, person_id: UUID, new: NewMember, now: datetime
-) -> MemberRow:
-    """Have the tenant name somebody of his household. Nobody lives there until the office has approved.
-
-    Raises:
-        PhoneInvalid: no mobile number.
-        HomeNotFound: it is not the caller's home.
-        TenantOnly: he is of the household, but not the tenant.
-        TenancyEnded: the tenancy has ended.
-        HomeFull: the household has as many members as it may.
-    """
-    mine = await require_membership(conn, community_id=community_id, home_id=home_id, person_id=person_id)
-    if mine.relation != "tenant":
-        raise TenantOnly
-    tenancy = await _open_tenancy(conn, community_id=community_id, tenancy_id=mine.tenancy_id, now=now)
-    return await _insert_family(conn, tenancy=tenancy, new=new, state="proposed")
-
-
-async def approve(conn: Connection, *, community_id: UUID, member_id: UUID, pepper: bytes, now: datetime) -> Activation:
-    """Approve a proposed member; for one who is invited already, a new code in place of the one he lost.
-
-    Raises:
-        MemberNotFound: the community has no such member.
-        MemberNotOpen: he has joined or left.
-        TenancyEnded: the household's tenancy has ended.
-    """
-    found = await members.get_member(conn, community_id=community_id, member_id=member_id)
-    if found is None:
-        raise MemberNotFound
-    await _open_tenancy(conn, community_id=community_id, tenancy_id=found.tenancy_id, now=now)
-    member = await members.get_member_for_update(conn, community_id=community_id, member_id=member_id)
-    if member is None or member.state not in ("proposed", "invited"):
-        raise MemberNotOpen
-    await members.set_member_state(conn, community_id=community_id, member_id=member_id, state="invited")
-    return await new_code_of(conn, community_id=community_id, member_id=member_id, pepper=pepper, now=now)
 
 
 async def require_home(conn: Connection, *, community_id: UUID, home_id: UUID, person_id: UUID) -> HomeRow:
@@ -277,6 +219,7 @@ async def _end(
     ids = [member.member_id for member in ending]
     await members.delete_activations(conn, community_id=community_id, member_ids=ids)
     await members.end_members(conn, community_id=community_id, member_ids=ids, at=now)
+    await guardians.forget_members(conn, community_id=community_id, member_ids=ids, now=now)
     ended = []
     for member in ending:
         if member.person_id is None:
@@ -288,28 +231,16 @@ async def _end(
     return ended
 
 
-async def _open_tenancy(conn: Connection, *, community_id: UUID, tenancy_id: UUID, now: datetime) -> TenancyRow:
+async def open_tenancy(conn: Connection, *, community_id: UUID, tenancy_id: UUID, now: datetime) -> TenancyRow:
+    """A tenancy that goes on, locked.
+
+    Raises:
+        TenancyNotFound: the community has no such tenancy.
+        TenancyEnded: it has ended, or should have.
+    """
     tenancy = await repository.get_tenancy_for_update(conn, community_id=community_id, tenancy_id=tenancy_id)
     if tenancy is None:
         raise TenancyNotFound
     if is_over(tenancy, now):
         raise TenancyEnded
     return tenancy
-
-
-async def _insert_family(conn: Connection, *, tenancy: TenancyRow, new: NewMember, state: MemberState) -> MemberRow:
-    """Somebody beside the tenant; the tenancy is locked, so that two cannot both be the last."""
-    home = await homes.get_home(conn, community_id=tenancy.community_id, home_id=tenancy.home_id)
-    standing = await members.count_open_members(conn, community_id=tenancy.community_id, tenancy_id=tenancy.tenancy_id)
-    if home is None or standing >= home.member_limit:
-        raise HomeFull
-    relation: Relation = new.relation
-    return await members.insert_member(
-        conn,
-        community_id=tenancy.community_id,
-        tenancy_id=tenancy.tenancy_id,
-        name=new.name,
-        relation=relation,
-        phone=None if new.phone is None else phones.parse(new.phone),
-        state=state,
-    )

@@ -1,7 +1,7 @@
 """SQL of people and subjects."""
 
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 
@@ -15,6 +15,7 @@ __all__ = [
     "get_person",
     "get_subject",
     "insert_person",
+    "insert_person_for",
     "list_subjects_of_person",
     "update_person",
 ]
@@ -46,6 +47,14 @@ async def insert_person(conn: Connection, *, name: str | None = None, language: 
     return await require_one(
         conn, PersonRow, "INSERT INTO person (name, language) VALUES ($1, $2) RETURNING *", name, language
     )
+
+
+async def insert_person_for(conn: Connection, *, name: str) -> UUID:
+    """A new person whom staff put on the register and who has no log-in; his id. Enters his scope, and no wider one."""
+    person_id = uuid4()
+    await conn.execute("SELECT set_config('doorward.person', $1, true)", str(person_id))
+    await conn.execute("INSERT INTO person (person_id, name) VALUES ($1, $2)", person_id, name)
+    return person_id
 
 
 async def get_person(conn: Connection, *, person_id: UUID) -> PersonRow | None:

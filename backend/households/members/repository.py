@@ -32,6 +32,7 @@ __all__ = [
     "put_activation",
     "rename_members",
     "set_member_joined",
+    "set_member_of_age",
     "set_member_state",
     "spend_activation",
 ]
@@ -54,6 +55,10 @@ class MemberRow(msgspec.Struct, frozen=True):
     created_at: datetime
     joined_at: datetime | None
     ended_at: datetime | None
+    # He has none, and is somebody from the office's approval on.
+    without_phone: bool = False
+    # A child of the tenant's that staff know to be of age.
+    of_age: bool = False
     # What the authority's own register calls him.
     register_number: str | None = None
 
@@ -102,16 +107,17 @@ async def insert_member(
     relation: Relation,
     phone: str | None,
     state: MemberState,
+    without_phone: bool = False,
 ) -> MemberRow:
     """A new member."""
     return await require_one(
         conn,
         MemberRow,
         """
-        INSERT INTO member (community_id, tenancy_id, name, relation, phone, state)
-        VALUES ($1, $2, $3, $4, $5, $6) RETURNING *
+        INSERT INTO member (community_id, tenancy_id, name, relation, phone, state, without_phone)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *
         """,
-        community_id, tenancy_id, name, relation, phone, state,
+        community_id, tenancy_id, name, relation, phone, state, without_phone,
     )  # fmt: skip
 
 
@@ -181,6 +187,13 @@ async def set_member_state(conn: Connection, *, community_id: UUID, member_id: U
     """Where the member stands now."""
     await conn.execute(
         "UPDATE member SET state = $3 WHERE community_id = $1 AND member_id = $2", community_id, member_id, state
+    )
+
+
+async def set_member_of_age(conn: Connection, *, community_id: UUID, member_id: UUID, of_age: bool) -> None:
+    """Whether staff know that the tenant's child is of age."""
+    await conn.execute(
+        "UPDATE member SET of_age = $3 WHERE community_id = $1 AND member_id = $2", community_id, member_id, of_age
     )
 
 

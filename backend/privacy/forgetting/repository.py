@@ -146,8 +146,9 @@ async def keep_consent_proof(conn: Connection, *, person_id: UUID, erasure_id: U
     await conn.execute(
         """
         INSERT INTO consent_proof (consent_id, erasure_id, person_id, purpose, version, language, text_sha256, surface,
-                                   given_at, withdrawn_at)
-        SELECT consent_id, $2, person_id, purpose, version, language, text_sha256, surface, given_at, withdrawn_at
+                                   given_at, withdrawn_at, given_by, guardian_relation)
+        SELECT consent_id, $2, person_id, purpose, version, language, text_sha256, surface, given_at, withdrawn_at,
+            given_by, guardian_relation
         FROM consent WHERE person_id = $1
         ON CONFLICT DO NOTHING
         """,

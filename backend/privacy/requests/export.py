@@ -21,6 +21,7 @@ from backend.consent import export as consent
 from backend.couriers import export as couriers
 from backend.enrolment import export as enrolment
 from backend.entries import export as entries
+from backend.guardians import export as guardians
 from backend.households import export as households
 from backend.kit.db import Connection, fetch_dicts
 from backend.links import export as links
@@ -61,6 +62,7 @@ async def gather(conn: Connection, *, person_id: UUID) -> Exported:
         "people": await people.export_of(conn, person_id=person_id),
         "accounts": await accounts.export_of(conn, person_id=person_id),
         "consent": await consent.export_of(conn, person_id=person_id),
+        "guardians": await guardians.export_of(conn, person_id=person_id),
         "links": await links.export_of(conn, person_id=person_id),
         "households": await households.export_of(conn, person_id=person_id),
         "access": await access.export_of(conn, person_id=person_id),

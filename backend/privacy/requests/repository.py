@@ -44,6 +44,8 @@ class RequestRow(msgspec.Struct, frozen=True):
     decided_by: UUID | None
     answer: str | None
     export_until: datetime | None
+    # The guardian who asked, where it was not the person himself.
+    asked_by: UUID | None = None
 
 
 async def insert_request(
@@ -59,6 +61,7 @@ async def insert_request(
     due_at: datetime,
     state: State,
     export_until: datetime | None,
+    asked_by: UUID | None = None,
     now: datetime,
 ) -> RequestRow:
     """A new request, decided at once unless it is open. Needs the person's scope."""
@@ -67,11 +70,13 @@ async def insert_request(
         RequestRow,
         """
         INSERT INTO subject_request (person_id, about_community_id, kind, surface, session_id, text, name, opened_at,
-            due_at, state, decided_at, export_until)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN $10::text <> 'open' THEN $8::timestamptz END, $11)
+            due_at, state, decided_at, export_until, asked_by)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN $10::text <> 'open' THEN $8::timestamptz END, $11,
+            $12)
         RETURNING *
         """,
         person_id, community_id, kind, surface, session_id, text, name, now, due_at, state, export_until,
+        asked_by,
     )  # fmt: skip
 
 

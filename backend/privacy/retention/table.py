@@ -300,9 +300,10 @@ _TABLE = (
     ),
     Rule(
         key="register",
-        tables=("member", "tenancy"),
-        what="ended memberships and tenancies; the name goes before, with the person's last role",
-        what_zh="已结束的住户登记和租约",
+        tables=("member", "tenancy", "guardianship", "guardian_refusal"),
+        what="ended memberships and tenancies, and who acted for a child; the name goes before, with the person's last "
+        "role",
+        what_zh="已结束的住户登记、租约和监护关系",
         since="the end of the membership",
         period=PROOF_KEPT,
         why="claims out of the tenancy",
@@ -335,6 +336,17 @@ _TABLE = (
     Rule(
         key="erasures",
         tables=("erasure", "erasure_step", "erasure_place", "erasure_certificate", "consent_proof"),
+    Rule(
+        key="minors",
+        tables=("minor",),
+        what="birth dates of members under age; none of adults",
+        what_zh="未成年住户的出生日期 (不保存成年人的出生日期)",
+        since="until the eighteenth birthday, or until the member leaves the register or is erased",
+        period=None,
+        why="to know who decides for a child, and from when on it decides itself",
+        laws=(Law.PIPL_NECESSITY, Law.PIPL_SENSITIVE, Law.GDPR_STORAGE),
+        by=Enforcement.ERASURE,
+    ),
         what="erasures, their steps, places and certificates; that somebody who is gone had agreed; nothing of a face",
         what_zh="删除记录及各步骤",
         since="the completion",

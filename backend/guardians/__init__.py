@@ -1,0 +1,1 @@
+"""People under age, and who acts for them."""
