@@ -14,8 +14,8 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from backend.accounts.routes import resident_router as accounts_resident
 from backend.accounts.routes import staff_member
-from backend.audit.routes import public_router as audit_public
 from backend.accounts.routes import staff_router as accounts_staff
+from backend.audit.routes import public_router as audit_public
 from backend.audit.routes import staff_router as audit_staff
 from backend.communities.routes import staff_router as communities_staff
 from backend.consent.routes import resident_router as consent_resident

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from backend.audit import service as audit
 from backend.consent import service as consent
 from backend.consent.service import Purpose
 from backend.enrolment import repository
@@ -69,11 +70,12 @@ async def complete(
     *,
     person_id: UUID,
     enrolment_id: UUID,
+    actor: str,
     now: datetime,
 ) -> list[Placed]:
     """Make one template of the three photographs and bring it to every community where the person may pass.
 
-    Repeating it carries on where it was cut off.
+    Repeating it carries on where it was cut off. ``actor`` is the person himself, as the audit trail names him.
 
     Raises:
         ConsentMissing, EnrolmentNotFound, EnrolmentExpired, PhotosMissing, PhotosChanged: as the names say.
@@ -86,7 +88,7 @@ async def complete(
         if read.template is not None:
             face = await open_face(keys, read.template)
         else:
-            face = await _make_once(db, keys, faces, read, now)
+            face = await _make_once(db, keys, faces, read, actor, now)
     except (KeyStoreError, SealBroken):
         raise EnrolmentUnderErasure from None
     placed = []
@@ -100,11 +102,11 @@ async def complete(
     return placed
 
 
-async def _make_once(db: Database, keys: Keys, faces: FaceService, read: _Read, now: datetime) -> Face:
+async def _make_once(db: Database, keys: Keys, faces: FaceService, read: _Read, actor: str, now: datetime) -> Face:
     """The template of an open enrolment, also where a request of the same moment was faster to make it."""
     try:
         still_open(read.enrolment, now)
-        return await _make(db, keys, faces, read, now)
+        return await _make(db, keys, faces, read, actor, now)
     except EnrolmentEnded:
         person_id, enrolment_id = read.enrolment.person_id, read.enrolment.enrolment_id
         async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
@@ -114,7 +116,7 @@ async def _make_once(db: Database, keys: Keys, faces: FaceService, read: _Read, 
         return await open_face(keys, template)
 
 
-async def _make(db: Database, keys: Keys, faces: FaceService, read: _Read, now: datetime) -> Face:
+async def _make(db: Database, keys: Keys, faces: FaceService, read: _Read, actor: str, now: datetime) -> Face:
     """The template of an open enrolment, kept; the enrolment is completed with it."""
     enrolment = read.enrolment
     person_id, enrolment_id = enrolment.person_id, enrolment.enrolment_id
@@ -149,6 +151,8 @@ async def _make(db: Database, keys: Keys, faces: FaceService, read: _Read, now: 
         await repository.finish_enrolment(
             conn, person_id=person_id, enrolment_id=enrolment_id, state="completed", now=now
         )
+        target = f"enrolment:{enrolment_id}"
+        await audit.record(conn, community_id=None, actor=actor, action="enrolment.complete", target=target)
     face = Face(row, template)
     probes = [one.embedding.vector.tolist() for one in features]
     for subject in read.subjects:

@@ -89,18 +89,19 @@ class _PhotoOperation(Operation):
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who enrols: a resident, or a visitor whom a community has invited."""
+    """Who enrols: a resident, or a visitor whom a community has invited; ``actor`` as the audit trail names him."""
 
     person_id: UUID
+    actor: str
     invited_to: UUID | None = None
 
 
 def _resident(principal: ResidentPrincipal) -> Caller:
-    return Caller(principal.person_id)
+    return Caller(principal.person_id, f"resident:{principal.person_id}")
 
 
 def _visitor(principal: VisitorPrincipal) -> Caller:
-    return Caller(principal.person_id, principal.community_id)
+    return Caller(principal.person_id, f"{principal.kind}:{principal.person_id}", principal.community_id)
 
 
 @post("/", responses=_BEGIN, summary="Begin an enrolment")
@@ -223,6 +224,7 @@ async def _begin(
         person_id=caller.person_id,
         invited_to=caller.invited_to,
         community_id=data.community_id,
+        actor=caller.actor,
         now=clock(),
     )
     return Enrolment.of(row)
@@ -284,7 +286,14 @@ async def _complete(
     clock: Clock,
 ) -> Completed:
     placed = await service.complete(
-        db, keys, objects, faces, person_id=caller.person_id, enrolment_id=enrolment_id, now=clock()
+        db,
+        keys,
+        objects,
+        faces,
+        person_id=caller.person_id,
+        enrolment_id=enrolment_id,
+        actor=caller.actor,
+        now=clock(),
     )
     return status.completed(placed)
 

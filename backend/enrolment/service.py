@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from backend.audit import service as audit
 from backend.communities import repository as communities
 from backend.communities.errors import CommunityNotFound
 from backend.consent import service as consent
@@ -78,6 +79,7 @@ async def begin(
     person_id: UUID,
     invited_to: UUID | None,
     community_id: UUID | None,
+    actor: str,
     now: datetime,
 ) -> EnrolmentRow:
     """Begin an enrolment; one that was open ends, and its photographs are erased.
@@ -89,6 +91,7 @@ async def begin(
         person_id: who enrols.
         invited_to: the community that a guest was invited to, where nobody made him a subject there yet.
         community_id: where he says he wants to be known; must be one that knows him.
+        actor: he himself, as the audit trail names him.
         now: the time.
 
     Raises:
@@ -115,6 +118,8 @@ async def begin(
             started_at=now,
             expires_at=now + TTL,
         )
+        target = f"enrolment:{enrolment.enrolment_id}"
+        await audit.record(conn, community_id=None, actor=actor, action="enrolment.begin", target=target)
     await discard(objects, gone)
     return enrolment
 

@@ -53,11 +53,15 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """An encoded :class:`gate_sdk.wire.SyncPage`, the head's version at its reading, and whom it may be sent to."""
+    """An encoded :class:`gate_sdk.wire.SyncPage`, the head's version at its reading, and whom it may be sent to.
+
+    ``templates`` is how many face templates are in it.
+    """
 
     body: bytes
     at: RosterVersion
     in_service: frozenset[UUID]
+    templates: int
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -138,7 +142,10 @@ class Pages:
             keys=() if following else _public(signing),
         )
         return Page(
-            body=msgspec.msgpack.encode(page), at=RosterVersion(head.epoch, head.version), in_service=in_service
+            body=msgspec.msgpack.encode(page),
+            at=RosterVersion(head.epoch, head.version),
+            in_service=in_service,
+            templates=sum(item.template is not None for item in items),
         )
 
     async def changes(

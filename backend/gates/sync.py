@@ -5,6 +5,7 @@ import asyncio
 import structlog
 
 from backend.access.service import RosterVersion
+from backend.audit import service as audit
 from backend.gates import service
 from backend.gates.errors import RosterDiverged
 from backend.gates.feed import RosterFeed
@@ -57,7 +58,7 @@ class GateSync:
         if position is not None or state is None:
             await self._arrive(gate, None)
             page = await self.pages.read(community_id=community_id, position=position)
-            return page.body
+            return await self._handed_out(gate, page)
         head = (await self._arrive(gate, state)).head
         since = RosterVersion(state.epoch, state.version)
         deadline = asked + wait_s
@@ -72,7 +73,21 @@ class GateSync:
             )
             await self._check(gate, page)
             if page.at != since or not alone or asyncio.get_running_loop().time() >= deadline:
-                return page.body
+                return await self._handed_out(gate, page)
+
+    async def _handed_out(self, gate: GatePrincipal, page: Page) -> bytes:
+        """The page's bytes. Face templates in it are recorded before they are sent, once for each page."""
+        if page.templates:
+            async with self._db.transaction(Scope(community_id=gate.community_id)) as conn:
+                await audit.record(
+                    conn,
+                    community_id=gate.community_id,
+                    actor=f"gate:{gate.gate_id}",
+                    action="templates.send",
+                    target=f"roster:{page.at.epoch}/{page.at.version}",
+                    reason=f"{page.templates} templates",
+                )
+        return page.body
 
     async def _arrive(self, gate: GatePrincipal, state: Acknowledged | None) -> Standing:
         """Take the gate's acknowledgement. Nothing is written where it says what it said before."""

@@ -7,9 +7,10 @@ import structlog
 from backend.audit import service as audit
 from backend.households import repository as households
 from backend.households.errors import TenancyEnded
-from backend.kit.db import Database, Scope
+from backend.kit.db import Connection, Database, Scope
 from backend.privacy import repository, service
 from backend.privacy.forgetting import repository as traces
+from backend.privacy.repository import ErasureRow
 from backend.privacy.rules import COURIER_GRACE, GRACE
 
 __all__ = ["begin_unused_erasures", "end_due_tenancies", "enqueue_due_erasures"]
@@ -71,6 +72,7 @@ async def begin_unused_erasures(db: Database, *, now: datetime) -> int:
     for row in unused:
         async with db.transaction(Scope(person_id=row.person_id, platform=True)) as conn:
             erasure = await service.begin_unused(conn, person_id=row.person_id, now=now)
+            await _record(conn, erasure)
         if erasure is not None:
             begun += 1
             _log.info("erasure-unused", erasure=str(erasure.erasure_id))
@@ -85,7 +87,14 @@ async def _begin_forgotten(db: Database, *, now: datetime) -> int:
     for person_id in idle:
         async with db.transaction(Scope(person_id=person_id, platform=True)) as conn:
             erasure = await service.begin_forgotten(conn, person_id=person_id, now=now)
+            await _record(conn, erasure)
         if erasure is not None:
             begun += 1
             _log.info("erasure-unused", erasure=str(erasure.erasure_id))
     return begun
+
+
+async def _record(conn: Connection, erasure: ErasureRow | None) -> None:
+    if erasure is not None:
+        target = f"erasure:{erasure.erasure_id}"
+        await audit.record(conn, community_id=None, actor="system", action="erasure.begin", target=target)

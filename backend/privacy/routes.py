@@ -134,7 +134,7 @@ async def withdraw_resident_consent(
     purpose: Purpose, resident: ResidentPrincipal, db: Database, clock: Clock, pepper: bytes, public_url: str
 ) -> Withdrawn:
     """Take back a consent; what rested on it is erased. The right to enter stays, by QR code."""
-    return await _withdraw(db, clock(), resident.person_id, purpose, pepper, public_url)
+    return await _withdraw(db, clock(), resident.person_id, "resident", purpose, pepper, public_url)
 
 
 @post(
@@ -146,7 +146,7 @@ async def withdraw_visitor_consent(
     purpose: Purpose, visitor: VisitorPrincipal, db: Database, clock: Clock, pepper: bytes, public_url: str
 ) -> Withdrawn:
     """Take back a consent; what rested on it is erased. The right to enter stays, by QR code."""
-    return await _withdraw(db, clock(), visitor.person_id, purpose, pepper, public_url)
+    return await _withdraw(db, clock(), visitor.person_id, visitor.kind, purpose, pepper, public_url)
 
 
 @get("/erasures", responses=problems(Unauthorised), summary="List my erasures")
@@ -219,12 +219,13 @@ async def delete_account(
 
 
 async def _withdraw(
-    db: Database, now: datetime, person_id: UUID, purpose: Purpose, pepper: bytes, public_url: str
+    db: Database, now: datetime, person_id: UUID, calling: str, purpose: Purpose, pepper: bytes, public_url: str
 ) -> Withdrawn:
     async with db.transaction(Scope(person_id=person_id)) as conn:
         begun = await service.withdraw_consent(conn, person_id=person_id, purpose=purpose, now=now)
         if begun is None:
             return Withdrawn(withdrawn=False, erasures=())
+        await _record(conn, None, f"{calling}:{person_id}", "consent.withdraw", f"consent:{purpose}", [begun])
         link = await _link(conn, begun, pepper, public_url)
     return Withdrawn(withdrawn=True, erasures=_started([begun]), certificate_link=link)
 
@@ -260,7 +261,7 @@ async def _receipts(conn: Connection, place: PlaceRow) -> list[GateReceiptRow]:
 
 
 async def _record(
-    conn: Connection, community_id: UUID, actor: str, action: str, target: str, begun: list[ErasureRow]
+    conn: Connection, community_id: UUID | None, actor: str, action: str, target: str, begun: list[ErasureRow]
 ) -> None:
     await audit.record(conn, community_id=community_id, actor=actor, action=action, target=target)
     for row in begun:

@@ -162,7 +162,7 @@ async def test_the_auditor_reads_the_trail_and_nothing_else(
             assert not [table.name for table in await tables(owner) if await _may(conn, table, privilege)]
     finally:
         await conn.close()
-    assert readable == {"audit_entry", "audit_head"}
+    assert readable == {"audit_entry", "audit_head", "audit_checkpoint"}
 
 
 async def test_only_the_worker_reads_the_jobs(owner: "asyncpg.Connection[asyncpg.Record]") -> None:

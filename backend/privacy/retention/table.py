@@ -368,7 +368,7 @@ _TABLE = (
     ),
     Rule(
         key="audit",
-        tables=("audit_entry", "audit_head", "audit_intent"),
+        tables=("audit_entry", "audit_head", "audit_intent", "audit_checkpoint"),
         what="who did what to what: ids only, hash-chained",
         what_zh="审计记录 (仅编号)",
         since="as long as the community is operated; at least 3 years",

@@ -56,7 +56,7 @@ async def enrolled(world: World, community_id: UUID, count: int, *, seed: int = 
             await repository.insert_template(conn, row=row, now=now)
             await consent.give(
                 conn, person_id=person_id, purpose=Purpose.FACE_ACCESS, version=1, language="en", surface="visitor",
-                now=now,
+                actor=f"courier:{person_id}", now=now,
             )  # fmt: skip
             await repository.finish_enrolment(
                 conn, person_id=person_id, enrolment_id=enrolment.enrolment_id, state="completed", now=now
