@@ -5,7 +5,6 @@ from enum import StrEnum
 from uuid import UUID
 
 from backend.audit import service as audit
-from backend.audit import service as audit
 from backend.consent import repository
 from backend.consent.errors import (
     ConsentDocumentNotFound,
@@ -59,7 +58,6 @@ async def give(
         version: of the text that he was shown; must be the current one.
         language: in which he read it.
         surface: "resident" or "visitor": where he was asked.
-        actor: he himself, as the audit trail names him.
         actor: he himself, as the audit trail names him.
         now: the time.
         guardian: who agrees for him, and by which tie; shown to be his guardian by the caller.
