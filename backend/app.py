@@ -26,6 +26,8 @@ from backend.couriers.routes import staff_router as couriers_staff
 from backend.embedded.children import tie_to_parent
 from backend.enrolment.faces import FaceService
 from backend.enrolment.reviews.routes import staff_router as reviews_staff
+from backend.enrolment.register.imports.routes import staff_router as photo_imports_staff
+from backend.enrolment.register.routes import staff_router as register_photos_staff
 from backend.enrolment.routes import resident_router as enrolment_resident
 from backend.enrolment.routes import visitor_router as enrolment_visitor
 from backend.entries.routes import resident_router as entries_resident
@@ -108,6 +110,8 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         privacy_staff,
         requests_staff,
         retention_staff,
+        register_photos_staff,
+        photo_imports_staff,
     ),
 }
 

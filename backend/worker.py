@@ -9,6 +9,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import asyncpg
@@ -28,6 +29,11 @@ from backend.access import service as access
 from backend.audit.signing import sign_heads
 from backend.couriers import settling as couriers
 from backend.enrolment import service as enrolment
+from backend.gates.frames import service as frames
+from backend.enrolment.faces import load_engine
+from backend.enrolment.register import service as register_photos
+from backend.enrolment.register.imports import job as photo_imports
+from backend.enrolment.register.imports.service import JOB as PHOTO_IMPORT
 from backend.keys import rotation
 from backend.kit import logging
 from backend.kit.clock import Clock, utc_now
@@ -78,23 +84,38 @@ async def main(settings: Settings, *, clock: Clock = utc_now, stop: asyncio.Even
     async with open_resources(settings, process="worker") as resources:
         _log.info("worker-started")
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_work(resources, clock, stop, settings.public_url))
+            tasks.create_task(_work(resources, clock, stop, settings))
             tasks.create_task(_lead(resources, clock, stop))
     _log.info("worker-stopped")
 
 
-async def _work(resources: Resources, clock: Clock, stop: asyncio.Event, public_url: str) -> None:
+async def _work(resources: Resources, clock: Clock, stop: asyncio.Event, settings: Settings) -> None:
     """Carry out queued jobs, over a new connection whenever one is lost."""
-    saga = Saga(resources.db, resources.keys, resources.objects, clock, sender=resources.sender, public_url=public_url)
+    saga = Saga(
+        resources.db, resources.keys, resources.objects, clock, sender=resources.sender, public_url=settings.public_url
+    )
 
     async def erase(job: Job) -> None:
         await saga.resume(UUID((job.payload or b"").decode("ascii")))
+
+    async def read_photos(job: Job) -> None:
+        community_id, import_id = map(UUID, (job.payload or b"").decode("ascii").split("/"))
+        await photo_imports.read_archive(
+            resources.db,
+            resources.keys,
+            resources.objects,
+            partial(load_engine, settings.model_pack, settings.models_dir),
+            community_id=community_id,
+            import_id=import_id,
+            clock=clock,
+        )
 
     while not stop.is_set():
         try:
             async with resources.db.listening() as conn:
                 queue = _queue(conn)
                 queue.entrypoint(erasing.JOB, concurrency_limit=4)(erase)
+                queue.entrypoint(PHOTO_IMPORT, concurrency_limit=1)(read_photos)
                 ending = asyncio.create_task(_end_with(queue, stop))
                 try:
                     await queue.run(
@@ -150,6 +171,8 @@ async def _duties(
         "couriers": (30, lambda: couriers.settle(db, keys, now=clock())),
         "waiting-faces": (60, lambda: enrolment.attach_waiting(db, keys, now=clock())),
         "galleries": (60, lambda: enrolment.ensure_galleries(db, keys)),
+        "register-photos": (60, lambda: register_photos.destroy_gone(db, keys, objects)),
+        "register-photo-imports": (30, lambda: photo_imports.tend_imports(db, keys, objects, now=clock())),
         "unused-faces": (300, lambda: privacy.begin_unused_erasures(db, now=clock())),
         "names-of-guests": (300, lambda: forget_pass_names(db, now=clock())),
         # Once a day and chain; asked often, so that a day on which the worker was away for hours has its heads too.

@@ -4,6 +4,9 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 from backend.enrolment import repository
+from backend.enrolment.register import repository as register_photos
+from backend.enrolment.register import service as register
+from backend.enrolment.register.errors import RegisterPhotoNotFound
 from backend.enrolment.sealing import open_photo, open_template
 from backend.keys.errors import KeyStoreError
 from backend.keys.service import Keys
@@ -42,8 +45,16 @@ async def export_of(conn: Connection, *, person_id: UUID) -> dict[str, list[dict
             conn,
             """
             SELECT community_id, review_id, subject_id, person_id, enrolment_id, template_id, findings, state, basis,
-                reason, opened_at, decided_at
+                reason_code, reason, opened_at, decided_at
             FROM face_review WHERE person_id = $1
+            """,
+            person_id,
+        ),
+        "register_photo": await fetch_dicts(
+            conn,
+            """
+            SELECT p.community_id, p.photo_id, p.member_id, p.pack, p.kept_at, p.gone_at
+            FROM member m JOIN register_photo p USING (community_id, member_id) WHERE m.person_id = $1
             """,
             person_id,
         ),
@@ -74,11 +85,17 @@ async def opened_faces(
     """
     async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
         templates = await repository.list_templates(conn, person_id=person_id)
+        on_register = await register_photos.list_of_person(conn, person_id=person_id)
         photos = [
             (enrolment.enrolment_id, photo)
             for enrolment in await repository.list_enrolments(conn, person_id=person_id)
             for photo in await repository.list_photos(conn, person_id=person_id, enrolment_id=enrolment.enrolment_id)
         ]
+    for kept in on_register:
+        try:
+            yield f"register-photographs/{kept.photo_id}.jpg", await register.opened(keys, objects, kept)
+        except RegisterPhotoNotFound:
+            continue
     if not templates and not photos:
         return
     try:

@@ -20,6 +20,7 @@ from backend.enrolment.sealing import Features
 from gate_sdk.face import (
     DEFAULT_LIMITS,
     DEFAULT_PACK,
+    ENROLMENT,
     Detection,
     Embedding,
     FaceEngine,
@@ -31,6 +32,7 @@ from gate_sdk.face import (
     ModelPack,
     PackError,
     Quality,
+    QualityLimits,
     RefusalCode,
     assess,
     bystanders,
@@ -39,7 +41,16 @@ from gate_sdk.face import (
     pack_template,
 )
 
-__all__ = ["MAX_PHOTO_BYTES", "Checked", "FaceService", "ModelsRefused", "QualityNumbers", "open_faces"]
+__all__ = [
+    "MAX_PHOTO_BYTES",
+    "Checked",
+    "FaceService",
+    "ModelsRefused",
+    "QualityNumbers",
+    "check_photo",
+    "load_engine",
+    "open_faces",
+]
 
 MAX_PHOTO_BYTES = DEFAULT_LIMITS.max_bytes
 #: Photographs waiting at most, and of one person; one takes about 0.1 s, so nobody waits in vain for longer than that
@@ -135,13 +146,14 @@ class FaceService:
         finally:
             self._uploads -= 1
 
-    async def check(self, data: bytes, *, declared: str, person_id: UUID) -> Checked:
+    async def check(self, data: bytes, *, declared: str, person_id: UUID, limits: QualityLimits = ENROLMENT) -> Checked:
         """Look at a photograph.
 
         Args:
             data: the file as sent: hostile input.
             declared: its Content-Type.
             person_id: whose turn it takes.
+            limits: what is good enough.
 
         Raises:
             FacesBusy: too many wait.
@@ -151,7 +163,8 @@ class FaceService:
         await self._take_turn(person_id)
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, check_photo, self.engine, data, declared)
+            look = functools.partial(check_photo, self.engine, data, declared, limits=limits)
+            return await loop.run_in_executor(self._pool, look)
         finally:
             self._next()
 
@@ -209,15 +222,32 @@ async def open_faces(*, pack_id: str | None, models_dir: Path | None, threads: i
     try:
         engine = await asyncio.to_thread(_engine, name, models_dir)
     except PackError as error:
-        raise ModelsRefused(
-            f"the face model pack {name!r} cannot be used: {error}. "
-            f"Run `doorward-gate models{'' if models_dir is None else f' --cache {models_dir}'} install`"
-        ) from error
+        raise _refused(name, models_dir, error) from error
     service = FaceService(engine, threads=threads)
     try:
         yield service
     finally:
         service.close()
+
+
+def load_engine(pack_id: str | None, models_dir: Path | None) -> FaceEngine:
+    """The models alone, for a job that looks at photographs with nobody waiting; blocking.
+
+    Raises:
+        ModelsRefused: the pack is not installed or damaged.
+    """
+    name = pack_id or DEFAULT_PACK
+    try:
+        return _engine(name, models_dir)
+    except PackError as error:
+        raise _refused(name, models_dir, error) from error
+
+
+def _refused(name: str, models_dir: Path | None, error: PackError) -> ModelsRefused:
+    return ModelsRefused(
+        f"the face model pack {name!r} cannot be used: {error}. "
+        f"Run `doorward-gate models{'' if models_dir is None else f' --cache {models_dir}'} install`"
+    )
 
 
 @functools.lru_cache(maxsize=2)
@@ -226,7 +256,7 @@ def _engine(pack_id: str, models_dir: Path | None) -> FaceEngine:
     return FaceEngine(ModelPack.load(pack_id, cache=models_dir))
 
 
-def check_photo(engine: FaceEngine, data: bytes, declared: str) -> Checked:
+def check_photo(engine: FaceEngine, data: bytes, declared: str | None, *, limits: QualityLimits = ENROLMENT) -> Checked:
     """Look at one photograph; blocking, about 0.1 s for 12 megapixels. See :meth:`FaceService.check`."""
     try:
         frame = decode(data, declared=declared)
@@ -243,7 +273,7 @@ def check_photo(engine: FaceEngine, data: bytes, declared: str) -> Checked:
     if bystanders(faces, face):
         raise PhotoRefused(RefusalCode.SEVERAL_FACES)
     embedding = engine.embed(frame, face)
-    quality = assess(frame, face, embedding.norm)
+    quality = assess(frame, face, embedding.norm, limits=limits)
     if not quality.ok:
         raise PhotoRefused(*quality.refusals)
     features = Features(embedding=embedding, landmarks=face.landmarks, yaw=quality.pose.yaw)

@@ -21,6 +21,7 @@ __all__ = [
     "duplicate_threshold",
     "must_be_reviewed",
     "neighbour_finding",
+    "register_threshold",
     "same_face_threshold",
     "same_person_threshold",
 ]
@@ -32,6 +33,10 @@ SAME_PERSON_FMR = 1e-4
 #: False match rate at which a new template passes for the same face as the person's old one; 0.59 for the default
 #: pack (3/3). Below it a person looks.
 SAME_FACE_FMR = 1e-6
+#: False match rate at which a template passes for the person on the register's photograph; 0.53 for the default pack
+#: (3/1, fitted to a tail that ends at 1e-5). Within one origin, sex and age false matches have been ten to a hundred
+#: times as frequent: so of ten thousand to a hundred thousand sub-tenants like the tenant one would pass.
+REGISTER_FMR = 1e-6
 #: Chance that an honest newcomer is taken for somebody already in a gallery of that size (people in a community of
 #: Beijing's public rental housing in the mean): one needless look in a hundred. Not by the gallery's own size: whether
 #: two faces are one person's does not change when others move in.
@@ -47,6 +52,7 @@ class Finding(StrEnum):
     POSSIBLE_DUPLICATE = "possible_duplicate"
     LOOK_ALIKE = "look_alike"
     CHANGED_FACE = "changed_face"
+    UNLIKE_REGISTER = "unlike_register"
 
 
 def cosine(one: ArrayLike, other: ArrayLike) -> float:
@@ -71,6 +77,11 @@ def same_face_threshold(pack: ModelPack) -> float:
     return threshold_for(1, calibration=pack.calibration, fpir=SAME_FACE_FMR, photos=3, frames=3, floor=pack.floor)
 
 
+def register_threshold(pack: ModelPack) -> float:
+    """The least cosine at which a template shows the person whom the register's photograph shows."""
+    return threshold_for(1, calibration=pack.calibration, fpir=REGISTER_FMR, photos=3, frames=1, floor=pack.floor)
+
+
 def duplicate_threshold(pack: ModelPack) -> float:
     """From here on another subject's template is probably of the same person; 0.55 for the default pack (3/3)."""
     return threshold_for(
@@ -90,10 +101,13 @@ def neighbour_finding(score: float | None, *, duplicate_from: float) -> Finding 
     return Finding.POSSIBLE_DUPLICATE if score >= duplicate_from else Finding.LOOK_ALIKE
 
 
-def must_be_reviewed(kinds: frozenset[GrantKind], findings: frozenset[Finding], *, known_before: bool) -> bool:
+def must_be_reviewed(
+    kinds: frozenset[GrantKind], findings: frozenset[Finding], *, known_before: bool, vouched: bool
+) -> bool:
     """Whether staff must look before the community's gates may know this face.
 
-    A first face of somebody who lives or works here: always, or a tenant would enrol his sub-tenant in his own name.
+    A first face of somebody who lives or works here: unless something vouches for whose it is, or a tenant would enrol
+    his sub-tenant in his own name.
     A guest's or courier's: not, whoever invited him answers for him, and the grant ends by itself.
     Anybody's that is no longer like his own old one, or that another subject here has already: always. Two entries
     with one face make the gate unsure of both, so a guest pass with a resident's photograph would lock him out.
@@ -102,7 +116,8 @@ def must_be_reviewed(kinds: frozenset[GrantKind], findings: frozenset[Finding], 
         kinds: of the subject's grants in the community that have not ended.
         findings: about the face in this community.
         known_before: whether a face of his is active in the community already.
+        vouched: whether it is like the register's photograph, or was taken at the desk of somebody who stood there.
     """
-    if findings & {Finding.CHANGED_FACE, Finding.POSSIBLE_DUPLICATE}:
+    if findings & {Finding.CHANGED_FACE, Finding.POSSIBLE_DUPLICATE, Finding.UNLIKE_REGISTER}:
         return True
-    return not known_before and bool(kinds & {GrantKind.RESIDENT, GrantKind.STAFF})
+    return not known_before and not vouched and bool(kinds & {GrantKind.RESIDENT, GrantKind.STAFF})

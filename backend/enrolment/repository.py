@@ -42,7 +42,7 @@ EnrolmentState = Literal["open", "completed", "refused"]
 
 
 class EnrolmentRow(msgspec.Struct, frozen=True):
-    """One attempt of a person to enrol."""
+    """One attempt of a person to enrol; ``desk_*`` where an office's staff take the photographs of who stands there."""
 
     person_id: UUID
     enrolment_id: UUID
@@ -53,6 +53,8 @@ class EnrolmentRow(msgspec.Struct, frozen=True):
     started_at: datetime
     expires_at: datetime
     completed_at: datetime | None
+    desk_community: UUID | None = None
+    desk_staff: UUID | None = None
 
 
 class PhotoRow(msgspec.Struct, frozen=True):

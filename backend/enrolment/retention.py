@@ -12,6 +12,8 @@ from backend.consent import service as consent
 from backend.consent.service import Purpose
 from backend.enrolment import repository
 from backend.enrolment.gallery import repository as gallery
+from backend.enrolment.register import repository as register_photos
+from backend.enrolment.register import service as register
 from backend.enrolment.repository import EnrolmentRow, TemplateRow
 from backend.enrolment.reviews import repository as reviews
 from backend.enrolment.reviews.repository import ReviewRow
@@ -120,7 +122,7 @@ async def discard(objects: ObjectStore, keys: Iterable[str]) -> None:
             _log.warning("object left for the sweep")
 
 
-async def erase_person(db: Database, _keys: Keys, objects: ObjectStore, *, person_id: UUID) -> Erased:
+async def erase_person(db: Database, keys: Keys, objects: ObjectStore, *, person_id: UUID) -> Erased:
     """Erase all of a person's photographs, templates and reviews; repeat it until it answers zeros.
 
     Call it before the last :func:`detach` in each community: a face that is being attached at this moment holds its
@@ -130,7 +132,7 @@ async def erase_person(db: Database, _keys: Keys, objects: ObjectStore, *, perso
     async with db.transaction(Scope(person_id=person_id)) as conn:
         photos, templates = await repository.delete_person_data(conn, person_id=person_id)
     # By listing, not by rows: a crash between storing an object and its row leaves one that no row names.
-    erased = 0
+    erased = await register.destroy_of_person(db, keys, objects, person_id=person_id)
     async for key in objects.list(photo_prefix(person_id)):
         await objects.delete(key)
         erased += 1
@@ -176,13 +178,14 @@ async def _end_moot_reviews(db: Database, objects: ObjectStore, now: datetime) -
 async def _delete_all_orphans(db: Database, objects: ObjectStore, now: datetime) -> int:
     swept = 0
     batch: list[str] = []
-    async for key in objects.list("people/"):
-        written_s = key.rpartition("/")[2].partition("-")[0]
-        if written_s.isdigit() and now.timestamp() - int(written_s) > ORPHANED.total_seconds():
-            batch.append(key)
-        if len(batch) == _PAGE:
-            swept += await _delete_orphans(db, objects, batch)
-            batch = []
+    for prefix in ("people/", register.ORPHANED_PREFIX):
+        async for key in objects.list(prefix):
+            written_s = key.rpartition("/")[2].partition("-")[0]
+            if written_s.isdigit() and now.timestamp() - int(written_s) > ORPHANED.total_seconds():
+                batch.append(key)
+            if len(batch) == _PAGE:
+                swept += await _delete_orphans(db, objects, batch)
+                batch = []
     return swept + await _delete_orphans(db, objects, batch)
 
 
@@ -191,6 +194,7 @@ async def _delete_orphans(db: Database, objects: ObjectStore, keys: list[str]) -
         return 0
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         known = await repository.known_object_keys(conn, keys=keys)
+        known |= await register_photos.known_object_keys(conn, keys=keys)
     orphans = [key for key in keys if key not in known]
     for key in orphans:
         await objects.delete(key)

@@ -1,14 +1,10 @@
 """Residents and visitors: enrolling by three photographs, and what became of it."""
 
-import asyncio
-from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from litestar import Request, Router, get, post, put
-from litestar.exceptions import HTTPException
-from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.params import Parameter
 
 from backend.communities.errors import CommunityNotFound
@@ -31,20 +27,18 @@ from backend.enrolment.errors import (
 )
 from backend.enrolment.faces import MAX_PHOTO_BYTES, FaceService
 from backend.enrolment.schemas import Completed, Enrolment, EnrolmentList, NewEnrolment, PhotoTaken
+from backend.enrolment.uploads import PhotoOperation, declared_type, received
 from backend.keys.service import Keys
 from backend.kit.auth import ResidentPrincipal, VisitorPrincipal
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
-from backend.kit.problems import Problem, Unauthorised, problems
+from backend.kit.problems import Unauthorised, problems
 from backend.kit.storage import ObjectStore, StorageFull, StorageUnavailable
 
 __all__ = ["resident_router", "visitor_router"]
 
 AnyRequest = Request[Any, Any, Any]
 Slot = Annotated[int, Parameter(ge=1, le=3, description="Which of the three pictures")]
-
-_UPLOAD_SECONDS = 30.0
-_MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif")
 
 _BEGIN = problems(Unauthorised, CommunityNotFound, EnrolmentNotFound, ConsentMissing)
 _PHOTO = problems(
@@ -74,18 +68,6 @@ _COMPLETE = problems(
     PhotosChanged,
     SetRefused,
 )
-
-
-@dataclass
-class _PhotoOperation(Operation):
-    """The body is the picture itself. No form: Litestar's parser keeps large parts of one in files on disk."""
-
-    def __post_init__(self) -> None:
-        """Say so in the interface's description; OpenAPI 3.1 describes raw bytes by their media type alone."""
-        picture = OpenAPIMediaType(schema=Schema())
-        self.request_body = RequestBody(
-            content=dict.fromkeys(_MEDIA_TYPES, picture), required=True, description="The picture, at most 15 MB"
-        )
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -133,7 +115,7 @@ async def begin_visitor(
 @put(
     "/{enrolment_id:uuid}/photos/{slot:int}",
     responses=_PHOTO,
-    operation_class=_PhotoOperation,
+    operation_class=PhotoOperation,
     request_max_body_size=MAX_PHOTO_BYTES + 1,
     summary="Take a photograph",
 )
@@ -155,7 +137,7 @@ async def photo_resident(
 @put(
     "/{enrolment_id:uuid}/photos/{slot:int}",
     responses=_PHOTO,
-    operation_class=_PhotoOperation,
+    operation_class=PhotoOperation,
     request_max_body_size=MAX_PHOTO_BYTES + 1,
     summary="Take a photograph",
 )
@@ -241,12 +223,10 @@ async def _photo(
     faces: FaceService,
     clock: Clock,
 ) -> PhotoTaken:
-    declared = request.headers.get("content-type", "")
-    if not declared.lower().startswith("image/"):
-        raise PhotoTypeUnsupported
+    declared = declared_type(request)
     await service.admit(db, person_id=caller.person_id, enrolment_id=enrolment_id, now=clock())
     async with faces.upload():
-        data = await _received(request)
+        data = await received(request)
         checked = await service.take_photo(
             db,
             keys,
@@ -261,19 +241,6 @@ async def _photo(
             now=clock(),
         )
     return PhotoTaken(slot=slot, quality=checked.numbers())
-
-
-async def _received(request: AnyRequest) -> bytes:
-    try:
-        async with asyncio.timeout(_UPLOAD_SECONDS):
-            return await service.receive(request.stream(), announced=request.content_length)
-    except Problem:
-        raise
-    except HTTPException as error:
-        # Litestar's own words for a body over the limit and for a client that went away.
-        raise (PhotoTooLarge if error.status_code == PhotoTooLarge.status else UploadInterrupted) from error
-    except TimeoutError as error:
-        raise UploadInterrupted from error
 
 
 async def _complete(

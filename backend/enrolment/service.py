@@ -3,7 +3,7 @@
 Nothing slow happens within a transaction: a photograph is read, looked at, sealed and stored between two short ones.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -21,10 +21,9 @@ from backend.enrolment.errors import (
     EnrolmentNotFound,
     EnrolmentUnderErasure,
     PhotoRefused,
-    PhotoTooLarge,
     TooManyPhotos,
 )
-from backend.enrolment.faces import MAX_PHOTO_BYTES, Checked, FaceService
+from backend.enrolment.faces import Checked, FaceService
 from backend.enrolment.gallery.service import (
     Outcome,
     attach,
@@ -58,7 +57,6 @@ __all__ = [
     "gallery_templates",
     "open_templates",
     "rebuild_gallery",
-    "receive",
     "sweep",
     "take_photo",
     "tidy",
@@ -122,22 +120,6 @@ async def begin(
         await audit.record(conn, community_id=None, actor=actor, action="enrolment.begin", target=target)
     await discard(objects, gone)
     return enrolment
-
-
-async def receive(chunks: AsyncIterator[bytes], *, announced: int | None) -> bytes:
-    """The upload's bytes, at most 15 MB.
-
-    Raises:
-        PhotoTooLarge: there are more, or more were announced.
-    """
-    if announced is not None and announced > MAX_PHOTO_BYTES:
-        raise PhotoTooLarge
-    data = bytearray()
-    async for chunk in chunks:
-        data += chunk
-        if len(data) > MAX_PHOTO_BYTES:
-            raise PhotoTooLarge
-    return bytes(data)
 
 
 async def admit(db: Database, *, person_id: UUID, enrolment_id: UUID, now: datetime) -> None:

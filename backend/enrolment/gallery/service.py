@@ -15,12 +15,16 @@ import numpy as np
 
 from backend.access import repository as credentials
 from backend.access import service as access
+from backend.audit import service as audit
 from backend.consent import service as consent
 from backend.consent.service import Purpose
 from backend.enrolment import repository
 from backend.enrolment.findings import Finding, must_be_reviewed, neighbour_finding
 from backend.enrolment.gallery import repository as gallery
 from backend.enrolment.gallery.rebuild import complete_gallery, ensure_galleries, open_templates, rebuild_gallery
+from backend.enrolment.register import repository as register_photos
+from backend.enrolment.register import service as register
+from backend.enrolment.register.service import Likeness
 from backend.enrolment.repository import TemplateRow
 from backend.enrolment.reviews import repository as reviews
 from backend.enrolment.sealing import open_template
@@ -73,9 +77,26 @@ class Face(msgspec.Struct, frozen=True):
 
 
 async def settle(
-    db: Database, keys: Keys, *, community_id: UUID, subject_id: UUID, face: Face, now: datetime
+    db: Database,
+    keys: Keys,
+    *,
+    community_id: UUID,
+    subject_id: UUID,
+    face: Face,
+    now: datetime,
+    seen_by: UUID | None = None,
 ) -> Outcome:
-    """Make a face active in a community, or open a review, as :func:`findings.must_be_reviewed` says. Repeatable."""
+    """Make a face active in a community, or open a review, as :func:`findings.must_be_reviewed` says. Repeatable.
+
+    Args:
+        db: data.
+        keys: opens what the face is compared with.
+        community_id: the community.
+        subject_id: one of its subjects.
+        face: of the subject's person.
+        now: the time.
+        seen_by: the member of this community's staff before whom the photographs were taken, where one was.
+    """
     person_id = face.row.person_id
     scope = Scope(community_id=community_id, person_id=person_id)
     await complete_gallery(db, keys, community_id)
@@ -83,16 +104,27 @@ async def settle(
         kinds = await access.kinds(conn, community_id=community_id, subject_id=subject_id)
         credential = await credentials.get_credential(conn, community_id=community_id, subject_id=subject_id)
         score = await nearest_score(conn, community_id=community_id, subject_id=subject_id, face=face)
+        on_register = await register_photos.list_of_subject(conn, community_id=community_id, subject_id=subject_id)
     if credential is not None and credential.template_id == face.row.template_id:
         return Outcome.ACTIVE
     if not kinds:
         return Outcome.NOT_NEEDED
-    found = set() if face.row.accepted else {Finding.CHANGED_FACE}
+    # Whoever stood at the desk has been looked at, whatever he looked like before.
+    found = set() if face.row.accepted or seen_by is not None else {Finding.CHANGED_FACE}
+    likeness = Likeness.NOTHING_TO_COMPARE
+    if credential is None and seen_by is None:
+        likeness = await register.likeness(keys, on_register, template=face.template, pack=face.row.pack)
+        if likeness is Likeness.UNLIKE:
+            found.add(Finding.UNLIKE_REGISTER)
     neighbour = neighbour_finding(score, duplicate_from=face.row.duplicate_from)
     if neighbour is not None:
         found.add(neighbour)
-    if not must_be_reviewed(kinds, frozenset(found), known_before=credential is not None):
-        return await make_active(db, community_id=community_id, subject_id=subject_id, face=face, now=now)
+    vouched = seen_by is not None or likeness is Likeness.LIKE
+    if not must_be_reviewed(kinds, frozenset(found), known_before=credential is not None, vouched=vouched):
+        voucher = None if not vouched else "register_photo" if seen_by is None else "seen_in_person"
+        return await make_active(
+            db, community_id=community_id, subject_id=subject_id, face=face, now=now, voucher=voucher, by=seen_by
+        )
     async with db.transaction(scope) as conn:
         # Photographs are erased once a face has been decided on, unless the person lets them be kept.
         photos = await repository.list_photos(conn, person_id=person_id, enrolment_id=face.row.enrolment_id)
@@ -112,12 +144,33 @@ async def settle(
     return Outcome.IN_REVIEW
 
 
-async def make_active(db: Database, *, community_id: UUID, subject_id: UUID, face: Face, now: datetime) -> Outcome:
-    """Give the community's gates this face, in place of an older one of the same subject."""
+async def make_active(
+    db: Database,
+    *,
+    community_id: UUID,
+    subject_id: UUID,
+    face: Face,
+    now: datetime,
+    voucher: str | None = None,
+    by: UUID | None = None,
+) -> Outcome:
+    """Give the community's gates this face, in place of an older one of the same subject.
+
+    ``voucher`` says for the trail what vouched for a first face, and ``by`` which member of staff did.
+    """
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await gallery.ensure_partition(conn)
     async with db.transaction(Scope(community_id=community_id, person_id=face.row.person_id)) as conn:
         done = await put_active(conn, community_id=community_id, subject_id=subject_id, face=face, now=now)
+        if done and voucher is not None:
+            await audit.record(
+                conn,
+                community_id=community_id,
+                actor="system" if by is None else f"staff:{by}",
+                action="face.activate",
+                target=f"subject:{subject_id}",
+                reason=voucher,
+            )
     return Outcome.ACTIVE if done else Outcome.ENROL_AGAIN
 
 
@@ -141,6 +194,8 @@ async def put_active(conn: Connection, *, community_id: UUID, subject_id: UUID, 
         template_sha256=face.row.sha256,
         now=now,
     )
+    # It has served: whose face this is, is decided.
+    await register_photos.retire_of_person(conn, community_id=community_id, person_id=face.row.person_id, now=now)
     await gallery.put_row(
         conn,
         community_id=community_id,

@@ -26,7 +26,7 @@ __all__ = [
     "supersede_moot",
 ]
 
-ReviewState = Literal["pending", "approved", "refused", "superseded"]
+ReviewState = Literal["pending", "approved", "refused", "superseded", "retake"]
 Basis = Literal["seen_in_person", "register_photo"]
 
 
@@ -46,6 +46,7 @@ class ReviewRow(msgspec.Struct, frozen=True):
     opened_at: datetime
     decided_at: datetime | None
     decided_by: UUID | None
+    reason_code: str | None = None
 
 
 class ShownRow(msgspec.Struct, frozen=True):

@@ -17,6 +17,8 @@ from backend.consent import repository as consents
 from backend.couriers import deliveries
 from backend.couriers import repository as couriers
 from backend.enrolment import service as enrolment
+from backend.enrolment.register import repository as register_photos
+from backend.enrolment.register.imports import repository as photo_imports
 from backend.entries import repository as entries
 from backend.gates import repository as gates
 from backend.households.members import repository as members
@@ -86,6 +88,13 @@ IN_COMMUNITIES: Mapping[str, _InCommunity] = {
     ),
     "roster_removals": lambda conn, _, before, now, limit: access.forget_removals(
         conn, before=before, now=now, limit=limit
+    ),
+    # Not used from then on; key and object are destroyed within the minute (enrolment.register.service.destroy_gone).
+    "register_photos": lambda conn, community, before, now, limit: register_photos.expire(
+        conn, community_id=community, before=before, now=now, limit=limit
+    ),
+    "register_photo_imports": lambda conn, community, before, _, limit: photo_imports.delete_old(
+        conn, community_id=community, before=before, limit=limit
     ),
     # After whatever names a pseudonym.
     "pseudonyms": lambda conn, community, before, _, limit: repository.delete_idle_subjects(
