@@ -15,7 +15,7 @@ from rich.table import Table
 
 from bench.measure import Figure, Tell
 
-SECTIONS = ("recognition", "database", "server", "gates")
+SECTIONS = ("recognition", "database", "server", "gates", "erasure")
 
 
 def main() -> int:

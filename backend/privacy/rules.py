@@ -6,6 +6,7 @@ from backend.privacy.repository import Extent, Reason, StepName
 
 __all__ = [
     "COURIER_GRACE",
+    "FACE_ONLY",
     "GRACE",
     "KEY_BACKUPS_EXPIRE",
     "PROOF_KEPT",
@@ -24,8 +25,12 @@ KEY_BACKUPS_EXPIRE = timedelta(days=7)
 #: Whoever acted lawfully must be able to show it for as long as a claim can be brought (Civil Code of China, art. 188).
 PROOF_KEPT = timedelta(days=3 * 365)
 
+#: After these the right to enter goes on, by QR code.
+FACE_ONLY: frozenset[Reason] = frozenset({"consent_withdrawn", "consent_lapsed"})
+
 _FIRST = timedelta(seconds=1)
 _LONGEST = timedelta(minutes=1)
+_SOON = timedelta(seconds=0.25)
 _MOST_DOUBLINGS = 10
 
 
@@ -39,7 +44,7 @@ def steps_of(reason: Reason, extent: Extent) -> tuple[StepName, ...]:
     if extent == "photos":
         return ("photos",)
     faces: tuple[StepName, ...] = () if extent == "community" else ("templates", "photos", "key")
-    if reason == "consent_withdrawn":
+    if reason in FACE_ONLY:
         # He keeps his right to enter, by QR code.
         return ("credentials", *faces, "gates")
     return ("grants", "credentials", *faces, "person", "gates")
@@ -52,8 +57,8 @@ def next_attempt(attempts: int, *, now: datetime) -> datetime:
 
 
 def while_waiting(started_at: datetime, *, now: datetime) -> datetime:
-    """When to look again for the gates' acknowledgements: a tenth of the time waited, 1 to 60 seconds.
+    """When to look again for the gates' acknowledgements: a tenth of the time waited, a quarter second to a minute.
 
-    Gates that are connected acknowledge within a second; one that is cut off may be for days.
+    Gates that are connected acknowledge within half a second; one that is cut off may be for days.
     """
-    return now + min(max((now - started_at) / 10, _FIRST), _LONGEST)
+    return now + min(max((now - started_at) / 10, _SOON), _LONGEST)

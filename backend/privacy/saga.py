@@ -26,7 +26,8 @@ from backend.privacy.certificates.rules import settled_at
 from backend.privacy.certificates.service import Certifier, certificate_link
 from backend.privacy.forgetting import service as forgetting
 from backend.privacy.repository import ErasureRow, PlaceRow, StepName
-from backend.privacy.rules import next_attempt, while_waiting
+from backend.privacy.rules import FACE_ONLY, next_attempt, while_waiting
+from backend.privacy.wards import service as wards
 
 __all__ = ["Saga"]
 
@@ -153,6 +154,7 @@ class Saga:
                     action="member.end",
                     target=f"member:{one.member_id}",
                 )
+        await wards.resign(self._db, guardian_id=erasure.person_id, now=self._clock())
         return True
 
     async def _detach(self, erasure: ErasureRow) -> bool:
@@ -173,11 +175,13 @@ class Saga:
                 )
         return True
 
-    async def _erase_faces(self, erasure: ErasureRow) -> bool:
-        """Erase templates, photographs and reviews, until nothing is found."""
-        for _ in range(_MOST_SWEEPS):
+    async def _erase_faces(self, erasure: ErasureRow, *, again: bool = False) -> bool:
+        """Erase templates, photographs and reviews, until nothing is found; ``again`` where that was done before."""
+        for sweep in range(_MOST_SWEEPS):
             erased = await enrolment.erase_person(self._db, self._keys, self._objects, person_id=erasure.person_id)
             if erased.photos == erased.templates == erased.objects == 0:
+                if again and sweep == 0:
+                    return True
                 break
         else:
             return False
@@ -190,15 +194,15 @@ class Saga:
         if erasure.extent == "photos":
             await enrolment.tidy(self._db, self._objects, person_id=erasure.person_id, now=self._clock())
             return True
-        return await self._erase_faces(erasure)
+        return await self._erase_faces(erasure, again=True)
 
     async def _destroy_key(self, erasure: ErasureRow) -> bool:
         """Destroy the key, and then let the person consent anew: to what will be sealed with another one."""
         await self._keys.destroy_person_key(erasure.person_id)
         # An upload that had read the key before stored its last bytes by now, and they can never be read.
-        if not await self._erase_faces(erasure):
+        if not await self._erase_faces(erasure, again=True):
             return False
-        if erasure.reason == "consent_withdrawn":
+        if erasure.reason in FACE_ONLY:
             # Whoever may be gone in a moment is not asked for anything new until it is known whether he stays.
             async with self._db.transaction(Scope(person_id=erasure.person_id)) as conn:
                 await holds.delete_hold(conn, person_id=erasure.person_id, erasure_id=erasure.erasure_id)
