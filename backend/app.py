@@ -17,6 +17,7 @@ from backend.accounts.routes import staff_member
 from backend.accounts.routes import staff_router as accounts_staff
 from backend.audit.routes import public_router as audit_public
 from backend.audit.routes import staff_router as audit_staff
+from backend.communities.frames.routes import staff_router as frame_policy_staff
 from backend.communities.routes import staff_router as communities_staff
 from backend.consent.routes import resident_router as consent_resident
 from backend.consent.routes import visitor_router as consent_visitor
@@ -32,6 +33,8 @@ from backend.enrolment.routes import resident_router as enrolment_resident
 from backend.enrolment.routes import visitor_router as enrolment_visitor
 from backend.entries.routes import resident_router as entries_resident
 from backend.entries.routes import staff_router as entries_staff
+from backend.gates.frames.routes import gate_router as frames_gate
+from backend.gates.frames.routes import staff_router as frames_staff
 from backend.gates.routes import gate_router as gates_gate
 from backend.gates.routes import staff_router as gates_staff
 from backend.gates.sync import GateSync
@@ -95,13 +98,15 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         retention_visitor,
     ),
     Surface.PARTNER: (partners_partner, couriers_partner),
-    Surface.GATE: (gates_gate,),
+    Surface.GATE: (gates_gate, frames_gate),
     Surface.STAFF: (
         accounts_staff,
         audit_staff,
         communities_staff,
+        frame_policy_staff,
         entries_staff,
         gates_staff,
+        frames_staff,
         homes_staff,
         households_staff,
         reviews_staff,

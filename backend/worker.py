@@ -29,11 +29,11 @@ from backend.access import service as access
 from backend.audit.signing import sign_heads
 from backend.couriers import settling as couriers
 from backend.enrolment import service as enrolment
-from backend.gates.frames import service as frames
 from backend.enrolment.faces import load_engine
 from backend.enrolment.register import service as register_photos
 from backend.enrolment.register.imports import job as photo_imports
 from backend.enrolment.register.imports.service import JOB as PHOTO_IMPORT
+from backend.gates.frames import service as frames
 from backend.keys import rotation
 from backend.kit import logging
 from backend.kit.clock import Clock, utc_now
@@ -166,17 +166,19 @@ async def _duties(
     db, keys, objects = resources.db, resources.keys, resources.objects
     duties: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
         "tick": (1, lambda: tick(db, clock)),
-        "erasures": (1, lambda: privacy.enqueue_due_erasures(db, now=clock())),
+        "erasures": (0.25, lambda: privacy.enqueue_due_erasures(db, now=clock())),
         "tenancies": (2, lambda: privacy.end_due_tenancies(db, now=clock())),
         "couriers": (30, lambda: couriers.settle(db, keys, now=clock())),
         "waiting-faces": (60, lambda: enrolment.attach_waiting(db, keys, now=clock())),
         "galleries": (60, lambda: enrolment.ensure_galleries(db, keys)),
+        "look-alikes": (3600, lambda: enrolment.settle_lookalikes(db)),
         "register-photos": (60, lambda: register_photos.destroy_gone(db, keys, objects)),
         "register-photo-imports": (30, lambda: photo_imports.tend_imports(db, keys, objects, now=clock())),
         "unused-faces": (300, lambda: privacy.begin_unused_erasures(db, now=clock())),
         "names-of-guests": (300, lambda: forget_pass_names(db, now=clock())),
         # Once a day and chain; asked often, so that a day on which the worker was away for hours has its heads too.
         "audit-heads": (600, lambda: sign_heads(db, keys, now=clock())),
+        "denied-frames": (60, lambda: frames.remove_due(db, keys, objects, now=clock())),
         "key-rotations": (60, lambda: rotation.continue_rotations(keys)),
         "retention": (3600, lambda: retention.enforce(db, keys, objects, now=clock())),
     }

@@ -21,7 +21,7 @@ from backend.keys.service import Keys, SigningKey
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.pagination import decode_cursor, encode_cursor
-from gate_sdk.wire import Head, PageKind, Policy, ServerKey, SyncPage, sign_head
+from gate_sdk.wire import FramePolicy, Head, PageKind, Policy, ServerKey, SyncPage, sign_head
 
 __all__ = ["MAX_ITEMS", "MAX_PAGE_BYTES", "Page", "Pages", "Position", "Standing", "read_position", "server_keys"]
 
@@ -285,4 +285,11 @@ def _head(community_id: UUID, head: HeadRow, digest: DigestRow, *, now: datetime
             visiting_lease_s=head.visiting_lease_s,
             wipe_after_s=head.wipe_after_s,
         ),
+        denied_frames=_frames(head, now=now),
     )
+
+
+def _frames(head: HeadRow, *, now: datetime) -> FramePolicy | None:
+    if head.frame_hours is None or head.frames_until is None or head.frames_until <= now:
+        return None
+    return FramePolicy(hours=head.frame_hours, until_us=int(head.frames_until.timestamp()) * 1_000_000)

@@ -1,5 +1,6 @@
 """SQL of reading the roster, for sync. Nothing here writes."""
 
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -12,7 +13,8 @@ __all__ = ["HeadRow", "RosterRow", "digest", "get_head", "list_changes", "list_e
 class HeadRow(msgspec.Struct, frozen=True):
     """A community's roster version and what its head tells gates to decide by. Leases in seconds.
 
-    ``forgotten_version`` is the newest removal that the roster no longer remembers.
+    ``forgotten_version`` is the newest removal that the roster no longer remembers. ``frame_hours`` is how long
+    pictures of denied approaches are kept, until ``frames_until``, where the community has turned that on.
     """
 
     epoch: int
@@ -22,6 +24,8 @@ class HeadRow(msgspec.Struct, frozen=True):
     standing_lease_s: int
     visiting_lease_s: int
     wipe_after_s: int
+    frame_hours: int | None
+    frames_until: datetime | None
 
 
 class RosterRow(msgspec.Struct, frozen=True):
@@ -49,8 +53,10 @@ async def get_head(conn: Connection, *, community_id: UUID) -> HeadRow | None:
         conn,
         HeadRow,
         """
-        SELECT h.epoch, h.version, h.forgotten_version, c.fpir, c.standing_lease_s, c.visiting_lease_s, c.wipe_after_s
+        SELECT h.epoch, h.version, h.forgotten_version, c.fpir, c.standing_lease_s, c.visiting_lease_s, c.wipe_after_s,
+            f.hours AS frame_hours, f.ends_at AS frames_until
         FROM roster_head h JOIN community c USING (community_id)
+        LEFT JOIN denied_frame_policy f USING (community_id)
         WHERE h.community_id = $1
         """,
         community_id,

@@ -21,6 +21,7 @@ from backend.enrolment.register import repository as register_photos
 from backend.enrolment.register.imports import repository as photo_imports
 from backend.entries import repository as entries
 from backend.gates import repository as gates
+from backend.gates.frames import service as frames
 from backend.households.members import repository as members
 from backend.keys.service import Keys
 from backend.kit.db import Connection, Database, Scope
@@ -118,7 +119,7 @@ ON_PLATFORM: Mapping[str, _OnPlatform] = {
 }
 
 #: Rules whose data lie in other stores too: their functions open transactions of their own.
-IN_STORES = frozenset({"open_enrolments", "orphaned_objects", "people"})
+IN_STORES = frozenset({"denied_frames", "open_enrolments", "orphaned_objects", "people"})
 
 
 async def enforce(db: Database, keys: Keys, objects: ObjectStore, *, now: datetime) -> int:
@@ -135,7 +136,12 @@ async def enforce(db: Database, keys: Keys, objects: ObjectStore, *, now: dateti
         except Exception as error:  # noqa: BLE001 - see above
             _log.error("retention-failed", community=str(community_id), error=type(error).__name__)
     # People last: what refers to them may go in this very run.
-    for step in (partial(_platform, db, now), partial(_enrolments, db, objects, now), partial(_people, db, keys, now)):
+    for step in (
+        partial(_platform, db, now),
+        partial(_frames, db, keys, objects, now),
+        partial(_enrolments, db, objects, now),
+        partial(_people, db, keys, now),
+    ):
         try:
             removed += await step()
         except Exception as error:  # noqa: BLE001 - see above
@@ -171,6 +177,14 @@ async def _platform(db: Database, now: datetime) -> int:
                 count = await delete(conn, before, now, BATCH)
                 await _note(conn, community_id=PLATFORM, key=key, count=count, batch=BATCH, now=now)
             removed += count
+    return removed
+
+
+async def _frames(db: Database, keys: Keys, objects: ObjectStore, now: datetime) -> int:
+    """What the worker does every minute, once more, so that the list of rules can say that it was done."""
+    removed = await frames.remove_due(db, keys, objects, now=now)
+    async with db.transaction(Scope(platform=True)) as conn:
+        await _note(conn, community_id=PLATFORM, key="denied_frames", count=removed, batch=removed + 1, now=now)
     return removed
 
 

@@ -10,13 +10,20 @@ import msgspec
 import pytest
 
 from gate_sdk._cache.repository import SCHEMA as ROSTER_SCHEMA
+from gate_sdk._codes.repository import SCHEMA as CODES_SCHEMA
+from gate_sdk._frames.repository import SCHEMA as FRAMES_SCHEMA
 from gate_sdk._outbox.repository import SCHEMA as OUTBOX_SCHEMA
 from tests.databases import DatabaseUrls
 
 PROJECT = Path(__file__).parents[3]
 PAGE = "docs/data-inventory.md"
 CLASSES = ("biometric", "personal", "pseudonymous", "technical")
-GATE_FILES = {"Gate: roster.db": ROSTER_SCHEMA, "Gate: outbox.db": OUTBOX_SCHEMA}
+GATE_FILES = {
+    "Gate: roster.db": ROSTER_SCHEMA,
+    "Gate: outbox.db": OUTBOX_SCHEMA,
+    "Gate: codes.db": CODES_SCHEMA,
+    "Gate: frames.db": FRAMES_SCHEMA,
+}
 
 # Section of the page, then table, to the columns of the table.
 Columns = dict[str, set[str]]
@@ -134,7 +141,8 @@ def test_a_gate_has_no_other_database() -> None:
     files = {
         str(path.relative_to(source)) for path in source.rglob("*.py") if "CREATE TABLE" in path.read_text("utf-8")
     }
-    assert files == {"_cache/repository.py", "_outbox/repository.py"}, "add the new schema to GATE_FILES"
+    known = {f"{noun}/repository.py" for noun in ("_cache", "_outbox", "_codes", "_frames")}
+    assert files == known, "add the new schema to GATE_FILES"
 
 
 async def test_what_names_somebody_is_called_by_its_name(page: Page, database_urls: DatabaseUrls) -> None:

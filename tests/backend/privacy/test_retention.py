@@ -63,7 +63,8 @@ async def test_anybody_reads_the_table_without_logging_in(api: httpx.AsyncClient
         rules = {rule["key"]: rule for rule in answer.json()["rules"]}
         assert set(rules) == set(RULES)
         assert rules["entries"]["period"] == "90 days"
-        assert (rules["denied_frames"]["period_s"], rules["denied_frames"]["enforced_by"]) == (0, "never_kept")
+        assert (rules["passers_by"]["period_s"], rules["passers_by"]["enforced_by"]) == (0, "never_kept")
+        assert rules["denied_frames"]["period"] == "24 hours"
         assert all(rule["laws"] and rule["why"] and rule["what_zh"] for rule in rules.values())
 
 

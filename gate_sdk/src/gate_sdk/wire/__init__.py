@@ -45,6 +45,14 @@ from gate_sdk.wire.device import (
     provision_statement,
 )
 from gate_sdk.wire.events import MAX_BATCH, EventBatch, EventKind, EventReceipt, GateEvent
+from gate_sdk.wire.frames import (
+    FRAME_REASONS,
+    MAX_FRAME_BYTES,
+    MAX_FRAME_PX,
+    DeniedFrame,
+    FramePolicy,
+    FrameReceipt,
+)
 from gate_sdk.wire.head import BadSignature, Head, Policy, ServerKey, SignedHead, sign_head, verify_head
 from gate_sdk.wire.plan import (
     DoorRules,
@@ -75,8 +83,11 @@ __all__ = [
     "ASSERTION_TYPE",
     "CARD_LOG_N",
     "CODE_PREFIX",
+    "FRAME_REASONS",
     "MAX_BATCH",
     "MAX_CODE_CHARS",
+    "MAX_FRAME_BYTES",
+    "MAX_FRAME_PX",
     "PIN_DIGITS",
     "STEP_S",
     "STEP_TOLERANCE",
@@ -86,12 +97,15 @@ __all__ = [
     "CardCode",
     "Code",
     "CodeUnreadable",
+    "DeniedFrame",
     "DoorRules",
     "Emergency",
     "EmergencyMode",
     "EventBatch",
     "EventKind",
     "EventReceipt",
+    "FramePolicy",
+    "FrameReceipt",
     "GateEvent",
     "GateRules",
     "GrantKind",

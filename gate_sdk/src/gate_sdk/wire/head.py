@@ -6,6 +6,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from gate_sdk.wire.frames import FramePolicy
 from gate_sdk.wire.plan import PlanRef
 
 __all__ = ["BadSignature", "Head", "Policy", "ServerKey", "SignedHead", "sign_head", "verify_head"]
@@ -40,6 +41,7 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True):
     database starts a new epoch. ``digest`` is :func:`gate_sdk.wire.roster.roster_digest` over the ``count`` entries.
     ``issued_at_us`` is microseconds since the Unix epoch, by the server's clock. ``plan`` names what the community's
     doors do when; without one every door is every hour's, and the head has the bytes of a server that knows no plans.
+    ``denied_frames`` is there only where the community has pictures of denied approaches kept; without it none is.
     """
 
     community: UUID
@@ -50,6 +52,7 @@ class Head(msgspec.Struct, frozen=True, omit_defaults=True):
     issued_at_us: int
     policy: Policy
     plan: PlanRef | None = None
+    denied_frames: FramePolicy | None = None
 
     def lease_until_us(self, *, visiting: bool) -> int:
         """When grants of that class stop opening by face unless a later head arrives, in microseconds."""

@@ -1,0 +1,270 @@
+"""Pictures of denied approaches: none by default; where they are turned on, sealed, shown to few, gone in time."""
+
+import io
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import httpx
+import msgspec
+import pytest
+from PIL import Image
+
+from backend.gates.frames.service import remove_due
+from backend.kit.auth import StaffRole
+from backend.kit.db import Database
+from gate_sdk.wire import DeniedFrame, FramePolicy, FrameReceipt, Reason
+from tests.backend.gates.devices import Device
+from tests.backend.households.town import Town, build_town
+from tests.backend.world import Actor, World
+from tests.databases import DatabaseUrls
+
+_COLOUR = (201, 33, 97)
+
+
+def picture(width: int = 200, height: int = 240) -> bytes:
+    encoded = io.BytesIO()
+    Image.new("RGB", (width, height), _COLOUR).save(encoded, "JPEG")
+    return encoded.getvalue()
+
+
+def frame(town: Town, *, seq: int = 1, minutes_ago: float = 0, **changed: Any) -> DeniedFrame:
+    at = town.world.clock() - timedelta(minutes=minutes_ago)
+    fields: dict[str, Any] = {
+        "store_epoch": 7, "seq": seq, "at_us": int(at.timestamp() * 1e6), "reason": Reason.UNKNOWN, "jpeg": picture(),
+    }  # fmt: skip
+    return DeniedFrame(**(fields | changed))
+
+
+@pytest.fixture
+async def town(world: World) -> Town:
+    return await build_town(world)
+
+
+@pytest.fixture
+async def device(api: httpx.AsyncClient, town: Town, world: World) -> Device:
+    return await Device.provisioned(api, town.office, town.community_id, world)
+
+
+@pytest.fixture
+async def owner(database_urls: DatabaseUrls) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    conn = await asyncpg.connect(database_urls.superuser)
+    try:
+        yield conn
+    finally:
+        await conn.close()
+
+
+async def later(town: Town, device: Device, *, minutes: float = 0, hours: float = 0, days: float = 0) -> Town:
+    """Some time passes; staff and device log in again."""
+    town.world.clock.advance(timedelta(minutes=minutes, hours=hours, days=days))
+    await device.log_in()
+    return msgspec.structs.replace(town, office=await town.world.login(town.office.phone, surface="staff"))
+
+
+async def turn_on(town: Town, *, hours: int = 12, days: int = 30, purpose: str = "wrong_refusals") -> dict[str, Any]:
+    answer = await town.office.put(
+        f"{town.staff_path}/denied-frames/policy", json={"purpose": purpose, "hours": hours, "days": days}
+    )
+    assert answer.status_code == 200, answer.text
+    policy: dict[str, Any] = answer.json()
+    return policy
+
+
+async def hand_over(device: Device, what: DeniedFrame) -> httpx.Response:
+    return await device.api.post(
+        "/gate/v1/denied-frames",
+        content=msgspec.msgpack.encode(what),
+        headers={**device.headers, "Content-Type": "application/vnd.msgpack"},
+    )
+
+
+async def kept(device: Device, what: DeniedFrame) -> bool:
+    answer = await hand_over(device, what)
+    assert answer.status_code == 200, answer.text
+    return msgspec.msgpack.decode(answer.content, type=FrameReceipt).kept
+
+
+async def listed(actor: Actor, town: Town) -> list[dict[str, Any]]:
+    answer = await actor.get(f"{town.staff_path}/denied-frames")
+    assert answer.status_code == 200, answer.text
+    frames: list[dict[str, Any]] = answer.json()["frames"]
+    return frames
+
+
+async def objects_of(town: Town) -> list[str]:
+    return [key async for key in town.world.resources.objects.list("denied/")]
+
+
+async def head_says(device: Device) -> FramePolicy | None:
+    await device.sync()
+    assert device.head is not None
+    return device.head.denied_frames
+
+
+async def test_nothing_is_kept_unless_it_is_turned_on(
+    town: Town, device: Device, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    assert await head_says(device) is None
+    assert not await kept(device, frame(town))
+
+    assert await listed(town.office, town) == []
+    assert await objects_of(town) == []
+    for table in ("denied_frame", "denied_frame_key", "denied_frame_policy"):
+        assert await owner.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+    answer = await town.office.get(f"{town.staff_path}/denied-frames/policy")
+    assert (answer.status_code, answer.json()["code"]) == (404, "denied-frames-off")
+
+
+async def test_a_picture_is_sealed_shown_to_staff_and_each_look_recorded(town: Town, device: Device) -> None:
+    policy = await turn_on(town, hours=12)
+    said = await head_says(device)
+    assert said is not None
+    assert said.hours == 12
+    assert await kept(device, frame(town))
+    # Delivered twice, kept once.
+    assert await kept(device, frame(town))
+
+    (shown,) = await listed(town.office, town)
+    assert shown["reason"] == "unknown"
+    looked = await town.office.get(f"{town.staff_path}/denied-frames/{shown['frame_id']}/picture")
+    assert looked.content == picture()
+    assert looked.headers["cache-control"] == "no-store"
+    (key,) = await objects_of(town)
+    sealed = await town.world.resources.objects.get(key)
+    assert b"\xff\xd8\xff" not in sealed
+    assert picture()[:64] not in sealed
+    trail = (await town.office.get(f"{town.staff_path}/audit")).json()["entries"]
+    acts = [(one["action"], one["target"]) for one in trail]
+    assert ("denied_frame.read", f"denied_frame:{shown['frame_id']}") in acts
+    assert ("denied_frames.on", "denied_frames:wrong_refusals/12h/30d") in acts
+    assert policy["purpose"] == "wrong_refusals"
+
+
+async def test_the_consent_text_of_that_community_says_so_and_no_other(
+    town: Town, world: World, api: httpx.AsyncClient
+) -> None:
+    await turn_on(town, hours=6)
+    other = await build_town(world, name="Another Court")
+    for surface in ("resident", "visitor"):
+        for community_id, said in ((town.community_id, True), (other.community_id, False), (None, False)):
+            query = {} if community_id is None else {"community_id": str(community_id)}
+            documents = (await api.get(f"/{surface}/v1/consents/documents", params=query)).json()["documents"]
+            added = {(one["purpose"], one["language"]): one["supplement"] for one in documents if one["supplement"]}
+            assert set(added) == ({("face_access", "zh-CN"), ("face_access", "en")} if said else set())
+            if said:
+                assert "deleted after 6 hours" in added["face_access", "en"]
+                assert "6 小时" in added["face_access", "zh-CN"]
+
+
+async def test_pictures_go_with_their_hours_and_their_keys(
+    town: Town, device: Device, worker_db: Database, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    world = town.world
+    await turn_on(town, hours=2)
+    assert await kept(device, frame(town, minutes_ago=0))
+    (shown,) = await listed(town.office, town)
+    path = f"{town.staff_path}/denied-frames/{shown['frame_id']}/picture"
+
+    town = await later(town, device, hours=2)
+    # Over before any job has run.
+    assert await listed(town.office, town) == []
+    assert (await town.office.get(path)).status_code == 404
+    resources = world.resources
+    assert await remove_due(worker_db, resources.keys, resources.objects, now=world.clock()) == 1
+    assert await objects_of(town) == []
+    assert await owner.fetchval("SELECT count(*) FROM denied_frame") == 0
+    key_id = await owner.fetchval("SELECT key_id FROM denied_frame_key")
+    await remove_due(worker_db, resources.keys, resources.objects, now=world.clock() + timedelta(hours=1))
+    assert await owner.fetchval("SELECT count(*) FROM denied_frame_key") == 0
+    assert await resources.keys.person_keys([key_id]) == {}
+
+
+async def test_turning_it_off_ends_it_at_once_and_on_again_starts_anew(
+    town: Town, device: Device, worker_db: Database
+) -> None:
+    await turn_on(town)
+    assert await kept(device, frame(town))
+    answer = await town.office.delete(f"{town.staff_path}/denied-frames/policy")
+    assert answer.status_code == 204
+    assert await head_says(device) is None
+    assert await listed(town.office, town) == []
+    assert not await kept(device, frame(town, seq=2))
+    resources = town.world.resources
+    await remove_due(worker_db, resources.keys, resources.objects, now=town.world.clock())
+    assert await objects_of(town) == []
+
+    town = await later(town, device, minutes=1)
+    await turn_on(town)
+    assert await kept(device, frame(town, seq=3))
+    assert len(await listed(town.office, town)) == 1
+
+
+async def test_another_purpose_or_a_shorter_time_ends_what_is_kept(town: Town, device: Device) -> None:
+    await turn_on(town, hours=12)
+    assert await kept(device, frame(town))
+    await turn_on(town, hours=24)
+    assert len(await listed(town.office, town)) == 1
+    await turn_on(town, hours=24, purpose="attempted_intrusion")
+    assert await listed(town.office, town) == []
+
+
+async def test_it_ends_by_itself(town: Town, device: Device) -> None:
+    await turn_on(town, days=1)
+    town = await later(town, device, days=1)
+    assert await head_says(device) is None
+    assert not await kept(device, frame(town))
+
+
+async def test_what_was_taken_before_or_too_long_ago_is_not_kept(town: Town, device: Device) -> None:
+    await turn_on(town, hours=1)
+    assert not await kept(device, frame(town, minutes_ago=30))
+    town = await later(town, device, hours=3)
+    assert not await kept(device, frame(town, minutes_ago=61))
+    # A clock that is ahead gains nothing.
+    assert await kept(device, frame(town, minutes_ago=-600, seq=2))
+    (shown,) = await listed(town.office, town)
+    assert shown["expires_at"] == (town.world.clock() + timedelta(hours=1)).isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"reason": Reason.MATCHED},
+        {"reason": Reason.OUTSIDE_WINDOW},
+        {"jpeg": b"no picture"},
+        {"jpeg": b""},
+        {"jpeg": picture(321, 100)},
+        {"jpeg": picture()[:20]},
+    ],
+    ids=["allowed", "known", "text", "empty", "large", "torn"],
+)
+async def test_only_small_pictures_of_denials_are_taken(town: Town, device: Device, changed: dict[str, Any]) -> None:
+    await turn_on(town)
+    answer = await hand_over(device, frame(town, **changed))
+    assert (answer.status_code, answer.json()["code"]) == (422, "denied-frame-invalid")
+    assert await objects_of(town) == []
+
+
+@pytest.mark.parametrize("field", [{"hours": 25}, {"hours": 0}, {"days": 91}, {"purpose": "marketing"}])
+async def test_neither_more_hours_nor_more_days_nor_another_purpose(town: Town, field: dict[str, Any]) -> None:
+    body = {"purpose": "wrong_refusals", "hours": 12, **field}
+    answer = await town.office.put(f"{town.staff_path}/denied-frames/policy", json=body)
+    assert answer.status_code == 400
+
+
+async def test_the_front_desk_neither_turns_it_on_nor_looks_and_neighbours_see_nothing(
+    town: Town, world: World, device: Device
+) -> None:
+    desk = await world.staff(town.office, StaffRole.FRONT_DESK, community_id=town.community_id)
+    body = {"purpose": "wrong_refusals", "hours": 12}
+    assert (await desk.put(f"{town.staff_path}/denied-frames/policy", json=body)).status_code == 403
+    await turn_on(town)
+    assert await kept(device, frame(town))
+    assert (await desk.get(f"{town.staff_path}/denied-frames")).status_code == 403
+    (shown,) = await listed(town.office, town)
+    other = await build_town(world, name="Another Court")
+    answer = await other.office.get(f"{other.staff_path}/denied-frames/{shown['frame_id']}/picture")
+    assert answer.status_code == 404
+    assert await listed(other.office, other) == []
