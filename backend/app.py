@@ -13,8 +13,8 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from backend.accounts.routes import resident_router as accounts_resident
-from backend.accounts.routes import staff_member
 from backend.accounts.routes import staff_router as accounts_staff
+from backend.accounts.staff.routes import staff_member
 from backend.audit.routes import public_router as audit_public
 from backend.audit.routes import staff_router as audit_staff
 from backend.communities.frames.routes import staff_router as frame_policy_staff
@@ -26,9 +26,9 @@ from backend.couriers.routes import resident_router as couriers_resident
 from backend.couriers.routes import staff_router as couriers_staff
 from backend.embedded.children import tie_to_parent
 from backend.enrolment.faces import FaceService
-from backend.enrolment.reviews.routes import staff_router as reviews_staff
 from backend.enrolment.register.imports.routes import staff_router as photo_imports_staff
 from backend.enrolment.register.routes import staff_router as register_photos_staff
+from backend.enrolment.reviews.routes import staff_router as reviews_staff
 from backend.enrolment.routes import resident_router as enrolment_resident
 from backend.enrolment.routes import visitor_router as enrolment_visitor
 from backend.entries.routes import resident_router as entries_resident

@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 import msgspec
 
-from backend.accounts import repository as accounts
+from backend.accounts.staff import repository as accounts
 from backend.embedded.children import Children
 from backend.embedded.passwords import SUPERUSER
 from backend.entries import repository as entries

@@ -26,6 +26,24 @@ async def export_of(conn: Connection, *, person_id: UUID) -> dict[str, list[dict
         "staff": await fetch_dicts(
             conn, "SELECT s.* FROM staff s JOIN account a USING (account_id) WHERE a.person_id = $1", person_id
         ),
+        "second_factor": await fetch_dicts(
+            conn,
+            """
+            SELECT f.staff_id, f.confirmed_at, f.failed_at
+            FROM second_factor f JOIN staff s USING (staff_id) JOIN account a USING (account_id)
+            WHERE a.person_id = $1
+            """,
+            person_id,
+        ),
+        "recovery_code": await fetch_dicts(
+            conn,
+            """
+            SELECT c.staff_id, c.used_at
+            FROM recovery_code c JOIN staff s USING (staff_id) JOIN account a USING (account_id)
+            WHERE a.person_id = $1
+            """,
+            person_id,
+        ),
         "staff_role": await fetch_dicts(
             conn,
             """

@@ -1,22 +1,16 @@
-"""Residents and staff: log-in, sessions, oneself. Staff: staff."""
+"""Residents and staff: log-in, sessions, oneself."""
 
 from typing import Any
-from uuid import UUID
 
 import structlog
-from litestar import Request, Response, Router, delete, get, patch, post
+from litestar import Request, Response, Router, get, patch, post
 from litestar.background_tasks import BackgroundTask
 
 from backend.accounts import phones, repository, service
-from backend.accounts import staff as rules
 from backend.accounts.errors import (
     CodeRefused,
-    LastAdministrator,
     PhoneInvalid,
-    RoleReachesFurther,
     SessionEnded,
-    StaffExists,
-    StaffNotFound,
     TokenRenewedElsewhere,
     TooManyCodes,
 )
@@ -27,33 +21,23 @@ from backend.accounts.schemas import (
     LoginCode,
     Me,
     MeChange,
-    NewStaff,
     Refresh,
-    Staff,
-    StaffChange,
-    StaffList,
     TokenPair,
 )
+from backend.accounts.second_factor.routes import staff_router as second_factor_staff
+from backend.accounts.staff.routes import staff_router as staff_staff
 from backend.audit import service as audit
-from backend.communities.errors import CommunityNotFound
-from backend.kit.auth import Permission, ResidentPrincipal, StaffMember, StaffPrincipal, Tokens
+from backend.kit.auth import ResidentPrincipal, StaffPrincipal, Tokens
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.messages import MessagesUnavailable, Sender
-from backend.kit.problems import Forbidden, Unauthorised, problems
+from backend.kit.problems import Unauthorised, problems
 from backend.people import repository as people
 
-__all__ = ["resident_router", "staff_member", "staff_router"]
+__all__ = ["resident_router", "staff_router"]
 
 _log = structlog.get_logger(__name__)
 _PLATFORM = Scope(platform=True)
-
-
-async def staff_member(request: Request[StaffPrincipal, Any, Any], db: Database) -> StaffMember:
-    """What routes get as ``staff``: the caller as the database knows him now, within the path's community."""
-    community_id: UUID | None = request.path_params.get("community_id")
-    async with db.transaction(_PLATFORM, read_only=True) as conn:
-        return await rules.member(conn, principal=request.user, community_id=community_id)
 
 
 def _login_router(surface: Surface) -> Router:
@@ -177,63 +161,8 @@ def _me(person: people.PersonRow | None, phone: str | None) -> Me:
     )
 
 
-_STAFF_PROBLEMS = (Unauthorised, Forbidden)
-
-
-@get("/", responses=problems(*_STAFF_PROBLEMS), summary="List staff")
-async def list_staff(staff: StaffMember, db: Database) -> StaffList:
-    """The caller's authority's staff, by name. For its administrators."""
-    staff.require(Permission.STAFF)
-    async with db.transaction(_PLATFORM, read_only=True) as conn:
-        rows = await repository.list_staff(conn, authority_id=staff.authority_id)
-    return StaffList(tuple(Staff.of(row) for row in rows))
-
-
-@post(
-    "/",
-    responses=problems(*_STAFF_PROBLEMS, PhoneInvalid, StaffExists, CommunityNotFound, RoleReachesFurther),
-    summary="Add a member of staff",
-)
-async def add_staff(data: NewStaff, staff: StaffMember, db: Database, pepper: bytes) -> Staff:
-    """Add somebody to the caller's authority's staff; he logs in with his number. For its administrators."""
-    staff.require(Permission.STAFF)
-    phone = phones.parse(data.phone)
-    async with db.transaction(_PLATFORM) as conn:
-        return Staff.of(await rules.add(conn, pepper=pepper, by=staff, phone=phone, new=data))
-
-
-@patch(
-    "/{staff_id:uuid}",
-    responses=problems(*_STAFF_PROBLEMS, StaffNotFound, LastAdministrator, CommunityNotFound, RoleReachesFurther),
-    summary="Change a member of staff",
-)
-async def change_staff(staff_id: UUID, data: StaffChange, staff: StaffMember, db: Database) -> Staff:
-    """Change a member's name or roles, with effect at his next request. For administrators."""
-    staff.require(Permission.STAFF)
-    async with db.transaction(_PLATFORM) as conn:
-        return Staff.of(await rules.change(conn, by=staff, staff_id=staff_id, change=data))
-
-
-@delete(
-    "/{staff_id:uuid}",
-    responses=problems(*_STAFF_PROBLEMS, StaffNotFound, LastAdministrator),
-    summary="Remove a member of staff",
-)
-async def remove_staff(staff_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
-    """Remove a member, with effect at once. For administrators."""
-    staff.require(Permission.STAFF)
-    async with db.transaction(_PLATFORM) as conn:
-        await rules.remove(conn, by=staff, staff_id=staff_id, now=clock())
-
-
 resident_router = Router(
     path="/",
     route_handlers=[_login_router("resident"), Router(path="/", route_handlers=[read_me, change_me], tags=["me"])],
 )
-staff_router = Router(
-    path="/",
-    route_handlers=[
-        _login_router("staff"),
-        Router(path="/staff", route_handlers=[list_staff, add_staff, change_staff, remove_staff], tags=["staff"]),
-    ],
-)
+staff_router = Router(path="/", route_handlers=[_login_router("staff"), staff_staff, second_factor_staff])

@@ -1,4 +1,4 @@
-"""Requests and responses about log-in, oneself and staff."""
+"""Requests and responses about log-in and oneself."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -6,8 +6,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from backend.accounts.repository import StaffRow
-from backend.kit.auth import ACCESS_TTL, StaffRole
+from backend.kit.auth import ACCESS_TTL
 
 __all__ = [
     "Challenge",
@@ -15,12 +14,9 @@ __all__ = [
     "LoginCode",
     "Me",
     "MeChange",
-    "NewStaff",
+    "Name",
+    "Phone",
     "Refresh",
-    "RoleGrant",
-    "Staff",
-    "StaffChange",
-    "StaffList",
     "TokenPair",
 ]
 
@@ -79,51 +75,3 @@ class MeChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Name | None = None
     language: Language | None = None
-
-
-class RoleGrant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A role in one community, or with null in all of the authority's."""
-
-    role: StaffRole
-    community_id: UUID | None = None
-
-
-Roles = Annotated[list[RoleGrant], Meta(min_length=1, max_length=200)]
-
-
-class NewStaff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A member of staff to be added; he logs in with this number."""
-
-    phone: Phone
-    name: Name
-    roles: Roles
-
-
-class StaffChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is to change; what is absent stays. ``roles`` replaces all of them."""
-
-    name: Name | None = None
-    roles: Roles | None = None
-
-
-class Staff(msgspec.Struct, frozen=True):
-    """A member of staff."""
-
-    staff_id: UUID
-    name: str
-    roles: tuple[RoleGrant, ...]
-
-    @classmethod
-    def of(cls, row: StaffRow) -> "Staff":
-        """From the database's row."""
-        return cls(
-            staff_id=row.staff_id,
-            name=row.name,
-            roles=tuple(RoleGrant(StaffRole(role), reach) for role, reach in row.grants),
-        )
-
-
-class StaffList(msgspec.Struct, frozen=True):
-    """An authority's staff by name."""
-
-    staff: tuple[Staff, ...]

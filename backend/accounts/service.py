@@ -17,6 +17,7 @@ from backend.accounts import repository
 from backend.accounts.errors import CodeRefused, SessionEnded, TokenRenewedElsewhere, TooManyCodes
 from backend.accounts.limits import ADDRESS_LIMITS, PHONE_LIMITS, address_group, wait_seconds
 from backend.accounts.repository import AccountRow, RefreshRow, Surface
+from backend.accounts.staff import repository as staff_repository
 from backend.audit import service as audit
 from backend.kit.auth import ResidentPrincipal, StaffPrincipal
 from backend.kit.crypto import SealBroken, keyed_hash, new_token, open_sealed, seal
@@ -239,9 +240,9 @@ async def _begin_staff(conn: Connection, *, pepper: bytes, phone: str, now: date
     return Session(StaffPrincipal(staff.staff_id, staff.authority_id, session_id), token)
 
 
-async def _staff_of(conn: Connection, account: AccountRow | None) -> repository.StaffIds | None:
+async def _staff_of(conn: Connection, account: AccountRow | None) -> staff_repository.StaffIds | None:
     # Asked also where there is no account, so that the database does the same work for every number.
-    return await repository.get_staff_by_account(conn, account_id=account.account_id if account else uuid4())
+    return await staff_repository.get_staff_by_account(conn, account_id=account.account_id if account else uuid4())
 
 
 async def _reused(conn: Connection, *, row: RefreshRow, used_at: datetime, now: datetime) -> Refused:
@@ -259,7 +260,7 @@ async def _principal(
 ) -> ResidentPrincipal | StaffPrincipal | None:
     if surface == "resident":
         return None if row.person_id is None else ResidentPrincipal(row.account_id, row.person_id, row.session_id)
-    staff = await repository.get_staff_by_account(conn, account_id=row.account_id)
+    staff = await staff_repository.get_staff_by_account(conn, account_id=row.account_id)
     return None if staff is None else StaffPrincipal(staff.staff_id, staff.authority_id, row.session_id)
 
 

@@ -18,10 +18,16 @@ def add(commands: Commands) -> None:
     create.add_argument("--authority", required=True, metavar="NAME")
     add_data_dir(create)
     create.set_defaults(run=_create_staff)
+    reset = staff.add_parser("reset-second-factor", help="take off a member's second factor, where nobody else can")
+    reset.add_argument("--phone", required=True, help="the number he logs in with")
+    reset.add_argument("--reason", required=True, help="for the audit trail; no names")
+    add_data_dir(reset)
+    reset.set_defaults(run=_reset_second_factor)
 
 
 def _create_staff(arguments: argparse.Namespace) -> int:
-    from backend.accounts import phones, staff
+    from backend.accounts import phones
+    from backend.accounts.staff import service as staff
     from backend.kit.db import Scope
     from backend.resources import open_resources
 
@@ -39,5 +45,32 @@ def _create_staff(arguments: argparse.Namespace) -> int:
         raise CommandFailed("--name and --authority must have between 1 and 200 characters")
     with databases(settings_of(arguments)) as settings:
         asyncio.run(create(settings))
-        print("administrator made; he logs in with that number at /staff/v1/login")
+        print(
+            "administrator made; he logs in with that number at /staff/v1/login "
+            "and enrols his second factor at /staff/v1/second-factor/enrol"
+        )
+    return 0
+
+
+def _reset_second_factor(arguments: argparse.Namespace) -> int:
+    from backend.accounts import phones
+    from backend.accounts.second_factor import service
+    from backend.kit.clock import utc_now
+    from backend.kit.db import Scope
+    from backend.resources import open_resources
+
+    async def reset(settings: Settings) -> bool:
+        phone = phones.parse(arguments.phone)
+        async with (
+            open_resources(settings, process="api") as resources,
+            resources.db.transaction(Scope(platform=True)) as conn,
+        ):
+            return await service.reset_by_operator(conn, phone=phone, reason=arguments.reason, now=utc_now())
+
+    if not 1 <= len(arguments.reason) <= 500:  # noqa: PLR2004 - as the API bounds it
+        raise CommandFailed("--reason must have between 1 and 500 characters")
+    with databases(settings_of(arguments)) as settings:
+        if not asyncio.run(reset(settings)):
+            raise CommandFailed("no member of staff logs in with that number")
+        print("second factor taken off; he enrols anew at his next log-in")
     return 0

@@ -34,7 +34,7 @@ from backend.couriers.schemas import (
 from backend.households import service as households
 from backend.households.errors import HomeNotFound, OutsideTenancy
 from backend.keys.service import Keys
-from backend.kit.auth import PartnerPrincipal, Permission, ResidentPrincipal, StaffMember
+from backend.kit.auth import PartnerPrincipal, Permission, ResidentPrincipal, SecondFactorRequired, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.messages import MessagesUnavailable, Sender
@@ -365,7 +365,7 @@ async def cancel_delivery(
 @post(
     "/suspend",
     status_code=204,
-    responses=problems(Unauthorised, Forbidden, PartnerNotFound),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PartnerNotFound),
     summary="Suspend a company",
 )
 async def suspend_partner(community_id: UUID, partner_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
@@ -385,7 +385,7 @@ async def suspend_partner(community_id: UUID, partner_id: UUID, staff: StaffMemb
 @post(
     "/resume",
     status_code=204,
-    responses=problems(Unauthorised, Forbidden, PartnerNotFound),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PartnerNotFound),
     summary="Let a suspended company back",
 )
 async def resume_partner(

@@ -11,6 +11,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Body, Parameter
 
 from backend.audit import service as audit
+from backend.codes import service as codes
 from backend.communities.errors import CommunityNotFound
 from backend.enrolment.faces import FaceService
 from backend.entries import service as entries
@@ -34,7 +35,7 @@ from backend.gates.pages import read_position, server_keys
 from backend.gates.schemas import ClaimCode, Gate, GateList, NewGate, Revocation
 from backend.gates.sync import MAX_WAIT_S, GateSync
 from backend.keys.service import Keys
-from backend.kit.auth import ACCESS_TTL, GatePrincipal, Permission, StaffMember, Tokens
+from backend.kit.auth import ACCESS_TTL, GatePrincipal, Permission, SecondFactorRequired, StaffMember, Tokens
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.pagination import Cursor, CursorInvalid
@@ -48,6 +49,8 @@ from gate_sdk.wire import (
     SyncPage,
     TokenRequest,
     TokenResponse,
+    UseAnswer,
+    UseClaim,
 )
 
 __all__ = ["gate_router", "staff_router"]
@@ -182,14 +185,45 @@ async def deliver(
         receipt = await entries.record(
             conn, community_id=gate.community_id, gate_id=gate.gate_id, events=data.events, now=clock()
         )
+        await codes.count_told(
+            conn, community_id=gate.community_id, gate_id=gate.gate_id, events=data.events, now=clock()
+        )
     # Encoded here: the framework knows MessagePack by another media type only.
     return Response(msgspec.msgpack.encode(receipt), media_type=MSGPACK)
 
 
-gate_router = Router(path="/", route_handlers=[provision, token, sync, deliver], tags=["gates"])
+@post(
+    "/uses",
+    status_code=200,
+    media_type=MSGPACK,
+    request_max_body_size=_MAX_SMALL_BYTES,
+    responses={
+        200: ResponseSpec(UseAnswer, media_type=MSGPACK, description="Whether it may", generate_examples=False),
+        **problems(Unauthorised, GateRevoked, PayloadTooLarge),
+    },
+    summary="Count a use of a visitor's code",
+)
+async def count_use(
+    data: Annotated[UseClaim, Body(media_type=RequestEncodingType.MESSAGEPACK)],
+    gate: GatePrincipal,
+    db: Database,
+    clock: Clock,
+) -> Response[bytes]:
+    """Count one use across the community's gates; the same use again gets the same answer."""
+    async with db.transaction(Scope(community_id=gate.community_id)) as conn:
+        await service.require_in_service(conn, community_id=gate.community_id, gate_id=gate.gate_id)
+        answer = await codes.count_use(
+            conn, community_id=gate.community_id, gate_id=gate.gate_id, claim=data, now=clock()
+        )
+    return Response(msgspec.msgpack.encode(answer), media_type=MSGPACK)
 
 
-@post("/", responses=problems(Unauthorised, Forbidden, CommunityNotFound), summary="Create a gate")
+gate_router = Router(path="/", route_handlers=[provision, token, sync, deliver, count_use], tags=["gates"])
+
+
+@post(
+    "/", responses=problems(Unauthorised, Forbidden, SecondFactorRequired, CommunityNotFound), summary="Create a gate"
+)
 async def create_gate(
     community_id: UUID, data: NewGate, staff: StaffMember, db: Database, pepper: bytes, clock: Clock
 ) -> ClaimCode:
@@ -205,7 +239,9 @@ async def create_gate(
 
 @post(
     "/{gate_id:uuid}/claims",
-    responses=problems(Unauthorised, Forbidden, CommunityNotFound, GateNotFound, GateOutOfService),
+    responses=problems(
+        Unauthorised, Forbidden, SecondFactorRequired, CommunityNotFound, GateNotFound, GateOutOfService
+    ),
     summary="Get a new claim code",
 )
 async def create_claim(
@@ -230,7 +266,7 @@ async def list_gates(community_id: UUID, staff: StaffMember, db: Database) -> Ga
 
 @post(
     "/{gate_id:uuid}/revoke",
-    responses=problems(Unauthorised, Forbidden, CommunityNotFound, GateNotFound),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, CommunityNotFound, GateNotFound),
     status_code=200,
     summary="Take a gate out of service",
 )

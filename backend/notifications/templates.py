@@ -11,11 +11,48 @@ TEMPLATES: Mapping[str, Mapping[str, str]] = {
         "zh-CN": "【Doorward】验证码 $code, $minutes 分钟内有效。请勿转告他人。",
         "en": "Doorward: your code is $code, good for $minutes minutes. Tell it to nobody.",
     },
+    # Sent to a member of staff.
+    "second_factor_reset": {
+        "zh-CN": "【Doorward】管理员已重置您的二次验证, 请重新登录并绑定验证器。如非您本人要求, 请立即联系管理员。",
+        "en": "Doorward: an administrator has taken off your second factor. Log in and enrol a new one. If you did not "
+        "ask for this, call your administrator at once.",
+    },
     # link: to the certificate of erasure, good without an account.
     "erasure_complete": {
         "zh-CN": "【Doorward】您的个人信息已从我们的服务器删除。删除证明 (含各大门设备的确认情况) 请妥善保存: $link",
         "en": "Doorward: your data has been erased from our servers. Keep this link to the certificate, which also "
         "shows each gate's confirmation: $link",
+    },
+    # Neither says more: why, and of which community, its reader finds where he is logged in.
+    "face_refused": {
+        "zh-CN": "【Doorward】您的人脸登记未获通过, 原因请登录查看。您仍可使用二维码通行, 也可重新登记。",
+        "en": "Doorward: the photographs of your enrolment were not accepted; log in to read why. Your QR code works "
+        "as before, and you may enrol again.",
+    },
+    "face_retake": {
+        "zh-CN": "【Doorward】您的人脸登记需要重新拍照, 请登录办理。在此期间您仍可使用二维码通行。",
+        "en": "Doorward: new photographs are needed for your enrolment; log in to take them. Your QR code works "
+        "meanwhile.",
+    },
+    # community: its name; days: how long there is to decide; link: where a young person without an account decides.
+    "own_consent": {
+        "zh-CN": "【Doorward】您已年满十四周岁。请在 $days 天内由本人决定是否继续在$community使用人脸通行; "
+        "未答复的, 人脸信息将被删除, 二维码通行不受影响。请登录后办理。",
+        "en": "Doorward: you are fourteen. Decide for yourself within $days days whether your face still opens the gates "
+        "of $community; without an answer it is erased, and your QR code goes on. Log in to decide.",
+    },
+    "own_consent_of_child": {
+        "zh-CN": "【Doorward】您监护的孩子已年满十四周岁, 请由其本人在 $days 天内打开链接决定是否继续在$community使用人脸通行; "
+        "未答复的, 人脸信息将被删除, 二维码通行不受影响: $link",
+        "en": "Doorward: a child you are the guardian of is fourteen, and decides itself within $days days whether its "
+        "face still opens the gates of $community; without an answer it is erased, and the QR code goes on. Give it this "
+        "link: $link",
+    },
+    # community: its name.
+    "recapture": {
+        "zh-CN": "【Doorward】孩子的面容变化较快, 请重新拍摄登记照片, 以便$community大门顺利识别。完成之前, 原登记仍然有效。",
+        "en": "Doorward: children's faces change. Please have the photographs for $community taken anew; until that is "
+        "done, the old ones go on working.",
     },
     # company: the courier company's name; link: the enrolment's address.
     "courier_link": {

@@ -15,6 +15,7 @@ from backend.kit.auth import (
     PartnerPrincipal,
     Permission,
     ResidentPrincipal,
+    SecondFactorRequired,
     StaffMember,
     Tokens,
 )
@@ -41,7 +42,9 @@ from backend.people import repository as people
 __all__ = ["partner_router", "resident_router", "staff_router"]
 
 
-@post("/", responses=problems(Unauthorised, Forbidden, CommunityNotFound), summary="Admit a company")
+@post(
+    "/", responses=problems(Unauthorised, Forbidden, SecondFactorRequired, CommunityNotFound), summary="Admit a company"
+)
 async def create_partner(
     data: NewPartner, staff: StaffMember, db: Database, pepper: bytes, clock: Clock
 ) -> PartnerCreated:
@@ -69,7 +72,7 @@ async def create_partner(
 @get("/", responses=problems(Unauthorised, Forbidden), summary="List companies")
 async def list_partners(staff: StaffMember, db: Database) -> PartnerSummaryList:
     """The companies that the caller's authority has admitted."""
-    staff.require(Permission.PARTNERS)
+    staff.require(Permission.PARTNERS_READ)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         rows = await repository.list_partners(conn, authority_id=staff.authority_id)
     return PartnerSummaryList(tuple(PartnerSummary(partner_id=row.partner_id, name=row.name) for row in rows))
@@ -78,7 +81,7 @@ async def list_partners(staff: StaffMember, db: Database) -> PartnerSummaryList:
 @get("/{partner_id:uuid}", responses=problems(Unauthorised, Forbidden, PartnerNotFound), summary="Read a company")
 async def read_partner(partner_id: UUID, staff: StaffMember, db: Database) -> Partner:
     """One company: its communities and which of its secrets live."""
-    staff.require(Permission.PARTNERS)
+    staff.require(Permission.PARTNERS_READ)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         row = await service.get(conn, authority_id=staff.authority_id, partner_id=partner_id)
         admissions = await repository.list_admissions(conn, partner_id=partner_id)
@@ -89,7 +92,7 @@ async def read_partner(partner_id: UUID, staff: StaffMember, db: Database) -> Pa
 @put(
     "/{partner_id:uuid}/communities/{admitted_id:uuid}",
     status_code=204,
-    responses=problems(Unauthorised, Forbidden, PartnerNotFound, CommunityNotFound),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PartnerNotFound, CommunityNotFound),
     summary="Admit a company to a community",
 )
 async def admit_partner(partner_id: UUID, admitted_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
@@ -110,7 +113,7 @@ async def admit_partner(partner_id: UUID, admitted_id: UUID, staff: StaffMember,
 
 @post(
     "/{partner_id:uuid}/secrets",
-    responses=problems(Unauthorised, Forbidden, PartnerNotFound, TwoSecretsLive),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PartnerNotFound, TwoSecretsLive),
     summary="Make a second client secret",
 )
 async def create_secret(partner_id: UUID, staff: StaffMember, db: Database, pepper: bytes, clock: Clock) -> NewSecret:
@@ -132,7 +135,7 @@ async def create_secret(partner_id: UUID, staff: StaffMember, db: Database, pepp
 
 @delete(
     "/{partner_id:uuid}/secrets/{secret_id:uuid}",
-    responses=problems(Unauthorised, Forbidden, PartnerNotFound, SecretNotFound, LastSecret),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PartnerNotFound, SecretNotFound, LastSecret),
     summary="Revoke a client secret",
 )
 async def revoke_secret(partner_id: UUID, secret_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:

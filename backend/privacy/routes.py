@@ -17,7 +17,7 @@ from backend.households.errors import (
     TenancyNotFound,
     TenantOnly,
 )
-from backend.kit.auth import Permission, ResidentPrincipal, StaffMember, VisitorPrincipal
+from backend.kit.auth import Permission, ResidentPrincipal, SecondFactorRequired, StaffMember, VisitorPrincipal
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope, enter_community
 from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
@@ -50,7 +50,7 @@ __all__ = ["resident_router", "staff_router", "visitor_router"]
 
 @post(
     "/tenancies/{tenancy_id:uuid}/end",
-    responses=problems(Unauthorised, Forbidden, TenancyNotFound, TenancyEnded, PeriodInvalid),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, TenancyNotFound, TenancyEnded, PeriodInvalid),
     summary="End a tenancy",
 )
 async def end_tenancy(
@@ -60,7 +60,7 @@ async def end_tenancy(
 
     With the end every right of the household and its guests falls, and one erasure for each member begins.
     """
-    staff.require(Permission.REGISTER_WRITE)
+    staff.require(Permission.TENANCY_END)
     now = clock()
     async with db.transaction(Scope(community_id=community_id)) as conn:
         begun: list[ErasureRow] = []
@@ -78,21 +78,25 @@ async def end_tenancy(
 
 @post(
     "/members/{member_id:uuid}/end",
-    responses=problems(Unauthorised, Forbidden, MemberNotFound),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, MemberNotFound),
     summary="Take a member off the register",
 )
 async def end_member(
     community_id: UUID, member_id: UUID, staff: StaffMember, db: Database, clock: Clock
 ) -> MemberEnded:
     """A member has left: his rights end at once, and what only they needed is erased. Repeating is harmless."""
-    staff.require(Permission.REGISTER_WRITE)
+    staff.require(Permission.TENANCY_END)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         begun = await service.end_member(conn, community_id=community_id, member_id=member_id, now=clock())
         await _record(conn, community_id, f"staff:{staff.staff_id}", "member.end", f"member:{member_id}", begun)
     return MemberEnded(member_id=member_id, erasures=_started(begun))
 
 
-@get("/erasures", responses=problems(CursorInvalid, Unauthorised, Forbidden, NotFound), summary="List erasures")
+@get(
+    "/erasures",
+    responses=problems(CursorInvalid, Unauthorised, Forbidden, SecondFactorRequired, NotFound),
+    summary="List erasures",
+)
 async def list_erasures(
     community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 50, cursor: Cursor = None
 ) -> ErasurePage:
@@ -112,7 +116,7 @@ async def list_erasures(
 
 @get(
     "/erasures/{erasure_id:uuid}",
-    responses=problems(Unauthorised, Forbidden, ErasureNotFound),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, ErasureNotFound),
     summary="Read an erasure",
 )
 async def read_erasure(community_id: UUID, erasure_id: UUID, staff: StaffMember, db: Database) -> Erasure:

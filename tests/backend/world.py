@@ -10,8 +10,9 @@ from uuid import UUID
 
 import httpx
 import msgspec
+import pyotp
 
-from backend.accounts import staff as accounts
+from backend.accounts.staff import service as accounts
 from backend.kit.auth import StaffRole
 from backend.kit.db import Scope
 from backend.resources import Resources
@@ -94,6 +95,27 @@ class Actor(msgspec.Struct, frozen=True):
         return await self.request("DELETE", path, **options)
 
 
+class Authenticator:
+    """A member of staff's authenticator (RFC 6238): codes of which none is good twice."""
+
+    def __init__(self, secret: str) -> None:
+        self.secret = secret
+        self.recovery_codes: list[str] = []
+        self._last_step = 0
+
+    def code_at(self, at: datetime) -> str:
+        """The code that it shows at that time."""
+        return pyotp.TOTP(self.secret).generate_otp(int(at.timestamp()) // 30)
+
+    def next_code(self, now: datetime) -> str:
+        """A code not given before: while the clock stands, the server takes three, and then recovery codes."""
+        present = int(now.timestamp()) // 30
+        for step in range(max(present - 1, self._last_step + 1), present + 2):
+            self._last_step = step
+            return pyotp.TOTP(self.secret).generate_otp(step)
+        return self.recovery_codes.pop()
+
+
 class World:
     """Makes what a test needs to begin with, and nothing it does not ask for."""
 
@@ -112,6 +134,7 @@ class World:
         self.clock = clock
         self.urls = urls
         self._phones = _phones()
+        self._authenticators: dict[str, Authenticator] = {}
 
     def new_phone(self) -> str:
         """A number that nobody in this test has yet, E.164."""
@@ -131,8 +154,8 @@ class World:
         codes = [message["values"]["code"] for message in self.messages(phone) if message["template"] == "login_code"]
         return str(codes[-1])
 
-    async def login(self, phone: str, *, surface: str) -> Actor:
-        """Log in by phone and code, as "resident" or "staff"."""
+    async def login(self, phone: str, *, surface: str, second_factor: bool = True) -> Actor:
+        """Log in by phone and code, as "resident" or "staff"; staff then give their second factor too."""
         asked = await self.api.post(f"/{surface}/v1/login", json={"phone": phone})
         assert asked.status_code == 202, asked.text
         answer = await self.api.post(
@@ -141,7 +164,30 @@ class World:
         )
         assert answer.status_code == 200, answer.text
         tokens = answer.json()
-        return Actor(self.api, phone, tokens["access_token"], tokens["refresh_token"])
+        actor = Actor(self.api, phone, tokens["access_token"], tokens["refresh_token"])
+        if surface == "staff" and second_factor:
+            await self.give_second_factor(actor)
+        return actor
+
+    async def give_second_factor(self, staff: Actor) -> None:
+        """Elevate a staff session for fifteen minutes, with an authenticator that is enrolled where there is none."""
+        authenticator = self._authenticators.get(staff.phone)
+        if authenticator is None:
+            offered = await staff.post("/staff/v1/second-factor/enrol")
+            assert offered.status_code == 200, offered.text
+            authenticator = self._authenticators[staff.phone] = Authenticator(offered.json()["secret"])
+            answer = await staff.post(
+                "/staff/v1/second-factor/confirm", json={"code": authenticator.next_code(self.clock.now)}
+            )
+            assert answer.status_code == 200, answer.text
+            authenticator.recovery_codes = answer.json()["recovery_codes"]
+            return
+        answer = await staff.post("/staff/v1/second-factor", json={"code": authenticator.next_code(self.clock.now)})
+        assert answer.status_code == 200, answer.text
+
+    def authenticator_of(self, staff: Actor) -> "Authenticator":
+        """The authenticator that :meth:`give_second_factor` enrolled."""
+        return self._authenticators[staff.phone]
 
     async def resident(self, phone: str | None = None, *, name: str | None = None) -> Actor:
         """A person who has logged in by his phone; a new one unless `phone` is given."""

@@ -18,11 +18,13 @@ from backend.enrolment.errors import (
     ReviewNotFound,
 )
 from backend.enrolment.reviews import repository, service
-from backend.enrolment.reviews.schemas import Approval, Refusal, Review, ReviewList
+from backend.enrolment.reviews.alike import alike
+from backend.enrolment.reviews.schemas import AlikeList, Approval, Refusal, Retake, Review, ReviewList
 from backend.keys.service import Keys
-from backend.kit.auth import Permission, StaffMember
+from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
+from backend.kit.messages import Sender
 from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
 from backend.kit.problems import Forbidden, Unauthorised, problems
 from backend.kit.storage import ObjectStore, StorageUnavailable
@@ -41,7 +43,7 @@ class _After(msgspec.Struct, frozen=True, array_like=True):
 
 @get(
     "/",
-    responses=problems(Unauthorised, Forbidden, CursorInvalid),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, CursorInvalid),
     cache_control=CacheControlHeader(no_store=True),
     summary="List faces in review",
 )
@@ -64,7 +66,7 @@ async def list_reviews(
 
 @get(
     "/{review_id:uuid}",
-    responses=problems(Unauthorised, Forbidden, ReviewNotFound),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, ReviewNotFound),
     cache_control=CacheControlHeader(no_store=True),
     summary="Read a review",
 )
@@ -77,7 +79,9 @@ async def read_review(community_id: UUID, review_id: UUID, staff: StaffMember, d
 
 @get(
     "/{review_id:uuid}/photos/{slot:int}",
-    responses=problems(Unauthorised, Forbidden, ReviewNotFound, PhotoNotFound, StorageUnavailable),
+    responses=problems(
+        Unauthorised, Forbidden, SecondFactorRequired, ReviewNotFound, PhotoNotFound, StorageUnavailable
+    ),
     cache_control=CacheControlHeader(no_store=True),
     media_type="image/jpeg",
     summary="Look at a photograph",
@@ -103,7 +107,14 @@ async def read_photo(
     "/{review_id:uuid}/approve",
     status_code=200,
     responses=problems(
-        Unauthorised, Forbidden, ReviewNotFound, ReviewDecided, ReviewChanged, ReviewMoot, StorageUnavailable
+        Unauthorised,
+        Forbidden,
+        SecondFactorRequired,
+        ReviewNotFound,
+        ReviewDecided,
+        ReviewChanged,
+        ReviewMoot,
+        StorageUnavailable,
     ),
     summary="Approve a face",
 )
@@ -134,7 +145,9 @@ async def approve(
 @post(
     "/{review_id:uuid}/refuse",
     status_code=200,
-    responses=problems(Unauthorised, Forbidden, ReviewNotFound, ReviewDecided, StorageUnavailable),
+    responses=problems(
+        Unauthorised, Forbidden, SecondFactorRequired, ReviewNotFound, ReviewDecided, StorageUnavailable
+    ),
     summary="Refuse a face",
 )
 async def refuse(
@@ -144,6 +157,7 @@ async def refuse(
     staff: StaffMember,
     db: Database,
     objects: ObjectStore,
+    sender: Sender,
     clock: Clock,
 ) -> Review:
     """The gates do not get this face, and it is erased; the person sees the reason and keeps his QR code."""
@@ -151,16 +165,65 @@ async def refuse(
     return await service.refuse(
         db,
         objects,
+        sender,
         community_id=community_id,
         review_id=review_id,
-        reason=data.reason,
+        state="refused",
+        reason_code=data.reason,
+        note=data.note,
         staff_id=staff.staff_id,
         now=clock(),
     )
 
 
+@post(
+    "/{review_id:uuid}/retake",
+    status_code=200,
+    responses=problems(
+        Unauthorised, Forbidden, SecondFactorRequired, ReviewNotFound, ReviewDecided, StorageUnavailable
+    ),
+    summary="Ask for new photographs",
+)
+async def retake(
+    community_id: UUID,
+    review_id: UUID,
+    data: Retake,
+    staff: StaffMember,
+    db: Database,
+    objects: ObjectStore,
+    sender: Sender,
+    clock: Clock,
+) -> Review:
+    """Nobody can decide by these photographs: they are erased, and a message asks the person to take new ones."""
+    staff.require(Permission.ENROLMENT_REVIEW)
+    return await service.refuse(
+        db,
+        objects,
+        sender,
+        community_id=community_id,
+        review_id=review_id,
+        state="retake",
+        reason_code=data.reason,
+        note=data.note,
+        staff_id=staff.staff_id,
+        now=clock(),
+    )
+
+
+@get(
+    "/{review_id:uuid}/alike",
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, ReviewNotFound, ReviewDecided, ReviewMoot),
+    cache_control=CacheControlHeader(no_store=True),
+    summary="Read whom a face is like",
+)
+async def read_alike(community_id: UUID, review_id: UUID, staff: StaffMember, db: Database, keys: Keys) -> AlikeList:
+    """Others of this community, active or waiting, whose face is like this one. Each look is recorded."""
+    staff.require(Permission.ENROLMENT_REVIEW)
+    return AlikeList(await alike(db, keys, community_id=community_id, review_id=review_id, staff_id=staff.staff_id))
+
+
 staff_router = Router(
     path="/communities/{community_id:uuid}/reviews",
-    route_handlers=[list_reviews, read_review, read_photo, approve, refuse],
+    route_handlers=[list_reviews, read_review, read_photo, read_alike, approve, refuse, retake],
     tags=["faces"],
 )

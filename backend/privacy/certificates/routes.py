@@ -10,7 +10,7 @@ from litestar.params import Body
 
 from backend.keys.published import KeySet
 from backend.keys.service import Keys
-from backend.kit.auth import Permission, ResidentPrincipal, StaffMember, VisitorPrincipal
+from backend.kit.auth import Permission, ResidentPrincipal, SecondFactorRequired, StaffMember, VisitorPrincipal
 from backend.kit.db import Database, Scope
 from backend.kit.problems import Forbidden, Unauthorised, problems
 from backend.privacy.certificates import repository
@@ -29,7 +29,7 @@ from backend.privacy.certificates.texts import Language
 __all__ = ["public_router", "resident_router", "staff_router", "visitor_router"]
 
 _OWN = problems(Unauthorised, CertificateNotFound, CertificateAwaited)
-_STAFF = problems(Unauthorised, Forbidden, CertificateNotFound, CertificateAwaited)
+_STAFF = problems(Unauthorised, Forbidden, SecondFactorRequired, CertificateNotFound, CertificateAwaited)
 _LINK = problems(CertificateNotFound, CertificateAwaited)
 
 

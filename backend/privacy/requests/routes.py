@@ -11,8 +11,9 @@ from litestar.response import Stream
 from backend.audit import service as audit
 from backend.communities.errors import CommunityNotFound
 from backend.enrolment.export import opened_faces
+from backend.guardians.errors import GuardianNeeded
 from backend.keys.service import Keys
-from backend.kit.auth import Permission, ResidentPrincipal, StaffMember, VisitorPrincipal
+from backend.kit.auth import Permission, ResidentPrincipal, SecondFactorRequired, StaffMember, VisitorPrincipal
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
@@ -32,10 +33,10 @@ from backend.privacy.requests.export import archive, gather
 from backend.privacy.requests.schemas import Decision, NewRequest, Request, RequestKey, RequestList, RequestPage
 from backend.privacy.requests.service import Asked, Asker
 
-__all__ = ["resident_router", "staff_router", "visitor_router"]
+__all__ = ["ask", "export", "lift", "list_own", "resident_router", "staff_router", "visitor_router"]
 
 _ASK = problems(Unauthorised, FreshLogInNeeded, RequestIncomplete, CommunityNotFound, TooManyRequestsMade)
-_LIFT = problems(Unauthorised, FreshLogInNeeded, RequestNotFound, RequestDecided)
+_LIFT = problems(Unauthorised, FreshLogInNeeded, GuardianNeeded, RequestNotFound, RequestDecided)
 _EXPORT = problems(Unauthorised, FreshLogInNeeded, RequestNotFound, ExportExpired)
 OnlyOpen = Annotated[bool, Parameter(description="Only those that wait for a decision")]
 
@@ -46,25 +47,25 @@ async def ask_as_resident(data: NewRequest, resident: ResidentPrincipal, db: Dat
 
     Needs a log-in of the last five minutes. A copy can be fetched at once, for 24 hours.
     """
-    return await _ask(db, clock, await _resident(db, resident), f"resident:{resident.person_id}", data)
+    return await ask(db, clock, await _resident(db, resident), f"resident:{resident.person_id}", data)
 
 
 @post("/requests", responses=_ASK, summary="Ask about my data")
 async def ask_as_visitor(data: NewRequest, visitor: VisitorPrincipal, db: Database, clock: Clock) -> Request:
     """Ask for a copy, a correction, a restriction, an objection or erasure. A copy can be fetched at once."""
-    return await _ask(db, clock, _visitor(visitor), f"{visitor.kind}:{visitor.person_id}", data)
+    return await ask(db, clock, _visitor(visitor), f"{visitor.kind}:{visitor.person_id}", data)
 
 
 @get("/requests", responses=problems(Unauthorised), summary="List my requests")
 async def list_resident_requests(resident: ResidentPrincipal, db: Database, clock: Clock) -> RequestList:
     """The caller's requests and what became of them."""
-    return await _list_own(db, clock, resident.person_id)
+    return await list_own(db, clock, resident.person_id)
 
 
 @get("/requests", responses=problems(Unauthorised), summary="List my requests")
 async def list_visitor_requests(visitor: VisitorPrincipal, db: Database, clock: Clock) -> RequestList:
     """The caller's requests and what became of them."""
-    return await _list_own(db, clock, visitor.person_id)
+    return await list_own(db, clock, visitor.person_id)
 
 
 @get(
@@ -82,7 +83,7 @@ async def fetch_as_resident(
     By the session that asked, or by one that has just begun.
     """
     asker = await _resident(db, resident)
-    return await _export(db, keys, objects, clock, asker, f"resident:{resident.person_id}", request_id)
+    return await export(db, keys, objects, clock, asker, f"resident:{resident.person_id}", request_id)
 
 
 @get(
@@ -97,22 +98,26 @@ async def fetch_as_visitor(
 ) -> Stream:
     """A ZIP archive: index.html to read, JSON by noun, photographs. Made anew each time; nothing of it is stored."""
     actor = f"{visitor.kind}:{visitor.person_id}"
-    return await _export(db, keys, objects, clock, _visitor(visitor), actor, request_id)
+    return await export(db, keys, objects, clock, _visitor(visitor), actor, request_id)
 
 
 @post("/requests/{request_id:uuid}/lift", status_code=200, responses=_LIFT, summary="Take back a restriction")
 async def lift_as_resident(request_id: UUID, resident: ResidentPrincipal, db: Database, clock: Clock) -> Request:
     """Let the community's gates use the face again."""
-    return await _lift(db, clock, await _resident(db, resident), f"resident:{resident.person_id}", request_id)
+    return await lift(db, clock, await _resident(db, resident), f"resident:{resident.person_id}", request_id)
 
 
 @post("/requests/{request_id:uuid}/lift", status_code=200, responses=_LIFT, summary="Take back a restriction")
 async def lift_as_visitor(request_id: UUID, visitor: VisitorPrincipal, db: Database, clock: Clock) -> Request:
     """Let the community's gates use the face again."""
-    return await _lift(db, clock, _visitor(visitor), f"{visitor.kind}:{visitor.person_id}", request_id)
+    return await lift(db, clock, _visitor(visitor), f"{visitor.kind}:{visitor.person_id}", request_id)
 
 
-@get("/requests", responses=problems(CursorInvalid, Unauthorised, Forbidden), summary="List people's requests")
+@get(
+    "/requests",
+    responses=problems(CursorInvalid, Unauthorised, Forbidden, SecondFactorRequired),
+    summary="List people's requests",
+)
 async def list_requests(
     community_id: UUID,
     staff: StaffMember,
@@ -141,7 +146,7 @@ async def list_requests(
 @post(
     "/requests/{request_id:uuid}/decide",
     status_code=200,
-    responses=problems(Unauthorised, Forbidden, RequestNotFound, RequestDecided),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, RequestNotFound, RequestDecided),
     summary="Decide a request",
 )
 async def decide_request(
@@ -180,7 +185,8 @@ def _visitor(visitor: VisitorPrincipal) -> Asker:
     return Asker(visitor.person_id, "visitor", visitor.session_id, None)
 
 
-async def _ask(db: Database, clock: Clock, asker: Asker, actor: str, data: NewRequest) -> Request:
+async def ask(db: Database, clock: Clock, asker: Asker, actor: str, data: NewRequest) -> Request:
+    """Make a request for ``asker``, on the word of ``actor``."""
     now = clock()
     asked = Asked(kind=data.kind, community_id=data.community_id, text=data.text, name=data.name)
     async with db.transaction(Scope(person_id=asker.person_id)) as conn:
@@ -192,14 +198,16 @@ async def _ask(db: Database, clock: Clock, asker: Asker, actor: str, data: NewRe
     return Request.of(row, now=now)
 
 
-async def _list_own(db: Database, clock: Clock, person_id: UUID) -> RequestList:
+async def list_own(db: Database, clock: Clock, person_id: UUID) -> RequestList:
+    """What was asked about the person."""
     async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
         rows = await repository.list_of_person(conn, person_id=person_id)
     now = clock()
     return RequestList(tuple(Request.of(row, now=now) for row in rows))
 
 
-async def _lift(db: Database, clock: Clock, asker: Asker, actor: str, request_id: UUID) -> Request:
+async def lift(db: Database, clock: Clock, asker: Asker, actor: str, request_id: UUID) -> Request:
+    """Take back a restriction."""
     now = clock()
     async with db.transaction(Scope(person_id=asker.person_id)) as conn:
         row = await service.lift(conn, asker=asker, request_id=request_id, now=now)
@@ -207,9 +215,10 @@ async def _lift(db: Database, clock: Clock, asker: Asker, actor: str, request_id
     return Request.of(row, now=now)
 
 
-async def _export(
+async def export(
     db: Database, keys: Keys, objects: ObjectStore, clock: Clock, asker: Asker, actor: str, request_id: UUID
 ) -> Stream:
+    """The copy of the person's data, as a stream."""
     now, person_id = clock(), asker.person_id
     async with db.transaction(Scope(person_id=person_id)) as conn:
         await service.open_export(conn, asker=asker, request_id=request_id, now=now)

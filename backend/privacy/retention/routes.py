@@ -7,7 +7,7 @@ from litestar import Router, get, put
 from litestar.params import Parameter
 
 from backend.audit import service as audit
-from backend.kit.auth import Permission, StaffMember
+from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.problems import Forbidden, Unauthorised, problems
@@ -33,7 +33,11 @@ async def read_visitor_rules() -> Retention:
     return Retention.of(RULES.values())
 
 
-@get("/retention", responses=problems(Unauthorised, Forbidden), summary="How long everything is kept here")
+@get(
+    "/retention",
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired),
+    summary="How long everything is kept here",
+)
 async def read_community_rules(community_id: UUID, staff: StaffMember, db: Database) -> CommunityRetention:
     """Every rule with the community's own times, and when each was last enforced to its end."""
     staff.require(Permission.ERASURE)

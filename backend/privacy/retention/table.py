@@ -11,7 +11,6 @@ from backend.accounts.limits import ADDRESS_LIMITS, PHONE_LIMITS
 from backend.accounts.service import REFRESH_TTL
 from backend.enrolment.retention import ORPHANED
 from backend.enrolment.service import TTL as ENROLMENT_TTL
-from backend.gates.frames.rules import FRAMES_KEPT
 from backend.privacy.retention.rules import Bounds, Enforcement, Law, Rule, in_words
 from backend.privacy.rules import COURIER_GRACE, GRACE, KEY_BACKUPS_EXPIRE, PROOF_KEPT
 from backend.visitors.rules import GUEST_DAYS_PERIOD
@@ -20,27 +19,15 @@ __all__ = ["RULES", "markdown"]
 
 _TABLE = (
     Rule(
-        key="passers_by",
+        key="denied_frames",
         tables=(),
-        what="pictures of passers-by, and of anybody whom a gate lets in",
-        what_zh="路人以及获准通行者的图像",
+        what="pictures of whoever was denied, and of passers-by",
+        what_zh="被拒绝者及路人的图像",
         since="never written, by gate or server",
         period=timedelta(0),
         why="nobody agreed to them, and no purpose needs them",
         laws=(Law.PIPL_SENSITIVE, Law.GDPR_BIOMETRIC),
         by=Enforcement.NEVER_KEPT,
-    ),
-    Rule(
-        key="denied_frames",
-        tables=("denied_frame_policy", "denied_frame_key", "denied_frame"),
-        what="one small picture of a face that a gate refused: never written, unless the community has turned that on, "
-        "for a named purpose; then for the hours that it names beneath its consent text, at the longest these",
-        what_zh="被拒绝通行者的人脸小图 (默认不保存, 仅在小区为特定目的开启时保存)",
-        since="the denied approach",
-        period=FRAMES_KEPT,
-        why="to find out why gates refuse the right people, or to clear up attempts to intrude",
-        laws=(Law.PIPL_NECESSITY, Law.PIPL_SENSITIVE, Law.PIPL_SHORTEST, Law.GDPR_BIOMETRIC, Law.GDPR_STORAGE),
-        by=Enforcement.JOB,
     ),
     Rule(
         key="resident_faces",
@@ -87,19 +74,6 @@ _TABLE = (
         by=Enforcement.OPERATOR,
     ),
     Rule(
-        key="open_enrolments",
-        tables=(),
-        what="photographs of an enrolment that was not completed",
-        what_zh="未完成登记的照片",
-        since="the beginning of the enrolment",
-        period=ENROLMENT_TTL,
-        why="the person takes them one after the other",
-        laws=(Law.PIPL_SHORTEST, Law.PIPL_DELETE, Law.GDPR_STORAGE),
-        by=Enforcement.JOB,
-    ),
-    Rule(
-        key="orphaned_objects",
-    Rule(
         key="register_photos",
         tables=("register_photo",),
         what="photographs that the office holds of people on the register, for comparison with their first face",
@@ -123,6 +97,19 @@ _TABLE = (
         laws=(Law.PIPL_SHORTEST, Law.GDPR_STORAGE),
         by=Enforcement.JOB,
     ),
+    Rule(
+        key="open_enrolments",
+        tables=(),
+        what="photographs of an enrolment that was not completed",
+        what_zh="未完成登记的照片",
+        since="the beginning of the enrolment",
+        period=ENROLMENT_TTL,
+        why="the person takes them one after the other",
+        laws=(Law.PIPL_SHORTEST, Law.PIPL_DELETE, Law.GDPR_STORAGE),
+        by=Enforcement.JOB,
+    ),
+    Rule(
+        key="orphaned_objects",
         tables=(),
         what="sealed photographs that a crash left behind, with no row that names them",
         what_zh="系统故障遗留的加密照片",
@@ -301,6 +288,28 @@ _TABLE = (
         by=Enforcement.JOB,
     ),
     Rule(
+        key="visitor_codes",
+        tables=("visitor_token", "visitor_token_use"),
+        what="QR codes of passes: window, and when they were used",
+        what_zh="访客二维码及其使用记录",
+        since="the end of the pass",
+        period=GRACE,
+        why="gates that were without a network tell of uses later",
+        laws=(Law.PIPL_SHORTEST, Law.GDPR_STORAGE),
+        by=Enforcement.JOB,
+    ),
+    Rule(
+        key="phones_and_cards",
+        tables=("phone_key", "pin_card"),
+        what="public keys of phones that show QR codes; that somebody has a card, with a verifier of its PIN",
+        what_zh="用于出示二维码的手机公钥，以及门禁卡及其密码校验值",
+        since="until they are taken back or the last right to enter ends",
+        period=None,
+        why="to let people in who show a code or a card",
+        laws=(Law.PIPL_SHORTEST, Law.PIPL_DELETE, Law.GDPR_STORAGE),
+        by=Enforcement.ERASURE,
+    ),
+    Rule(
         key="courier_shifts",
         tables=("courier_shift",),
         what="couriers' shifts",
@@ -336,6 +345,17 @@ _TABLE = (
         by=Enforcement.JOB,
     ),
     Rule(
+        key="minors",
+        tables=("minor",),
+        what="birth dates of members under age; none of adults",
+        what_zh="未成年住户的出生日期 (不保存成年人的出生日期)",
+        since="until the eighteenth birthday, or until the member leaves the register or is erased",
+        period=None,
+        why="to know who decides for a child, and from when on it decides itself",
+        laws=(Law.PIPL_NECESSITY, Law.PIPL_SENSITIVE, Law.GDPR_STORAGE),
+        by=Enforcement.ERASURE,
+    ),
+    Rule(
         key="register",
         tables=("member", "tenancy", "guardianship", "guardian_refusal"),
         what="ended memberships and tenancies, and who acted for a child; the name goes before, with the person's last "
@@ -350,9 +370,9 @@ _TABLE = (
     ),
     Rule(
         key="accounts",
-        tables=("account", "staff", "staff_role"),
-        what="the telephone number of an account; staff's names and roles",
-        what_zh="账户的电话号码、工作人员的姓名和角色",
+        tables=("account", "staff", "staff_role", "second_factor", "recovery_code"),
+        what="the telephone number of an account; staff's names, roles and second factors, sealed",
+        what_zh="账户的电话号码、工作人员的姓名、角色和二次验证密钥 (已加密)",
         since="until its owner has it deleted, or the member of staff is removed",
         period=None,
         why="to log in",
@@ -373,17 +393,6 @@ _TABLE = (
     Rule(
         key="erasures",
         tables=("erasure", "erasure_step", "erasure_place", "erasure_certificate", "consent_proof"),
-    Rule(
-        key="minors",
-        tables=("minor",),
-        what="birth dates of members under age; none of adults",
-        what_zh="未成年住户的出生日期 (不保存成年人的出生日期)",
-        since="until the eighteenth birthday, or until the member leaves the register or is erased",
-        period=None,
-        why="to know who decides for a child, and from when on it decides itself",
-        laws=(Law.PIPL_NECESSITY, Law.PIPL_SENSITIVE, Law.GDPR_STORAGE),
-        by=Enforcement.ERASURE,
-    ),
         what="erasures, their steps, places and certificates; that somebody who is gone had agreed; nothing of a face",
         what_zh="删除记录及各步骤",
         since="the completion",

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from backend.accounts import repository
-from backend.accounts.errors import LastAdministrator, RoleReachesFurther, StaffExists, StaffNotFound
-from backend.accounts.repository import StaffRow
-from backend.accounts.schemas import NewStaff, RoleGrant, StaffChange
+from backend.accounts import repository as accounts
+from backend.accounts.errors import LastAdministrator, LegalOfficerAlone, RoleReachesFurther, StaffExists, StaffNotFound
 from backend.accounts.service import account_of_phone
+from backend.accounts.staff import repository
+from backend.accounts.staff.repository import StaffRow
+from backend.accounts.staff.schemas import NewStaff, RoleGrant, StaffChange
 from backend.audit import service as audit
 from backend.communities import repository as communities
 from backend.communities.errors import CommunityNotFound
@@ -16,10 +17,15 @@ from backend.kit.auth import StaffMember, StaffPrincipal, StaffRole
 from backend.kit.db import Connection
 from backend.kit.problems import Unauthorised
 
-__all__ = ["add", "change", "create_administrator", "member", "remove"]
+__all__ = ["add", "change", "create_administrator", "get", "member", "remove"]
+
+#: Roles that reach the whole authority or nothing.
+_OF_AUTHORITY = (StaffRole.AUTHORITY_ADMINISTRATOR, StaffRole.LEGAL_OFFICER)
 
 
-async def member(conn: Connection, *, principal: StaffPrincipal, community_id: UUID | None) -> StaffMember:
+async def member(
+    conn: Connection, *, principal: StaffPrincipal, community_id: UUID | None, now: datetime
+) -> StaffMember:
     """The member of staff with the roles that reach ``community_id``, or the whole authority where that is None.
 
     Raises:
@@ -38,6 +44,7 @@ async def member(conn: Connection, *, principal: StaffPrincipal, community_id: U
         authority_id=row.authority_id,
         roles=tuple(StaffRole(role) for role in row.roles),
         communities=None if row.communities is None else tuple(row.communities),
+        elevated=row.elevated_until is not None and row.elevated_until > now,
     )
 
 
@@ -85,14 +92,14 @@ async def change(conn: Connection, *, by: StaffMember, staff_id: UUID, change: S
         RoleReachesFurther: an administrator's role names a community.
         LastAdministrator: he is the only one and would no longer be.
     """
-    await _get(conn, staff_id=staff_id, authority_id=by.authority_id)
+    await get(conn, staff_id=staff_id, authority_id=by.authority_id)
     if change.name is not None:
         await repository.update_staff_name(conn, staff_id=staff_id, authority_id=by.authority_id, name=change.name)
     if change.roles is not None:
         await _set_roles(conn, staff_id=staff_id, authority_id=by.authority_id, grants=change.roles)
         await _require_administrator(conn, authority_id=by.authority_id)
     await _record(conn, by=by, action="staff.change", staff_id=staff_id)
-    return await _get(conn, staff_id=staff_id, authority_id=by.authority_id)
+    return await get(conn, staff_id=staff_id, authority_id=by.authority_id)
 
 
 async def remove(conn: Connection, *, by: StaffMember, staff_id: UUID, now: datetime) -> None:
@@ -102,12 +109,12 @@ async def remove(conn: Connection, *, by: StaffMember, staff_id: UUID, now: date
         StaffNotFound: there is none among the caller's authority's.
         LastAdministrator: he is the only one.
     """
-    await repository.lock(conn, by.authority_id.bytes)
-    row = await _get(conn, staff_id=staff_id, authority_id=by.authority_id)
+    await accounts.lock(conn, by.authority_id.bytes)
+    row = await get(conn, staff_id=staff_id, authority_id=by.authority_id)
     await repository.delete_staff(conn, staff_id=staff_id, authority_id=by.authority_id)
     await _require_administrator(conn, authority_id=by.authority_id)
-    await repository.end_sessions(conn, account_id=row.account_id, surface="staff", ended_by="removed", now=now)
-    await repository.delete_account_without_person(conn, account_id=row.account_id)
+    await accounts.end_sessions(conn, account_id=row.account_id, surface="staff", ended_by="removed", now=now)
+    await accounts.delete_account_without_person(conn, account_id=row.account_id)
     await _record(conn, by=by, action="staff.remove", staff_id=staff_id)
 
 
@@ -119,10 +126,15 @@ async def _insert(
         raise StaffExists
     staff_id = await repository.insert_staff(conn, authority_id=authority_id, account_id=account.account_id, name=name)
     await _set_roles(conn, staff_id=staff_id, authority_id=authority_id, grants=grants)
-    return await _get(conn, staff_id=staff_id, authority_id=authority_id)
+    return await get(conn, staff_id=staff_id, authority_id=authority_id)
 
 
-async def _get(conn: Connection, *, staff_id: UUID, authority_id: UUID) -> StaffRow:
+async def get(conn: Connection, *, staff_id: UUID, authority_id: UUID) -> StaffRow:
+    """One member of the authority's staff.
+
+    Raises:
+        StaffNotFound: there is none of that id among the authority's.
+    """
     row = await repository.get_staff(conn, staff_id=staff_id, authority_id=authority_id)
     if row is None:
         raise StaffNotFound
@@ -131,10 +143,13 @@ async def _get(conn: Connection, *, staff_id: UUID, authority_id: UUID) -> Staff
 
 async def _set_roles(conn: Connection, *, staff_id: UUID, authority_id: UUID, grants: Sequence[RoleGrant]) -> None:
     # Two administrators who demote each other at the same moment must not both see the other still there.
-    await repository.lock(conn, authority_id.bytes)
+    await accounts.lock(conn, authority_id.bytes)
     wanted = {(grant.role.value, grant.community_id) for grant in grants}
-    if any(role == StaffRole.AUTHORITY_ADMINISTRATOR and reach is not None for role, reach in wanted):
+    if any(role in _OF_AUTHORITY and reach is not None for role, reach in wanted):
         raise RoleReachesFurther
+    # Who keeps photographs against erasures must not be who decides about everything else.
+    if len(wanted) > 1 and StaffRole.LEGAL_OFFICER in {role for role, _ in wanted}:
+        raise LegalOfficerAlone
     for community_id in {reach for _, reach in wanted if reach is not None}:
         if not await repository.community_in_authority(conn, community_id=community_id, authority_id=authority_id):
             raise CommunityNotFound

@@ -1,0 +1,1 @@
+"""Who works for an authority, with which roles, and what that lets him do."""

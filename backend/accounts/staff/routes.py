@@ -1,0 +1,91 @@
+"""Staff: who belongs to an authority; and who the caller is on every route of theirs."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Router, delete, get, patch, post
+
+from backend.accounts import phones
+from backend.accounts.errors import (
+    LastAdministrator,
+    LegalOfficerAlone,
+    PhoneInvalid,
+    RoleReachesFurther,
+    StaffExists,
+    StaffNotFound,
+)
+from backend.accounts.staff import repository
+from backend.accounts.staff import service as rules
+from backend.accounts.staff.schemas import NewStaff, Staff, StaffChange, StaffList
+from backend.communities.errors import CommunityNotFound
+from backend.kit.auth import Permission, SecondFactorRequired, StaffMember, StaffPrincipal
+from backend.kit.clock import Clock
+from backend.kit.db import Database, Scope
+from backend.kit.problems import Forbidden, Unauthorised, problems
+
+__all__ = ["staff_member", "staff_router"]
+
+_PLATFORM = Scope(platform=True)
+
+
+async def staff_member(request: Request[StaffPrincipal, Any, Any], db: Database, clock: Clock) -> StaffMember:
+    """What routes get as ``staff``: the caller as the database knows him now, within the path's community."""
+    community_id: UUID | None = request.path_params.get("community_id")
+    async with db.transaction(_PLATFORM, read_only=True) as conn:
+        return await rules.member(conn, principal=request.user, community_id=community_id, now=clock())
+
+
+_STAFF_PROBLEMS = (Unauthorised, Forbidden, SecondFactorRequired)
+
+
+@get("/", responses=problems(Unauthorised, Forbidden), summary="List staff")
+async def list_staff(staff: StaffMember, db: Database) -> StaffList:
+    """The caller's authority's staff, by name. For its administrators."""
+    staff.require(Permission.STAFF_READ)
+    async with db.transaction(_PLATFORM, read_only=True) as conn:
+        rows = await repository.list_staff(conn, authority_id=staff.authority_id)
+    return StaffList(tuple(Staff.of(row) for row in rows))
+
+
+@post(
+    "/",
+    responses=problems(
+        *_STAFF_PROBLEMS, PhoneInvalid, StaffExists, CommunityNotFound, RoleReachesFurther, LegalOfficerAlone
+    ),
+    summary="Add a member of staff",
+)
+async def add_staff(data: NewStaff, staff: StaffMember, db: Database, pepper: bytes) -> Staff:
+    """Add somebody to the caller's authority's staff; he logs in with his number. For its administrators."""
+    staff.require(Permission.STAFF)
+    phone = phones.parse(data.phone)
+    async with db.transaction(_PLATFORM) as conn:
+        return Staff.of(await rules.add(conn, pepper=pepper, by=staff, phone=phone, new=data))
+
+
+@patch(
+    "/{staff_id:uuid}",
+    responses=problems(
+        *_STAFF_PROBLEMS, StaffNotFound, LastAdministrator, CommunityNotFound, RoleReachesFurther, LegalOfficerAlone
+    ),
+    summary="Change a member of staff",
+)
+async def change_staff(staff_id: UUID, data: StaffChange, staff: StaffMember, db: Database) -> Staff:
+    """Change a member's name or roles, with effect at his next request. For administrators."""
+    staff.require(Permission.STAFF)
+    async with db.transaction(_PLATFORM) as conn:
+        return Staff.of(await rules.change(conn, by=staff, staff_id=staff_id, change=data))
+
+
+@delete(
+    "/{staff_id:uuid}",
+    responses=problems(*_STAFF_PROBLEMS, StaffNotFound, LastAdministrator),
+    summary="Remove a member of staff",
+)
+async def remove_staff(staff_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
+    """Remove a member, with effect at once. For administrators."""
+    staff.require(Permission.STAFF)
+    async with db.transaction(_PLATFORM) as conn:
+        await rules.remove(conn, by=staff, staff_id=staff_id, now=clock())
+
+
+staff_router = Router(path="/staff", route_handlers=[list_staff, add_staff, change_staff, remove_staff], tags=["staff"])
