@@ -6,7 +6,7 @@ import msgspec
 
 from gate_sdk.face import RefusalCode, Remedy
 
-__all__ = ["INSTRUCTIONS", "REFUSALS", "Refusal"]
+__all__ = ["INSTRUCTIONS", "REFUSALS", "Refusal", "decision_messages"]
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -40,6 +40,43 @@ _OWN = {
 REFUSALS = {code: Refusal(code, remedy) for code, remedy in _OWN.items()} | {
     code.value: Refusal(code.value, code.remedy) for code in RefusalCode
 }
+
+#: Why staff said no to a face, or asked for new photographs.
+_DECISIONS = {
+    "not_the_person": Remedy(
+        "The photographs do not show the person on the register. Come to the office with your identity card.",
+        "照片与登记册中的本人不符，请携带身份证到管理处办理。",
+    ),
+    "enrolled_already": Remedy(
+        "This face is enrolled here under another name already. Come to the office to clear that up.",
+        "此人脸已以其他姓名登记，请到管理处核实。",
+    ),
+    "not_entitled": Remedy(
+        "The register does not say that you live here. Ask the office.", "登记册中没有您的居住信息，请咨询管理处。"
+    ),
+    "other": Remedy("The office could not confirm this face. Ask there.", "管理处未能确认此人脸，请到管理处咨询。"),
+    "poor_photographs": Remedy(
+        "The photographs are not good enough to decide. Take them again in good light.",
+        "照片不够清晰，请在光线良好处重新拍摄。",
+    ),
+    "face_covered": Remedy(
+        "Take new photographs without mask, sunglasses or hat.", "请摘下口罩、墨镜或帽子后重新拍摄。"
+    ),
+    "not_recognisable": Remedy(
+        "Nobody could tell by the photographs that it is you. Take new ones, looking as you do every day.",
+        "无法根据照片确认是您本人，请以日常样貌重新拍摄。",
+    ),
+    "come_to_the_office": Remedy(
+        "Take new photographs at the office, with your identity card.", "请携带身份证到管理处现场拍摄。"
+    ),
+}
+
+
+def decision_messages(code: str) -> dict[str, str]:
+    """What staff's reason means for the person, by language tag."""
+    remedy = _DECISIONS[code]
+    return {"zh-CN": remedy.zh, "en": remedy.en}
+
 
 #: What to do for each pose, before the picture is taken.
 INSTRUCTIONS = {

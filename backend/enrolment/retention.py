@@ -77,7 +77,7 @@ def what_to_keep(
     return Keep(
         template=needed,
         photos=pending or settling or (needed and photos_consented),
-        refused=not needed and any(review.state == "refused" for review in mine),
+        refused=not needed and any(review.state in {"refused", "retake"} for review in mine),
     )
 
 

@@ -22,7 +22,7 @@ __all__ = [
     "PlaceState",
 ]
 
-EnrolmentState = Literal["open", "expired", "in_review", "active", "refused", "inactive"]
+EnrolmentState = Literal["open", "expired", "in_review", "active", "refused", "enrol_again", "inactive"]
 PlaceState = Literal["active", "in_review", "refused", "enrol_again"]
 
 
@@ -61,14 +61,17 @@ class PhotoTaken(msgspec.Struct, frozen=True):
 class Place(msgspec.Struct, frozen=True):
     """What became of a face in one community.
 
-    ``since`` is when that state began; ``reason`` is what staff gave for a refusal. ``enrol_again``: nobody can look at
-    photographs that have been erased, so this community needs new ones.
+    ``since`` is when that state began; ``reason_code`` is why staff said no, ``messages`` the same in words by
+    language, ``reason`` their note. ``enrol_again``: this community needs new photographs, because staff asked for them
+    or because nobody can look at ones that have been erased.
     """
 
     community_id: UUID
     state: PlaceState
     since: datetime | None = None
     reason: str | None = None
+    reason_code: str | None = None
+    messages: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Completed(msgspec.Struct, frozen=True):

@@ -33,6 +33,7 @@ from backend.enrolment.gallery.service import (
     gallery_templates,
     open_templates,
     rebuild_gallery,
+    settle_lookalikes,
 )
 from backend.enrolment.repository import EnrolmentRow
 from backend.enrolment.retention import discard, erase_person, sweep, tidy
@@ -57,6 +58,7 @@ __all__ = [
     "gallery_templates",
     "open_templates",
     "rebuild_gallery",
+    "settle_lookalikes",
     "sweep",
     "take_photo",
     "tidy",

@@ -9,6 +9,7 @@ from backend.access.repository import CredentialRow
 from backend.enrolment import repository
 from backend.enrolment.completion import Placed
 from backend.enrolment.gallery.service import Outcome
+from backend.enrolment.messages import decision_messages
 from backend.enrolment.repository import EnrolmentRow, TemplateRow
 from backend.enrolment.reviews import repository as reviews
 from backend.enrolment.reviews.repository import ReviewRow
@@ -23,7 +24,7 @@ _PLACES: Mapping[Outcome, PlaceState] = {
     Outcome.IN_REVIEW: "in_review",
     Outcome.ENROL_AGAIN: "enrol_again",
 }
-_REVIEWS: Mapping[str, PlaceState] = {"pending": "in_review", "refused": "refused"}
+_REVIEWS: Mapping[str, PlaceState] = {"pending": "in_review", "refused": "refused", "retake": "enrol_again"}
 
 
 def completed(placed: list[Placed]) -> Completed:
@@ -76,7 +77,14 @@ def _places(
         state = _REVIEWS.get(review.state)
         if review.enrolment_id == row.enrolment_id and state is not None:
             since = review.opened_at if review.decided_at is None else review.decided_at
-            found[review.community_id] = Place(review.community_id, state, since, review.reason)
+            found[review.community_id] = Place(
+                review.community_id,
+                state,
+                since,
+                review.reason,
+                review.reason_code,
+                {} if review.reason_code is None else decision_messages(review.reason_code),
+            )
     for community_id, credential in active.items():
         if template is not None and credential.template_id == template.template_id:
             found[community_id] = Place(community_id, "active", credential.activated_at)
@@ -91,4 +99,6 @@ def _state(row: EnrolmentRow, places: tuple[Place, ...], now: datetime) -> Enrol
         return "in_review"
     if "active" in states:
         return "active"
+    if "enrol_again" in states:
+        return "enrol_again"
     return "refused" if row.state == "refused" or "refused" in states else "inactive"

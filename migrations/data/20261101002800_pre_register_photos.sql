@@ -111,7 +111,31 @@ GRANT UPDATE (reason_code) ON face_review TO doorward_api, doorward_worker;
 
 -- So like somebody else's in this community that a gate should not tell them apart by face alone.
 ALTER TABLE face_credential ADD COLUMN lookalike boolean NOT NULL DEFAULT false;
-GRANT UPDATE (lookalike) ON face_credential TO doorward_api, doorward_worker;
+-- Somebody, or the register's photograph, has said whose face it is. A guest's needs nobody's word; who comes to live
+-- here by a face that he enrolled as a guest or courier would otherwise bring another's face in past every look.
+ALTER TABLE face_credential ADD COLUMN vouched boolean NOT NULL DEFAULT true;
+ALTER TABLE face_credential DISABLE TRIGGER USER;
+UPDATE face_credential fc SET vouched = false WHERE NOT EXISTS (
+    SELECT FROM access_grant ag
+    WHERE ag.community_id = fc.community_id AND ag.subject_id = fc.subject_id AND ag.kind IN ('resident', 'staff')
+);
+ALTER TABLE face_credential ENABLE TRIGGER USER;
+GRANT UPDATE (lookalike, vouched) ON face_credential TO doorward_api, doorward_worker;
+CREATE INDEX face_credential_lookalike ON face_credential (community_id, subject_id) WHERE lookalike;
+
+-- Such a face goes with the grant that makes its owner a resident; enrolled again, it is looked at.
+CREATE FUNCTION face_unvouched_leave() RETURNS trigger LANGUAGE plpgsql
+AS $$
+BEGIN
+    DELETE FROM face_credential fc USING (
+        SELECT DISTINCT community_id, subject_id FROM changed WHERE kind IN ('resident', 'staff')
+    ) c
+    WHERE fc.community_id = c.community_id AND fc.subject_id = c.subject_id AND NOT fc.vouched;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER face_unvouched_leave AFTER INSERT ON access_grant
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION face_unvouched_leave();
 
 -- Taken at an office's desk, by its staff, of somebody who stands there. Such an enrolment decides nothing elsewhere.
 ALTER TABLE enrolment ADD COLUMN desk_community uuid REFERENCES community, ADD COLUMN desk_staff uuid;
@@ -133,7 +157,9 @@ ALTER TABLE consent
     DROP CONSTRAINT consent_surface_check,
     ADD CONSTRAINT consent_surface_check CHECK (surface IN ('resident', 'visitor'));
 ALTER TABLE enrolment DROP COLUMN desk_staff, DROP COLUMN desk_community;
-ALTER TABLE face_credential DROP COLUMN lookalike;
+DROP TRIGGER face_unvouched_leave ON access_grant;
+DROP FUNCTION face_unvouched_leave;
+ALTER TABLE face_credential DROP COLUMN vouched, DROP COLUMN lookalike;
 ALTER TABLE face_review
     DROP COLUMN reason_code,
     DROP CONSTRAINT face_review_state_check,

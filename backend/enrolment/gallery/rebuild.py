@@ -11,7 +11,7 @@ from backend.keys.service import Keys
 from backend.kit.crypto import SealBroken
 from backend.kit.db import Connection, Database, Scope
 
-__all__ = ["Progress", "complete_gallery", "ensure_galleries", "open_templates", "rebuild_gallery"]
+__all__ = ["Progress", "complete_gallery", "ensure_galleries", "open_templates", "opened", "rebuild_gallery"]
 
 #: Called with (rows made so far, of this community) while a gallery is rebuilt.
 Progress = Callable[[int], None]
@@ -26,7 +26,7 @@ async def open_templates(
 ) -> dict[UUID, bytes]:
     """The same bytes from ciphertext: some 30 microseconds each, and the key store must answer."""
     rows = await gallery.list_sealed(conn, community_id=community_id, pack=pack, subject_ids=subject_ids)
-    return {row.subject_id: row.template for row in await _opened(keys, rows)}
+    return {row.subject_id: row.template for row in await opened(keys, rows)}
 
 
 async def rebuild_gallery(db: Database, keys: Keys, *, community_id: UUID, progress: Progress | None = None) -> int:
@@ -46,9 +46,9 @@ async def rebuild_gallery(db: Database, keys: Keys, *, community_id: UUID, progr
             rows = await gallery.list_missing(conn, community_id=community_id, after=after, limit=_BATCH)
         if not rows:
             return made
-        opened = await _opened(keys, rows)
+        made_of = await opened(keys, rows)
         async with db.transaction(scope) as conn:
-            made += await gallery.insert_rows(conn, community_id=community_id, rows=opened)
+            made += await gallery.insert_rows(conn, community_id=community_id, rows=made_of)
         after = rows[-1].subject_id
         if progress is not None:
             progress(made)
@@ -76,7 +76,7 @@ async def complete_gallery(db: Database, keys: Keys, community_id: UUID, progres
     return 0 if complete else await rebuild_gallery(db, keys, community_id=community_id, progress=progress)
 
 
-async def _opened(keys: Keys, rows: Sequence[SealedRow]) -> list[NewGalleryRow]:
+async def opened(keys: Keys, rows: Sequence[SealedRow]) -> list[NewGalleryRow]:
     """What can be opened of these; whose key is gone is being erased."""
     found = await keys.person_keys(list({row.person_id for row in rows}))
     return await asyncio.to_thread(lambda: list(_open_rows(found, rows)))

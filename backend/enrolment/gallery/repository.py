@@ -7,9 +7,11 @@ import msgspec
 import numpy as np
 
 from backend.access.repository import roster_hold
+from backend.enrolment.findings import LOOK_ALIKE
 from backend.kit.db import Connection, fetch_all, require_one
 
 __all__ = [
+    "LookAlikeRow",
     "NeighbourRow",
     "NewGalleryRow",
     "SealedRow",
@@ -19,13 +21,18 @@ __all__ = [
     "ensure_partition",
     "insert_rows",
     "is_complete",
+    "is_vouched",
     "list_communities",
+    "list_lookalikes",
     "list_missing",
+    "list_near",
     "list_sealed",
     "list_templates",
     "list_waiting",
+    "mark",
     "nearest",
     "put_row",
+    "unmark",
 ]
 
 
@@ -61,6 +68,13 @@ class WaitingRow(msgspec.Struct, frozen=True):
 
     subject_id: UUID
     person_id: UUID
+
+
+class LookAlikeRow(msgspec.Struct, frozen=True):
+    """A subject marked as somebody's look-alike; ``still`` where he is."""
+
+    subject_id: UUID
+    still: bool
 
 
 class _Template(msgspec.Struct, frozen=True):
@@ -253,6 +267,80 @@ async def nearest(
     )  # fmt: skip
 
 
+async def list_near(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    pack: str,
+    besides: UUID,
+    probe: Sequence[float],
+    at_least: float,
+    limit: int,
+) -> list[NeighbourRow]:
+    """The other subjects most like a unit vector, by exact search, as far as their cosine is at least that."""
+    return await fetch_all(
+        conn,
+        NeighbourRow,
+        """
+        SELECT 0 AS probe, g.subject_id, -(g.embedding <#> $4::text::halfvec) AS score FROM gallery g
+        WHERE g.community_id = $1 AND g.pack = $2 AND g.subject_id <> $3
+            AND -(g.embedding <#> $4::text::halfvec) >= $5
+        ORDER BY g.embedding <#> $4::text::halfvec LIMIT $6
+        """,
+        community_id, pack, besides, _text(probe), at_least, limit,
+    )  # fmt: skip
+
+
+async def is_vouched(conn: Connection, *, community_id: UUID, subject_id: UUID) -> bool:
+    """Whether the subject has a credential for which somebody, or the register's photograph, has vouched."""
+    found: bool = await conn.fetchval(
+        "SELECT EXISTS (SELECT FROM face_credential WHERE community_id = $1 AND subject_id = $2 AND vouched)",
+        community_id,
+        subject_id,
+    )
+    return found
+
+
+async def mark(conn: Connection, *, community_id: UUID, subject_id: UUID, vouched: bool, alike: Sequence[UUID]) -> None:
+    """Say of a credential whether somebody has vouched for it, and of it and these others that they are look-alikes."""
+    await conn.execute(
+        """
+        UPDATE face_credential
+        SET lookalike = CASE WHEN subject_id = $2 THEN cardinality($4::uuid[]) > 0 ELSE true END,
+            vouched = CASE WHEN subject_id = $2 THEN $3 ELSE vouched END
+        WHERE community_id = $1 AND (subject_id = $2 OR (subject_id = ANY ($4) AND NOT lookalike))
+        """,
+        community_id, subject_id, vouched, list(alike),
+    )  # fmt: skip
+
+
+async def list_lookalikes(conn: Connection, *, community_id: UUID, after: UUID, limit: int) -> list[LookAlikeRow]:
+    """Subjects that are marked as look-alikes, and whether any other still is so like them; by subject."""
+    return await fetch_all(
+        conn,
+        LookAlikeRow,
+        """
+        SELECT fc.subject_id, EXISTS (
+            SELECT FROM gallery o
+            WHERE o.community_id = $1 AND o.pack = g.pack AND o.subject_id <> g.subject_id
+                AND -(o.embedding <#> g.embedding) >= $4
+        ) AS still
+        FROM face_credential fc
+        JOIN gallery g ON g.community_id = $1 AND g.pack = fc.pack AND g.subject_id = fc.subject_id
+        WHERE fc.community_id = $1 AND fc.lookalike AND fc.subject_id > $2 ORDER BY fc.subject_id LIMIT $3
+        """,
+        community_id, after, limit, LOOK_ALIKE,
+    )  # fmt: skip
+
+
+async def unmark(conn: Connection, *, community_id: UUID, subject_ids: Sequence[UUID]) -> None:
+    """They are nobody's look-alikes any more."""
+    await conn.execute(
+        "UPDATE face_credential SET lookalike = false WHERE community_id = $1 AND subject_id = ANY ($2)",
+        community_id, list(subject_ids),
+    )  # fmt: skip
+
+
 async def add_to_histogram(conn: Connection, *, community_id: UUID, pack: str, bins: Sequence[int]) -> None:
     """Count each bin (hundredths of cosine) once more."""
     await conn.execute(
@@ -266,7 +354,7 @@ async def add_to_histogram(conn: Connection, *, community_id: UUID, pack: str, b
 
 
 async def list_waiting(conn: Connection, *, community_id: UUID, after: UUID, limit: int) -> list[WaitingRow]:
-    """Subjects with a grant and a template, but no credential, and no open or refused review of it; by subject."""
+    """Subjects with a grant and a template, but no credential, and no review that waits or said no; by subject."""
     return await fetch_all(
         conn,
         WaitingRow,
@@ -284,7 +372,7 @@ async def list_waiting(conn: Connection, *, community_id: UUID, after: UUID, lim
                 SELECT FROM template t WHERE t.person_id = s.person_id AND NOT EXISTS (
                     SELECT FROM face_review r
                     WHERE r.community_id = $1 AND r.subject_id = s.subject_id AND r.template_id = t.template_id
-                        AND r.state IN ('pending', 'refused')
+                        AND r.state IN ('pending', 'refused', 'retake')
                 )
             )
         ORDER BY s.subject_id LIMIT $3

@@ -19,7 +19,7 @@ from backend.audit import service as audit
 from backend.consent import service as consent
 from backend.consent.service import Purpose
 from backend.enrolment import repository
-from backend.enrolment.findings import Finding, must_be_reviewed, neighbour_finding
+from backend.enrolment.findings import LOOK_ALIKE, Finding, must_be_reviewed, neighbour_finding
 from backend.enrolment.gallery import repository as gallery
 from backend.enrolment.gallery.rebuild import complete_gallery, ensure_galleries, open_templates, rebuild_gallery
 from backend.enrolment.register import repository as register_photos
@@ -50,10 +50,14 @@ __all__ = [
     "put_active",
     "rebuild_gallery",
     "settle",
+    "settle_lookalikes",
     "unpacked",
 ]
 
 _NIL = UUID(int=0)
+#: Look-alikes of one face that are marked at once; somebody with more is marked himself in any case.
+_ALIKE = 50
+_PAGE = 200
 
 
 class Outcome(StrEnum):
@@ -161,7 +165,9 @@ async def make_active(
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await gallery.ensure_partition(conn)
     async with db.transaction(Scope(community_id=community_id, person_id=face.row.person_id)) as conn:
-        done = await put_active(conn, community_id=community_id, subject_id=subject_id, face=face, now=now)
+        done = await put_active(
+            conn, community_id=community_id, subject_id=subject_id, face=face, now=now, vouched=voucher is not None
+        )
         if done and voucher is not None:
             await audit.record(
                 conn,
@@ -174,8 +180,12 @@ async def make_active(
     return Outcome.ACTIVE if done else Outcome.ENROL_AGAIN
 
 
-async def put_active(conn: Connection, *, community_id: UUID, subject_id: UUID, face: Face, now: datetime) -> bool:
+async def put_active(
+    conn: Connection, *, community_id: UUID, subject_id: UUID, face: Face, now: datetime, vouched: bool
+) -> bool:
     """See :func:`make_active`, within a transaction of both scopes; the partition must be there.
+
+    ``vouched`` says that somebody, or the register's photograph, has said whose face it is.
 
     False where the template has been erased meanwhile, or the subject may pass no more.
     """
@@ -185,6 +195,8 @@ async def put_active(conn: Connection, *, community_id: UUID, subject_id: UUID, 
         return False
     if not await repository.hold_template(conn, person_id=face.row.person_id, template_id=face.row.template_id):
         return False
+    # What was vouched for stays so: a face that replaces it without anybody's looking is the same one.
+    vouched = vouched or await gallery.is_vouched(conn, community_id=community_id, subject_id=subject_id)
     await access.set_credential(
         conn,
         community_id=community_id,
@@ -203,6 +215,22 @@ async def put_active(conn: Connection, *, community_id: UUID, subject_id: UUID, 
         template_id=face.row.template_id,
         pack=face.row.pack,
         template=face.template,
+    )
+    alike = await gallery.list_near(
+        conn,
+        community_id=community_id,
+        pack=face.row.pack,
+        besides=subject_id,
+        probe=unpacked(face.template),
+        at_least=LOOK_ALIKE,
+        limit=_ALIKE,
+    )
+    await gallery.mark(
+        conn,
+        community_id=community_id,
+        subject_id=subject_id,
+        vouched=vouched,
+        alike=[row.subject_id for row in alike],
     )
     return True
 
@@ -225,7 +253,7 @@ async def attach(
         looked_at = {
             review.template_id: review.state
             for review in await reviews.list_reviews_of_person(conn, person_id=person_id)
-            if review.community_id == community_id and review.state in {"pending", "refused"}
+            if review.community_id == community_id and review.state in {"pending", "refused", "retake"}
         }
     for row in templates:
         if row.template_id in looked_at:
@@ -267,6 +295,25 @@ async def attach_waiting(db: Database, keys: Keys, *, now: datetime) -> int:
                 break
             after = waiting[-1].subject_id
     return done
+
+
+async def settle_lookalikes(db: Database) -> int:
+    """Take the mark off those whose look-alikes have left; how many. A job for every hour; platform scope."""
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        communities = await gallery.list_communities(conn)
+    settled = 0
+    for community_id in communities:
+        after, found = _NIL, True
+        while found:
+            async with db.transaction(Scope(community_id=community_id)) as conn:
+                rows = await gallery.list_lookalikes(conn, community_id=community_id, after=after, limit=_PAGE)
+                over = [row.subject_id for row in rows if not row.still]
+                if over:
+                    await gallery.unmark(conn, community_id=community_id, subject_ids=over)
+            settled += len(over)
+            found = len(rows) == _PAGE
+            after = rows[-1].subject_id if rows else after
+    return settled
 
 
 async def detach(conn: Connection, *, community_id: UUID, subject_id: UUID) -> bool:

@@ -7,9 +7,11 @@ from uuid import UUID
 
 import msgspec
 
+from backend.enrolment.gallery.repository import SealedRow
 from backend.kit.db import Connection, fetch_all, fetch_one
 
 __all__ = [
+    "AlikeRow",
     "Basis",
     "ReviewRow",
     "ReviewState",
@@ -18,9 +20,11 @@ __all__ = [
     "decide",
     "get_review",
     "insert_review",
+    "list_alike",
     "list_pending",
     "list_reviews_of_person",
     "list_shown",
+    "list_waiting_sealed",
     "lock_review",
     "supersede",
     "supersede_moot",
@@ -50,11 +54,25 @@ class ReviewRow(msgspec.Struct, frozen=True):
 
 
 class ShownRow(msgspec.Struct, frozen=True):
-    """What staff see beside a review: whose name the register has, and which photographs are still there."""
+    """What staff see beside a review: whose name the register has, and which photographs are still there.
+
+    ``register_photo_of`` is the membership of whose photograph the register has one.
+    """
 
     review_id: UUID
     name: str | None
     slots: list[int]
+    register_photo_of: UUID | None
+
+
+class AlikeRow(msgspec.Struct, frozen=True):
+    """Another subject whose face is like one in review: his name, his own open review, his register photograph."""
+
+    subject_id: UUID
+    name: str | None
+    review_id: UUID | None
+    slots: list[int]
+    register_photo_of: UUID | None
 
 
 class _Person(msgspec.Struct, frozen=True):
@@ -172,10 +190,55 @@ async def list_shown(conn: Connection, *, community_id: UUID, review_ids: Sequen
                 SELECT slot FROM enrolment_photo ph
                 WHERE r.state = 'pending' AND ph.person_id = r.person_id AND ph.enrolment_id = r.enrolment_id
                 ORDER BY slot
-            ) AS slots
+            ) AS slots,
+            (
+                SELECT rp.member_id FROM member m
+                JOIN register_photo rp ON rp.community_id = $1 AND rp.member_id = m.member_id AND rp.gone_at IS NULL
+                WHERE m.community_id = $1 AND m.person_id = r.person_id ORDER BY rp.kept_at DESC LIMIT 1
+            ) AS register_photo_of
         FROM face_review r WHERE r.community_id = $1 AND r.review_id = ANY ($2)
         """,
         community_id, list(review_ids),
+    )  # fmt: skip
+
+
+async def list_alike(conn: Connection, *, community_id: UUID, subject_ids: Sequence[UUID]) -> list[AlikeRow]:
+    """What staff are shown of these subjects beside a face that is like theirs."""
+    return await fetch_all(
+        conn,
+        AlikeRow,
+        """
+        SELECT s.subject_id, p.name, r.review_id,
+            array(
+                SELECT slot FROM enrolment_photo ph
+                WHERE ph.person_id = r.person_id AND ph.enrolment_id = r.enrolment_id ORDER BY slot
+            ) AS slots,
+            (
+                SELECT rp.member_id FROM member m
+                JOIN register_photo rp ON rp.community_id = $1 AND rp.member_id = m.member_id AND rp.gone_at IS NULL
+                WHERE m.community_id = $1 AND m.person_id = s.person_id ORDER BY rp.kept_at DESC LIMIT 1
+            ) AS register_photo_of
+        FROM subject s
+        JOIN person p USING (person_id)
+        LEFT JOIN face_review r ON r.community_id = $1 AND r.subject_id = s.subject_id AND r.state = 'pending'
+        WHERE s.community_id = $1 AND s.subject_id = ANY ($2)
+        """,
+        community_id, list(subject_ids),
+    )  # fmt: skip
+
+
+async def list_waiting_sealed(conn: Connection, *, community_id: UUID, besides: UUID, limit: int) -> list[SealedRow]:
+    """Templates of other subjects that wait for a decision as well, the newest first."""
+    return await fetch_all(
+        conn,
+        SealedRow,
+        """
+        SELECT r.subject_id, t.person_id, t.template_id, t.pack, t.sealed
+        FROM face_review r JOIN template t ON t.person_id = r.person_id AND t.template_id = r.template_id
+        WHERE r.community_id = $1 AND r.state = 'pending' AND r.subject_id <> $2
+        ORDER BY r.opened_at DESC LIMIT $3
+        """,
+        community_id, besides, limit,
     )  # fmt: skip
 
 
@@ -197,6 +260,7 @@ async def decide(
     review_id: UUID,
     state: ReviewState,
     basis: Basis | None,
+    reason_code: str | None,
     reason: str | None,
     decided_by: UUID,
     now: datetime,
@@ -204,8 +268,9 @@ async def decide(
     """Close a review."""
     await conn.execute(
         """
-        UPDATE face_review SET state = $3, basis = $4, reason = $5, decided_by = $6, decided_at = $7
+        UPDATE face_review
+        SET state = $3, basis = $4, reason_code = $5, reason = $6, decided_by = $7, decided_at = $8
         WHERE community_id = $1 AND review_id = $2
         """,
-        community_id, review_id, state, basis, reason, decided_by, now,
+        community_id, review_id, state, basis, reason_code, reason, decided_by, now,
     )  # fmt: skip

@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
+import structlog
+
+from backend.accounts.repository import phone_of_person
 from backend.audit import service as audit
 from backend.enrolment import repository as enrolments
 from backend.enrolment.errors import PhotoNotFound, ReviewChanged, ReviewDecided, ReviewMoot, ReviewNotFound
@@ -19,9 +23,12 @@ from backend.keys.errors import KeyStoreError
 from backend.keys.service import Keys
 from backend.kit.crypto import SealBroken
 from backend.kit.db import Connection, Database, Scope
+from backend.kit.messages import MessagesUnavailable, Sender
 from backend.kit.storage import ObjectMissing, ObjectStore
+from backend.people import repository as people
 
-__all__ = ["approve", "get", "photo", "read", "refuse", "shown"]
+_log = structlog.get_logger(__name__)
+__all__ = ["approve", "get", "pending", "photo", "read", "refuse", "shown"]
 
 
 async def get(conn: Connection, *, community_id: UUID, review_id: UUID) -> ReviewRow:
@@ -40,9 +47,7 @@ async def shown(conn: Connection, *, community_id: UUID, rows: Sequence[ReviewRo
     """The community's reviews as its staff see them, in the same order."""
     ids = [row.review_id for row in rows]
     found = {one.review_id: one for one in await repository.list_shown(conn, community_id=community_id, review_ids=ids)}
-    return tuple(
-        Review.of(row, name=found[row.review_id].name, slots=tuple(found[row.review_id].slots)) for row in rows
-    )
+    return tuple(Review.of(row, found[row.review_id]) for row in rows)
 
 
 async def read(conn: Connection, *, community_id: UUID, review_id: UUID) -> Review:
@@ -108,7 +113,7 @@ async def approve(
         ReviewMoot: he may not pass here any more, or his face is being erased.
     """
     async with db.transaction(Scope(community_id=community_id)) as conn:
-        row = _pending(await get(conn, community_id=community_id, review_id=review_id))
+        row = pending(await get(conn, community_id=community_id, review_id=review_id))
         template = await enrolments.get_template(conn, person_id=row.person_id, enrolment_id=row.enrolment_id)
         await gallery.ensure_partition(conn)
     if template is None:
@@ -121,15 +126,18 @@ async def approve(
     if await _note_duplicate(db, row, face):
         raise ReviewChanged(findings=[Finding.POSSIBLE_DUPLICATE.value])
     async with db.transaction(Scope(community_id=community_id, person_id=row.person_id)) as conn:
-        if not await put_active(conn, community_id=community_id, subject_id=row.subject_id, face=face, now=now):
+        if not await put_active(
+            conn, community_id=community_id, subject_id=row.subject_id, face=face, now=now, vouched=True
+        ):
             raise ReviewMoot
-        _pending(await _locked(conn, community_id, review_id))
+        pending(await _locked(conn, community_id, review_id))
         await repository.decide(
             conn,
             community_id=community_id,
             review_id=review_id,
             state="approved",
             basis=basis,
+            reason_code=None,
             reason=None,
             decided_by=staff_id,
             now=now,
@@ -151,14 +159,20 @@ async def approve(
 async def refuse(
     db: Database,
     objects: ObjectStore,
+    sender: Sender,
     *,
     community_id: UUID,
     review_id: UUID,
-    reason: str,
+    state: Literal["refused", "retake"],
+    reason_code: str,
+    note: str | None,
     staff_id: UUID,
     now: datetime,
 ) -> Review:
     """Keep this face off the community's gates; it is erased unless another community uses it or has yet to look.
+
+    The person gets a message. An older face of his goes on to serve. ``retake`` asks him for new photographs; he may
+    begin anew in either case.
 
     Raises:
         ReviewNotFound, ReviewDecided: as the names say.
@@ -166,27 +180,30 @@ async def refuse(
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await get(conn, community_id=community_id, review_id=review_id)
     async with db.transaction(Scope(community_id=community_id, person_id=row.person_id)) as conn:
-        row = _pending(await _locked(conn, community_id, review_id))
+        row = pending(await _locked(conn, community_id, review_id))
         await repository.decide(
             conn,
             community_id=community_id,
             review_id=review_id,
-            state="refused",
+            state=state,
             basis=None,
-            reason=reason,
+            reason_code=reason_code,
+            reason=note,
             decided_by=staff_id,
             now=now,
         )
         await enrolments.accept_template(conn, person_id=row.person_id, template_id=row.template_id, accepted=False)
-        # The reason is the reviewer's free words, for the person and not for the trail, which outlives him.
+        # The note is the reviewer's free words, for the person and not for the trail, which outlives him.
         await audit.record(
             conn,
             community_id=community_id,
             actor=f"staff:{staff_id}",
-            action="review.refuse",
+            action="review.refuse" if state == "refused" else "review.retake",
             target=f"review:{review_id}",
+            reason=reason_code,
         )
     await tidy(db, objects, person_id=row.person_id, now=now)
+    await _tell(db, sender, person_id=row.person_id, template=f"face_{state}")
     return await _read(db, community_id, review_id)
 
 
@@ -201,6 +218,22 @@ async def _note_duplicate(db: Database, row: ReviewRow, face: Face) -> bool:
         return True
 
 
+async def _tell(db: Database, sender: Sender, *, person_id: UUID, template: str) -> None:
+    """Write to the person that something waits for him; what it is, he reads where he is logged in."""
+    async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
+        phone = await phone_of_person(conn, person_id=person_id)
+        person = await people.get_person(conn, person_id=person_id)
+    if phone is None:
+        return  # a guest, or somebody without a telephone; his enrolments say the same
+    try:
+        await sender.send(
+            to=phone, template=template, values={}, language="zh-CN" if person is None else person.language
+        )
+    except MessagesUnavailable:
+        # The decision stands, and he finds it in his enrolments.
+        _log.warning("review-not-told")
+
+
 async def _locked(conn: Connection, community_id: UUID, review_id: UUID) -> ReviewRow:
     row = await repository.lock_review(conn, community_id=community_id, review_id=review_id)
     if row is None:
@@ -213,7 +246,12 @@ async def _read(db: Database, community_id: UUID, review_id: UUID) -> Review:
         return await read(conn, community_id=community_id, review_id=review_id)
 
 
-def _pending(row: ReviewRow) -> ReviewRow:
+def pending(row: ReviewRow) -> ReviewRow:
+    """The review, if it waits.
+
+    Raises:
+        ReviewDecided: it does not.
+    """
     if row.state != "pending":
         raise ReviewDecided
     return row

@@ -31,7 +31,14 @@ async def test_a_resident_waits_until_somebody_has_looked(world: World) -> None:
     answer = await enrol(tenant.actor)
     assert answer["state"] == "in_review"
     assert answer["communities"] == [
-        {"community_id": str(town.community_id), "state": "in_review", "since": None, "reason": None}
+        {
+            "community_id": str(town.community_id),
+            "state": "in_review",
+            "since": None,
+            "reason": None,
+            "reason_code": None,
+            "messages": {},
+        }
     ]
     assert await active(town, tenant.person_id) is None
     (status,) = (await tenant.actor.get("/resident/v1/enrolments")).json()["enrolments"]

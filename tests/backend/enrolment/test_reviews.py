@@ -54,7 +54,9 @@ async def test_a_refused_face_is_erased_and_the_person_told(world: World) -> Non
     await enrol(tenant.actor)
     (review,) = await reviews(town)
     path = f"{town.staff_path}/reviews/{review['review_id']}"
-    answer = await town.office.post(f"{path}/refuse", json={"reason": "Not the person on the register."})
+    answer = await town.office.post(
+        f"{path}/refuse", json={"reason": "not_the_person", "note": "Not the person on the register."}
+    )
     assert (answer.status_code, answer.json()["state"]) == (200, "refused")
     assert await active(town, tenant.person_id) is None
     async with world.resources.db.transaction(Scope(person_id=tenant.person_id)) as conn:
@@ -63,7 +65,11 @@ async def test_a_refused_face_is_erased_and_the_person_told(world: World) -> Non
     assert [key async for key in world.resources.objects.list("people/")] == []
     (status,) = (await tenant.actor.get("/resident/v1/enrolments")).json()["enrolments"]
     assert status["state"] == "refused"
-    assert status["communities"][0]["reason"] == "Not the person on the register."
+    (place,) = status["communities"]
+    assert (place["reason_code"], place["reason"]) == ("not_the_person", "Not the person on the register.")
+    assert place["messages"]["zh-CN"]
+    assert place["messages"]["en"]
+    assert [message["template"] for message in world.messages(tenant.actor.phone)][-1] == "face_refused"
     # He may try again.
     assert (await enrol(tenant.actor))["state"] == "in_review"
 
@@ -75,7 +81,11 @@ async def test_a_review_is_decided_once(world: World) -> None:
     (review,) = await reviews(town)
     path = f"{town.staff_path}/reviews/{review['review_id']}"
     assert (await town.office.post(f"{path}/approve", json={"basis": "seen_in_person"})).status_code == 200
-    for action, body in (("approve", {"basis": "seen_in_person"}), ("refuse", {"reason": "Late."})):
+    for action, body in (
+        ("approve", {"basis": "seen_in_person"}),
+        ("refuse", {"reason": "other"}),
+        ("retake", {"reason": "face_covered"}),
+    ):
         again = await town.office.post(f"{path}/{action}", json=body)
         assert (again.status_code, again.json()["code"]) == (409, "review-decided")
     read = (await town.office.get(path)).json()
@@ -111,7 +121,7 @@ async def test_another_communitys_reviews_are_not_found(world: World) -> None:
         assert (await staff.get(path)).status_code == 404
         assert (await staff.get(f"{path}/photos/1")).status_code == 404
         assert (await staff.post(f"{path}/approve", json={"basis": "seen_in_person"})).status_code == 404
-        assert (await staff.post(f"{path}/refuse", json={"reason": "x"})).status_code == 404
+        assert (await staff.post(f"{path}/refuse", json={"reason": "other"})).status_code == 404
     assert (await town.office.get(f"{second.staff_path}/reviews")).json()["reviews"] == []
     assert len(await reviews(town)) == 1
 
@@ -136,8 +146,10 @@ async def test_what_is_wrong_in_a_decision_is_refused(world: World) -> None:
         ("approve", {}),
         ("approve", {"basis": "looks_fine"}),
         ("approve", {"basis": "seen_in_person", "more": 1}),
-        ("refuse", {"reason": ""}),
-        ("refuse", {"reason": "x" * 201}),
+        ("refuse", {"reason": "Because I say so"}),
+        ("refuse", {"reason": "other", "note": ""}),
+        ("retake", {"reason": "not_the_person"}),
+        ("refuse", {"reason": "other", "note": "x" * 201}),
     ):
         answer = await town.office.post(f"{path}/{action}", json=body)
         assert answer.status_code == 400, (action, body)
@@ -170,7 +182,7 @@ async def test_a_face_refused_in_one_community_stays_where_another_uses_it(world
     (review,) = await reviews(second)
     path = f"{second.staff_path}/reviews/{review['review_id']}"
     assert (await town.office.get(f"{path}/photos/1")).status_code == 200
-    assert (await second.office.post(f"{path}/refuse", json={"reason": "Unknown here."})).status_code == 200
+    assert (await second.office.post(f"{path}/refuse", json={"reason": "not_entitled"})).status_code == 200
     assert await active(town, tenant.person_id) is not None
     assert await active(second, tenant.person_id) is None
     (status,) = (await tenant.actor.get("/resident/v1/enrolments")).json()["enrolments"]
@@ -194,3 +206,86 @@ async def test_nobody_decides_on_who_has_left_and_his_photographs_go(world: Worl
     assert await service.sweep(worker_db, world.resources.objects, now=now) == 1
     assert await reviews(town) == []
     assert [key async for key in world.resources.objects.list("people/")] == []
+
+
+async def test_staff_ask_for_new_photographs_and_the_person_begins_anew(world: World) -> None:
+    town = await build_town(world)
+    tenant = await town.tenant()
+    await enrol(tenant.actor)
+    (review,) = await reviews(town)
+    path = f"{town.staff_path}/reviews/{review['review_id']}"
+    answer = await town.office.post(f"{path}/retake", json={"reason": "face_covered"})
+    assert (answer.status_code, answer.json()["state"]) == (200, "retake")
+    assert (await town.office.get(f"{path}/photos/1")).status_code == 404
+    assert [key async for key in world.resources.objects.list("people/")] == []
+    told = world.messages(tenant.actor.phone)[-1]
+    assert (told["template"], told["values"]) == ("face_retake", {})
+    (status,) = (await tenant.actor.get("/resident/v1/enrolments")).json()["enrolments"]
+    (place,) = status["communities"]
+    assert (status["state"], place["state"], place["reason_code"]) == ("enrol_again", "enrol_again", "face_covered")
+    assert "mask" in place["messages"]["en"]
+    # Nothing brings the face in behind the reviewer's back.
+    subject_id = await subject_of(town, tenant.person_id)
+    assert not await service.attach(
+        world.resources.db,
+        world.resources.keys,
+        community_id=town.community_id,
+        subject_id=subject_id,
+        person_id=tenant.person_id,
+        now=world.clock(),
+    )
+    assert (await enrol(tenant.actor))["state"] == "in_review"
+    await approve_all(town)
+    assert await active(town, tenant.person_id) is not None
+
+
+async def test_staff_see_whom_a_face_is_like_and_photographs_only_where_they_wait_themselves(world: World) -> None:
+    town = await build_town(world)
+    settled, first, second = [await town.tenant(f"1-10{n}") for n in (1, 2, 3)]
+    await agree(settled.actor, "photo_retention")
+    await settled.actor.patch("/resident/v1/me", json={"name": "Settled"})
+    await enrol(settled.actor)
+    await approve_all(town)
+    await enrol(first.actor)
+    await enrol(second.actor)
+    by_subject = {one["subject_id"]: one for one in await reviews(town)}
+    mine = by_subject[str(await subject_of(town, second.person_id))]
+    answer = await town.office.get(f"{town.staff_path}/reviews/{mine['review_id']}/alike")
+    assert answer.status_code == 200, answer.text
+    found = {one["subject_id"]: one for one in answer.json()["alike"]}
+    assert {one["finding"] for one in found.values()} == {"possible_duplicate"}
+    waiting = found[str(await subject_of(town, first.person_id))]
+    assert waiting["slots"] == [1, 2, 3]
+    other = f"{town.staff_path}/reviews/{waiting['review_id']}/photos/1"
+    assert (await town.office.get(other)).status_code == 200
+    # Who let his photographs be kept did so for other purposes than this.
+    kept = found[str(await subject_of(town, settled.person_id))]
+    assert (kept["name"], kept["review_id"], kept["slots"]) == ("Settled", None, [])
+    async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+        assert await conn.fetchval("SELECT count(*) FROM audit_entry WHERE action = 'review.alike.read'") == 1
+    elsewhere = await build_town(world, office=town.office, name="Second Court")
+    strange = f"{elsewhere.staff_path}/reviews/{mine['review_id']}/alike"
+    assert (await town.office.get(strange)).status_code == 404
+
+
+async def test_the_mark_of_look_alikes_goes_when_the_other_one_has_left(world: World, worker_db: Database) -> None:
+    town = await build_town(world)
+    first, second = await town.tenant("1-101"), await town.tenant("1-102")
+    for tenant in (first, second):
+        await enrol(tenant.actor)
+        (review,) = await reviews(town)
+        path = f"{town.staff_path}/reviews/{review['review_id']}/approve"
+        await town.office.post(path, json={"basis": "seen_in_person"})
+
+    async def marked() -> list[bool]:
+        async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+            return [row["lookalike"] for row in await conn.fetch("SELECT lookalike FROM face_credential")]
+
+    assert await marked() == [True, True]
+    assert await service.settle_lookalikes(worker_db) == 0
+    ended = await town.office.post(f"{town.staff_path}/tenancies/{second.tenancy_id}/end", json={})
+    assert ended.is_success
+    async with worker_db.transaction(Scope(community_id=town.community_id)) as conn:
+        await service.detach(conn, community_id=town.community_id, subject_id=await subject_of(town, second.person_id))
+    assert await service.settle_lookalikes(worker_db) == 1
+    assert await marked() == [False]
