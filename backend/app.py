@@ -18,6 +18,8 @@ from backend.accounts.staff.routes import staff_member
 from backend.audit.routes import public_router as audit_public
 from backend.audit.routes import staff_router as audit_staff
 from backend.communities.frames.routes import staff_router as frame_policy_staff
+from backend.codes.routes import resident_router as codes_resident
+from backend.codes.routes import visitor_router as codes_visitor
 from backend.communities.routes import staff_router as communities_staff
 from backend.consent.routes import resident_router as consent_resident
 from backend.consent.routes import visitor_router as consent_visitor
@@ -38,6 +40,7 @@ from backend.gates.frames.routes import staff_router as frames_staff
 from backend.gates.routes import gate_router as gates_gate
 from backend.gates.routes import staff_router as gates_staff
 from backend.gates.sync import GateSync
+from backend.households.cards.routes import staff_router as cards_staff
 from backend.households.homes.routes import staff_router as homes_staff
 from backend.households.routes import resident_router as households_resident
 from backend.households.routes import staff_router as households_staff
@@ -68,6 +71,8 @@ from backend.privacy.routes import staff_router as privacy_staff
 from backend.privacy.routes import visitor_router as privacy_visitor
 from backend.resources import Resources, open_resources
 from backend.settings import Settings, SettingsRefused, load_settings
+from backend.visitors.codes.routes import resident_router as pass_codes_resident
+from backend.visitors.codes.routes import visitor_router as pass_codes_visitor
 from backend.visitors.invitations.routes import visitor_router as visitors_visitor
 from backend.visitors.routes import resident_router as visitors_resident
 
@@ -77,6 +82,7 @@ __all__ = ["create_app", "create_app_from_environment", "openapi_document"]
 SURFACES: Mapping[Surface, Sequence[Router]] = {
     Surface.RESIDENT: (
         accounts_resident,
+        codes_resident,
         consent_resident,
         enrolment_resident,
         entries_resident,
@@ -84,15 +90,18 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         partners_resident,
         couriers_resident,
         visitors_resident,
+        pass_codes_resident,
         privacy_resident,
         requests_resident,
         retention_resident,
     ),
     Surface.VISITOR: (
         links_visitor,
+        codes_visitor,
         consent_visitor,
         enrolment_visitor,
         visitors_visitor,
+        pass_codes_visitor,
         privacy_visitor,
         requests_visitor,
         retention_visitor,
@@ -102,6 +111,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
     Surface.STAFF: (
         accounts_staff,
         audit_staff,
+        cards_staff,
         communities_staff,
         frame_policy_staff,
         entries_staff,

@@ -1,6 +1,7 @@
 """From what a gate says happened to what is kept of it. Pure."""
 
 import math
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -19,6 +20,7 @@ EARLIEST = datetime(2024, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_BIGINT = 2**63 - 1
 _MOST_DETAIL = 500
+_CREDENTIAL = re.compile("(key|token|card):[0-9a-f]{16}")
 # No roster is older than the longest time after which a gate wipes it; a year leaves room for every policy.
 _MOST_STALE_S = 366 * 86400.0
 
@@ -37,6 +39,8 @@ class Intake(msgspec.Struct, frozen=True):
     score: float | None
     stale_for_s: float | None
     detail: str | None
+    via: str | None
+    credential: str | None
 
 
 def check_batch(events: Sequence[GateEvent]) -> None:
@@ -78,6 +82,8 @@ def intake(event: GateEvent, *, now: datetime) -> Intake:
         score=None if event.subject is None else _bounded(event.score, -1.0, 1.0),
         stale_for_s=_bounded(event.stale_for_s, 0.0, _MOST_STALE_S),
         detail=_plain(event.detail),
+        via=None if event.via is None else event.via.value,
+        credential=event.credential if event.credential and _CREDENTIAL.fullmatch(event.credential) else None,
     )
 
 

@@ -62,6 +62,7 @@ class EntryRow(msgspec.Struct, frozen=True):
     name: str | None
     stale_for_s: float | None
     detail: str | None
+    via: str | None
 
 
 class OwnEntryRow(msgspec.Struct, frozen=True):
@@ -75,6 +76,7 @@ class OwnEntryRow(msgspec.Struct, frozen=True):
     clock_wrong: bool
     outcome: str | None
     reason: str | None
+    via: str | None
 
 
 async def insert_entries(
@@ -84,10 +86,11 @@ async def insert_entries(
     new = await conn.fetch(
         """
         INSERT INTO entry (community_id, gate_id, received_at, store_epoch, seq, kind, at, clock_wrong, outcome,
-                           reason, subject_id, score, stale_for_s, detail)
+                           reason, subject_id, score, stale_for_s, detail, via, credential)
         SELECT $1, $2, $3, e.*
         FROM unnest($4::bigint[], $5::bigint[], $6::text[], $7::timestamptz[], $8::boolean[], $9::text[],
-                    $10::text[], $11::uuid[], $12::real[], $13::real[], $14::text[]) AS e
+                    $10::text[], $11::uuid[], $12::real[], $13::real[], $14::text[], $15::text[],
+                    $16::text[]) AS e
         ON CONFLICT DO NOTHING RETURNING seq
         """,
         community_id,
@@ -104,6 +107,8 @@ async def insert_entries(
         [e.score for e in events],
         [e.stale_for_s for e in events],
         [e.detail for e in events],
+        [e.via for e in events],
+        [e.credential for e in events],
     )
     return len(new)
 
@@ -133,7 +138,7 @@ async def list_entries(
                e.subject_id, (
                    SELECT p.name FROM subject s JOIN person p ON p.person_id = s.person_id
                    WHERE s.community_id = e.community_id AND s.subject_id = e.subject_id
-               ) AS name, e.stale_for_s, e.detail
+               ) AS name, e.stale_for_s, e.detail, e.via
         FROM entry e
         WHERE e.community_id = $1
             AND ($2::uuid IS NULL OR e.gate_id = $2)
@@ -163,7 +168,8 @@ async def list_own_entries(
         conn,
         OwnEntryRow,
         """
-        SELECT e.community_id, e.gate_id, e.store_epoch, e.seq, e.at, e.clock_wrong, e.outcome, e.reason
+        SELECT e.community_id, e.gate_id, e.store_epoch, e.seq, e.at, e.clock_wrong, e.outcome, e.reason,
+               e.via
         FROM subject s
         JOIN entry e ON e.community_id = s.community_id AND e.subject_id = s.subject_id
         WHERE s.person_id = $1 AND e.kind = 'entry'

@@ -13,6 +13,7 @@ __all__ = ["Entry", "EntryPage", "OwnEntry", "OwnEntryPage"]
 class Entry(msgspec.Struct, frozen=True):
     """What a gate reported. ``name`` is the register's; people who were not recognised have neither it nor a subject.
 
+    ``via`` is "face", "qr" or "card".
     ``clock_wrong`` says that the gate's clock could not be right, and ``at`` is when we heard of it.
     """
 
@@ -27,6 +28,7 @@ class Entry(msgspec.Struct, frozen=True):
     name: str | None
     stale_for_s: float | None
     detail: str | None
+    via: str | None
 
     @classmethod
     def of(cls, row: EntryRow) -> "Entry":
@@ -43,6 +45,7 @@ class Entry(msgspec.Struct, frozen=True):
             name=row.name,
             stale_for_s=row.stale_for_s,
             detail=row.detail,
+            via=row.via,
         )
 
 
@@ -62,6 +65,7 @@ class OwnEntry(msgspec.Struct, frozen=True):
     clock_wrong: bool
     outcome: str | None
     reason: str | None
+    via: str | None
 
     @classmethod
     def of(cls, row: OwnEntryRow) -> "OwnEntry":
@@ -73,6 +77,7 @@ class OwnEntry(msgspec.Struct, frozen=True):
             clock_wrong=row.clock_wrong,
             outcome=row.outcome,
             reason=row.reason,
+            via=row.via,
         )
 
 

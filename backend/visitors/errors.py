@@ -1,8 +1,8 @@
-"""PassNotFound, CompanyNotFound 404, PassOver, TooManyPasses, GuestDaysSpent 409."""
+"""PassNotFound, CompanyNotFound 404, PassOver, PassNotAccepted, TooManyPasses, GuestDaysSpent 409."""
 
 from backend.kit.problems import Conflict, NotFound
 
-__all__ = ["CompanyNotFound", "GuestDaysSpent", "PassNotFound", "PassOver", "TooManyPasses"]
+__all__ = ["CompanyNotFound", "GuestDaysSpent", "PassNotAccepted", "PassNotFound", "PassOver", "TooManyPasses"]
 
 
 class PassNotFound(NotFound):
@@ -17,6 +17,13 @@ class PassOver(Conflict):
 
     code = "pass-over"
     remedy = "Make a new pass."
+
+
+class PassNotAccepted(Conflict):
+    """The guest has not accepted yet."""
+
+    code = "pass-not-accepted"
+    remedy = "Let the guest open his link and accept; then there is a code."
 
 
 class TooManyPasses(Conflict):

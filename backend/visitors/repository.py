@@ -14,6 +14,7 @@ __all__ = [
     "count_open",
     "delete_old_passes",
     "end_pass",
+    "get_uses",
     "insert_pass",
     "list_of_home",
     "list_open_of_home",
@@ -21,6 +22,7 @@ __all__ = [
     "lock_pass",
     "read_pass",
     "set_accepted",
+    "set_uses",
 ]
 
 
@@ -203,6 +205,21 @@ async def end_pass(conn: Connection, *, community_id: UUID, pass_id: UUID, ended
         """,
         community_id, pass_id, ended_by, now,
     )  # fmt: skip
+
+
+async def set_uses(conn: Connection, *, community_id: UUID, pass_id: UUID, uses: int) -> None:
+    """Say how often the pass's code is good; 0 has no limit."""
+    await conn.execute(
+        "UPDATE guest_pass SET uses = $3 WHERE community_id = $1 AND pass_id = $2", community_id, pass_id, uses
+    )
+
+
+async def get_uses(conn: Connection, *, community_id: UUID, pass_id: UUID) -> int:
+    """How often the pass's code is good; 0 has no limit."""
+    uses: int | None = await conn.fetchval(
+        "SELECT uses FROM guest_pass WHERE community_id = $1 AND pass_id = $2", community_id, pass_id
+    )
+    return uses or 0
 
 
 async def delete_old_passes(conn: Connection, *, community_id: UUID, before: datetime, limit: int) -> int:

@@ -14,6 +14,7 @@ from backend.visitors.rules import PassState, state_of
 __all__ = ["Invitation", "NewPass", "Pass", "PassChange", "PassCreated", "PassPage"]
 
 GuestName = Annotated[str, Meta(min_length=1, max_length=100)]
+Uses = Annotated[int, Meta(ge=0, le=1000, description="How often the QR code is good; 0 has no limit")]
 PassKind = Literal["guest", "family", "helper"]
 
 
@@ -24,6 +25,7 @@ class NewPass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     valid_from: Moment
     valid_until: Moment
     kind: PassKind = "guest"
+    uses: Uses = 0
 
 
 class PassChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

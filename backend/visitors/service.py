@@ -76,6 +76,8 @@ async def invite(
         valid_from=begin,
         valid_until=until,
     )
+    if new.uses:
+        await repository.set_uses(conn, community_id=community_id, pass_id=row.pass_id, uses=new.uses)
     token = await links.create(
         conn,
         kind="guest",

@@ -17,6 +17,7 @@ import msgspec
 from backend.access import export as access
 from backend.accounts import export as accounts
 from backend.audit import export as audit
+from backend.codes import export as codes
 from backend.consent import export as consent
 from backend.couriers import export as couriers
 from backend.enrolment import export as enrolment
@@ -66,6 +67,7 @@ async def gather(conn: Connection, *, person_id: UUID) -> Exported:
         "links": await links.export_of(conn, person_id=person_id),
         "households": await households.export_of(conn, person_id=person_id),
         "access": await access.export_of(conn, person_id=person_id),
+        "codes": await codes.export_of(conn, person_id=person_id),
         "entries": await entries.export_of(conn, person_id=person_id),
         "visitors": await visitors.export_of(conn, person_id=person_id),
         "couriers": await couriers.export_of(conn, person_id=person_id),

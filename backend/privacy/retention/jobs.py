@@ -13,6 +13,7 @@ import structlog
 
 from backend.access import repository as access
 from backend.accounts import service as accounts
+from backend.codes import repository as codes
 from backend.consent import repository as consents
 from backend.couriers import deliveries
 from backend.couriers import repository as couriers
@@ -61,6 +62,9 @@ IN_COMMUNITIES: Mapping[str, _InCommunity] = {
         conn, community_id=community, before=before, limit=limit
     ),
     "passes": lambda conn, community, before, _, limit: visitors.delete_old_passes(
+        conn, community_id=community, before=before, limit=limit
+    ),
+    "visitor_codes": lambda conn, community, before, _, limit: codes.delete_old_tokens(
         conn, community_id=community, before=before, limit=limit
     ),
     "courier_shifts": lambda conn, community, before, _, limit: couriers.delete_old_shifts(

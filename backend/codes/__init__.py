@@ -1,0 +1,1 @@
+"""QR codes: keys of phones, signed tokens of guests, printed cards with a PIN."""

@@ -1,0 +1,1 @@
+"""Printed cards, handed out at the desk to members without a telephone."""

@@ -1,0 +1,81 @@
+"""Staff: cards of members without a telephone."""
+
+import asyncio
+from uuid import UUID
+
+from litestar import Response, Router, delete, post
+
+from backend.audit import service as audit
+from backend.codes import service as codes
+from backend.codes.drawing import draw
+from backend.codes.errors import CardNotFound, NobodyHere, PinInvalid
+from backend.communities.errors import CommunityNotFound
+from backend.households.cards.schemas import IssuedCard, NewCard
+from backend.households.errors import MemberNotFound
+from backend.households.members import repository as members
+from backend.kit.auth import Permission, StaffMember
+from backend.kit.clock import Clock
+from backend.kit.db import Connection, Database, Scope
+from backend.kit.problems import Forbidden, Unauthorised, problems
+
+__all__ = ["staff_router"]
+
+_COMMON = (Unauthorised, Forbidden, CommunityNotFound, MemberNotFound)
+
+
+@post("/", responses=problems(*_COMMON, NobodyHere, PinInvalid), summary="Issue a card")
+async def issue_card(
+    community_id: UUID, member_id: UUID, staff: StaffMember, db: Database, clock: Clock, data: NewCard | None = None
+) -> Response[IssuedCard]:
+    """A card for a member of a household, in place of the one that he may have, which ends at once.
+
+    The answer is all there is of it: print the code, tell the PIN, keep neither.
+    """
+    staff.require(Permission.REGISTER_WRITE)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        await _subject(conn, community_id, member_id)
+    pin = data.pin if data is not None and data.pin is not None else codes.new_pin()
+    # Slow by design, so neither in the event loop nor in a transaction.
+    card = await asyncio.to_thread(codes.make_card, community_id, pin)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        subject_id = await _subject(conn, community_id, member_id)
+        await codes.keep_card(conn, community_id=community_id, subject_id=subject_id, card=card, now=clock())
+        await _record(conn, community_id, staff, "card.issue", member_id)
+    issued = IssuedCard(member_id=member_id, code=card.text, svg=draw(card.text, "svg").decode(), pin=card.pin)
+    return Response(issued, status_code=201, headers={"Cache-Control": "no-store"})
+
+
+@delete("/", responses=problems(*_COMMON, NobodyHere, CardNotFound), summary="Take a card back")
+async def revoke_card(community_id: UUID, member_id: UUID, staff: StaffMember, db: Database) -> None:
+    """A card that was lost or returned: it opens no gate any more, at once where gates are connected."""
+    staff.require(Permission.REGISTER_WRITE)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        subject_id = await _subject(conn, community_id, member_id)
+        await codes.revoke_card(conn, community_id=community_id, subject_id=subject_id)
+        await _record(conn, community_id, staff, "card.revoke", member_id)
+
+
+async def _subject(conn: Connection, community_id: UUID, member_id: UUID) -> UUID:
+    member = await members.get_member(conn, community_id=community_id, member_id=member_id)
+    if member is None:
+        raise MemberNotFound
+    if member.person_id is None:
+        raise NobodyHere("The member has not joined yet.")
+    return await codes.require_subject(conn, community_id=community_id, person_id=member.person_id)
+
+
+async def _record(conn: Connection, community_id: UUID, staff: StaffMember, action: str, member_id: UUID) -> None:
+    await audit.record(
+        conn,
+        community_id=community_id,
+        actor=f"staff:{staff.staff_id}",
+        action=action,
+        target=f"member:{member_id}",
+    )
+
+
+staff_router = Router(
+    path="/communities/{community_id:uuid}/members/{member_id:uuid}/card",
+    route_handlers=[issue_card, revoke_card],
+    tags=["codes"],
+)
