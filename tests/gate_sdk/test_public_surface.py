@@ -10,6 +10,8 @@ def test_exported_names() -> None:
         "Decision",
         "DeviceKeyUnreadableError",
         "DigestMismatchError",
+        "Emergency",
+        "EmergencyMode",
         "EnvironmentKeyProvider",
         "FileKeyProvider",
         "GateClient",

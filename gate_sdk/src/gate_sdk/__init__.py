@@ -34,7 +34,7 @@ from gate_sdk.errors import (
     WrongSignatureError,
 )
 from gate_sdk.keys import EnvironmentKeyProvider, FileKeyProvider, KeyProvider
-from gate_sdk.wire import Outcome, Reason, Via
+from gate_sdk.wire import Emergency, EmergencyMode, Outcome, Reason, Via
 
 __all__ = [
     "AlreadyProvisionedError",
@@ -43,6 +43,8 @@ __all__ = [
     "Decision",
     "DeviceKeyUnreadableError",
     "DigestMismatchError",
+    "Emergency",
+    "EmergencyMode",
     "EnvironmentKeyProvider",
     "FileKeyProvider",
     "GateClient",

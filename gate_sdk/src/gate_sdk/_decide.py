@@ -1,13 +1,15 @@
 """The rule by which a gate decides. Pure: candidate, entry, head and time go in, a verdict comes out."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
 
+from gate_sdk._door import EVERY_HOUR, Door
 from gate_sdk._recognition import Candidate
-from gate_sdk.wire import Head, Outcome, Reason, RosterEntry
+from gate_sdk.wire import Head, Outcome, Reason, RosterEntry, RosterGrant
 
-__all__ = ["AMBIGUITY_MARGIN", "MIN_FACE_PX", "Verdict", "admit", "decide", "leased", "threshold"]
+__all__ = ["AMBIGUITY_MARGIN", "MIN_FACE_PX", "Verdict", "admit", "decide", "kept_out", "leased", "threshold"]
 
 # Recognition from 60 px of face width up, where the detector at its input of 640 px still finds every face of a 720p
 # frame (0.87 of them at 40 px); see docs/adr/0010-faces-from-60-pixels.md.
@@ -40,7 +42,13 @@ def threshold(head: Head, *, calibrated: float, floor: float) -> float:
 
 
 def decide(
-    candidate: Candidate | None, entry: RosterEntry | None, head: Head, *, now_us: int, threshold: float
+    candidate: Candidate | None,
+    entry: RosterEntry | None,
+    head: Head,
+    *,
+    now_us: int,
+    threshold: float,
+    door: Door = EVERY_HOUR,
 ) -> Verdict:
     """Decide about one face that was embedded.
 
@@ -50,16 +58,17 @@ def decide(
         head: what the roster goes by.
         now_us: trusted time, microseconds since the Unix epoch.
         threshold: cosine below which nobody is recognised.
+        door: what goes for this gate's door.
     """
     # Negated, so that a score that is not a number refuses.
     if candidate is None or entry is None or not candidate.score >= threshold:
         return Verdict(Outcome.DENY, Reason.UNKNOWN)
     if not candidate.margin >= AMBIGUITY_MARGIN:
         return Verdict(Outcome.NEEDS_SECOND_FACTOR, Reason.AMBIGUOUS)
-    return admit(entry, head, now_us=now_us)
+    return admit(entry, head, now_us=now_us, door=door)
 
 
-def admit(entry: RosterEntry, head: Head, *, now_us: int, by_code: bool = False) -> Verdict:
+def admit(entry: RosterEntry, head: Head, *, now_us: int, by_code: bool = False, door: Door = EVERY_HOUR) -> Verdict:
     """Decide about somebody who is known beyond doubt, by his face or by his own code: the same rights either way.
 
     Args:
@@ -67,14 +76,33 @@ def admit(entry: RosterEntry, head: Head, *, now_us: int, by_code: bool = False)
         head: what the roster goes by.
         now_us: trusted time, microseconds since the Unix epoch.
         by_code: codes outlast the faces' leases (:func:`leased`).
+        door: what goes for this gate's door.
     """
     covering = [grant for grant in entry.grants if grant.covers(now_us)]
     if not covering:
         return Verdict(Outcome.DENY, Reason.OUTSIDE_WINDOW, entry.subject)
+    covering, reason = kept_out(covering, door, now_us)
+    if reason is not None:
+        return Verdict(Outcome.DENY, reason, entry.subject)
     # A resident who is also somebody's guest keeps the longer lease.
     if not any(leased(head, now_us=now_us, visiting=grant.kind.visiting, by_code=by_code) for grant in covering):
         return Verdict(Outcome.DENY, Reason.LEASE_EXPIRED, entry.subject)
     return Verdict(Outcome.ALLOW, Reason.MATCHED, entry.subject)
+
+
+def kept_out(grants: Sequence[RosterGrant], door: Door, now_us: int) -> tuple[list[RosterGrant], Reason | None]:
+    """Those of the grants that go for this door at this hour; and without any, what the last of them failed on.
+
+    A resident who is also a guard passes as what serves him best: each step asks for any one grant.
+    """
+    mine = [grant for grant in grants if door.takes(grant)]
+    if not mine:
+        return mine, Reason.WRONG_DOOR
+    mine = [grant for grant in mine if door.admits(grant.kind, now_us)]
+    if not mine:
+        return mine, Reason.LOCKED_DOWN
+    mine = [grant for grant in mine if door.opens(grant.kind, now_us)]
+    return mine, None if mine else Reason.OUTSIDE_HOURS
 
 
 def leased(head: Head, *, now_us: int, visiting: bool, by_code: bool) -> bool:

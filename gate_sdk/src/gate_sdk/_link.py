@@ -16,8 +16,10 @@ MAX_WAIT_S = 25
 class Link(Protocol):
     """The server's gate surface, as this gate sees it. Safe for several threads."""
 
-    def sync(self, at: Acknowledged | None, cursor: str | None, wait: int) -> SyncPage:
+    def sync(self, at: Acknowledged | None, cursor: str | None, wait: int, plan: bytes | None) -> SyncPage:
         """Fetch a page, waiting up to ``wait`` seconds for news; a poll with ``at`` also acknowledges that state.
+
+        ``plan`` is the SHA-256 of the plan that the gate has: another one comes with the head.
 
         Raises:
             RosterDivergedError: start again from nothing.
@@ -66,9 +68,9 @@ class DeferredLink:
         self._link: Link | None = None
         self._aborted = False
 
-    def sync(self, at: Acknowledged | None, cursor: str | None, wait: int) -> SyncPage:
+    def sync(self, at: Acknowledged | None, cursor: str | None, wait: int, plan: bytes | None) -> SyncPage:
         """See :meth:`Link.sync`."""
-        return self._made().sync(at, cursor, wait)
+        return self._made().sync(at, cursor, wait, plan)
 
     def deliver(self, batch: EventBatch) -> EventReceipt:
         """See :meth:`Link.deliver`."""

@@ -204,7 +204,7 @@ class Observer:
         calibrated = self._recognition.threshold(people, fpir, len(evidence))
         bar = threshold(head, calibrated=calibrated, floor=self._recognition.floor)
         entry = None if candidate is None else roster.entries.get(candidate.subject)
-        return _Result(decide(candidate, entry, head, now_us=now_us, threshold=bar), candidate, bar)
+        return _Result(decide(candidate, entry, head, now_us=now_us, threshold=bar, door=roster.door), candidate, bar)
 
     def _is_live(self, evidence: list[Evidence]) -> bool:
         if self._liveness is None:

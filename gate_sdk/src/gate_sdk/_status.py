@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from gate_sdk.wire import Head
+from gate_sdk.wire import EmergencyMode, Head
 
 __all__ = ["GateState", "GateStatus", "with_head"]
 
@@ -25,7 +25,8 @@ class GateStatus(msgspec.Struct, frozen=True):
 
     ``count`` is the people on the roster, ``matchable`` those with a template of the loaded pack (``None`` until
     recognition is loaded). ``pending`` events wait for the server, ``refused`` ones it would not take, ``dropped`` ones
-    had to make room. ``clock_behind`` says that the device's clock is behind the server's last word.
+    had to make room. ``clock_behind`` says that the device's clock is behind the server's last word. ``plan`` is the
+    revision of the community's plan of doors; ``emergency`` the order in force, ``emergency_s`` how long it still is.
     """
 
     state: GateState
@@ -46,6 +47,9 @@ class GateStatus(msgspec.Struct, frozen=True):
     refused: int = 0
     dropped: int = 0
     clock_behind: bool = False
+    plan: int | None = None
+    emergency: EmergencyMode | None = None
+    emergency_s: float | None = None
     last_error: str | None = None
 
 
@@ -55,6 +59,7 @@ def with_head(status: GateStatus, head: Head, now_us: int) -> GateStatus:
         status,
         epoch=head.epoch,
         version=head.version,
+        plan=None if head.plan is None else head.plan.revision,
         stale_for=max(0.0, (now_us - head.issued_at_us) / 1e6),
         standing_lease_s=(head.lease_until_us(visiting=False) - now_us) / 1e6,
         visiting_lease_s=(head.lease_until_us(visiting=True) - now_us) / 1e6,

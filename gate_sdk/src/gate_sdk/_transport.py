@@ -55,15 +55,15 @@ class Transport:
         self._aborted = False
         self._streams: weakref.WeakSet[Any] = weakref.WeakSet()
 
-    def sync(self, at: Acknowledged | None, cursor: str | None, wait: int) -> SyncPage:
-        """Fetch a page; a poll with ``at`` also acknowledges that state.
+    def sync(self, at: Acknowledged | None, cursor: str | None, wait: int, plan: bytes | None) -> SyncPage:
+        """Fetch a page; a poll with ``at`` also acknowledges that state, and ``plan`` the plan of that SHA-256.
 
         Raises:
             RosterDivergedError: start again from nothing.
             GateRevokedError: this gate is out of service.
             ServerError: nothing came, for now.
         """
-        query: dict[str, str] = {"wait": str(wait)}
+        query: dict[str, str] = {"wait": str(wait), "plan": "none" if plan is None else plan.hex()}
         if at is not None:
             query |= {"epoch": str(at.epoch), "version": str(at.version), "digest": at.digest.hex()}
         if cursor is not None:

@@ -37,7 +37,7 @@ from gate_sdk.errors import (
     RecognitionMissingError,
 )
 from gate_sdk.keys import FileKeyProvider, KeyProvider
-from gate_sdk.wire import CodeUnreadable, Outcome, Reason, Via, parse_code
+from gate_sdk.wire import CodeUnreadable, Emergency, EmergencyMode, Outcome, Reason, Via, parse_code
 
 if TYPE_CHECKING:
     import httpx
@@ -112,6 +112,7 @@ class GateClient:
         self._starting = threading.Lock()
         self._started = False
         self._closed = False
+        self._unlock_told: UUID | None = None
         self._identity = _identity.load(self._directory, self._keys)
         self._pack = pack or self._identity.pack
         clock = clock or SystemClock()
@@ -236,6 +237,8 @@ class GateClient:
         one decision. ``None`` in between: nobody there, not sure yet, or already decided. A QR code held into the frame
         is decided about as well, once as long as it stays; other services' codes are passed over.
 
+        During an emergency unlock every frame is answered with ``allow`` (``emergency_unlock``), unseen.
+
         Args:
             frame: uint8 (height, width, 3), RGB, or an encoded picture (JPEG, PNG, WebP, HEIC).
             at: when it was captured, seconds of the client's monotonic clock; now by default.
@@ -244,6 +247,8 @@ class GateClient:
             RecognitionMissingError: the ``face`` extra or the model pack is not installed.
             ValueError: an array that is no frame.
         """
+        if (unlocked := self._unlocked()) is not None:
+            return unlocked
         at = self._monotonic() if at is None else at
         observer = self._watching()
         decision = observer.observe(frame, at)
@@ -269,7 +274,7 @@ class GateClient:
             text: as the reader has it; anything is taken, and what is none of ours is refused.
             pin: what the holder of a card typed.
         """
-        return self._reported(self._desk.decide(text, pin=pin))
+        return self._unlocked() or self._reported(self._desk.decide(text, pin=pin))
 
     def decide(self, frame: Frame | bytes) -> Decision:
         """Decide about one picture.
@@ -284,7 +289,34 @@ class GateClient:
             RecognitionMissingError: the ``face`` extra or the model pack is not installed.
             ValueError: an array that is no frame.
         """
-        return self._reported(self._watching().decide(frame))
+        return self._unlocked() or self._reported(self._watching().decide(frame))
+
+    @property
+    def emergency(self) -> Emergency | None:
+        """The order in force at this gate, by its own clock: a lockdown, or an unlock that is to hold the door open.
+
+        ``on_state`` is called when one begins and when it ends, with or without the network.
+        """
+        return self._engine.roster.door.emergency(self._time.now_us())
+
+    def _unlocked(self) -> Decision | None:
+        """The answer to whatever is asked while the door is to be open to everybody; nobody is looked at."""
+        order = self.emergency
+        if order is None or order.mode is not EmergencyMode.UNLOCK:
+            return None
+        now_us, head = self._time.now_us(), self._engine.roster.head
+        decision = Decision(
+            outcome=Outcome.ALLOW,
+            reason=Reason.EMERGENCY_UNLOCK,
+            at_us=now_us,
+            stale_for=None if head is None else max(0.0, (now_us - head.issued_at_us) / 1e6),
+            version=None if head is None else head.version,
+        )
+        if self._unlock_told == order.id:
+            return decision
+        # Once for each order: a record for every frame would bury what else happened.
+        self._unlock_told = order.id
+        return self._reported(decision)
 
     def resolve(
         self, decision: Decision, timeout: float, *, code: str | None = None, pin: str | None = None
@@ -342,7 +374,11 @@ class GateClient:
             last_error=self._loop.last_error,
         )
         if head is not None:
-            status = with_head(status, head, self._time.now_us())
+            now_us = self._time.now_us()
+            status = with_head(status, head, now_us)
+            if (order := roster.door.emergency(now_us)) is not None:
+                left = (order.until_us - now_us) / 1e6
+                status = msgspec.structs.replace(status, emergency=order.mode, emergency_s=left)
         if self._closed:
             return status
         counts = self._outbox.counts()

@@ -17,6 +17,7 @@ __all__ = [
     "merge_staged",
     "read_floor",
     "read_head",
+    "read_plan",
     "read_rows",
     "read_seen_us",
     "read_staged",
@@ -78,9 +79,18 @@ def read_head(connection: apsw.Connection) -> SignedHead | None:
     return None if stored is None else msgspec.msgpack.decode(stored, type=SignedHead)
 
 
-def write_head(connection: apsw.Connection, head: SignedHead, floor: Floor) -> None:
-    """Replace the head, and the floor with it."""
+def read_plan(connection: apsw.Connection) -> bytes | None:
+    """The plan's bytes that belong to the head, as they came."""
+    return _state(connection, "plan")
+
+
+def write_head(connection: apsw.Connection, head: SignedHead, plan: bytes | None, floor: Floor) -> None:
+    """Replace the head and its plan, and the floor with them."""
     _set_state(connection, "head", msgspec.msgpack.encode(head))
+    if plan is None:
+        connection.execute("DELETE FROM state WHERE name = 'plan'")
+    else:
+        _set_state(connection, "plan", plan)
     write_floor(connection, floor)
 
 

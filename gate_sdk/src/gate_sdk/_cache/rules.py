@@ -16,11 +16,14 @@ from gate_sdk.wire import (
     BadSignature,
     Head,
     PageKind,
+    Plan,
     RosterEntry,
     SignedHead,
     SyncItem,
     decode_entry,
+    decode_plan,
     entry_hash,
+    plan_hash,
     roster_digest,
     verify_head,
 )
@@ -30,6 +33,7 @@ __all__ = [
     "Row",
     "accept_head",
     "check_item",
+    "check_plan",
     "check_stored",
     "check_template",
     "check_whole",
@@ -51,11 +55,18 @@ class Floor(msgspec.Struct, frozen=True):
     version: int
     issued_at_us: int
     digest: bytes
+    plan_revision: int = 0
 
     @staticmethod
     def of(head: Head) -> "Floor":
         """The floor that ``head`` sets."""
-        return Floor(epoch=head.epoch, version=head.version, issued_at_us=head.issued_at_us, digest=head.digest)
+        return Floor(
+            epoch=head.epoch,
+            version=head.version,
+            issued_at_us=head.issued_at_us,
+            digest=head.digest,
+            plan_revision=0 if head.plan is None else head.plan.revision,
+        )
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -125,6 +136,9 @@ def _not_behind(head: Head, floor: Floor, kind: PageKind) -> None:
             raise RollbackError(f"version {head.version} was issued before the newest head")
         if head.version == floor.version and head.digest != floor.digest:
             raise DigestMismatchError(f"version {head.version} was signed for two different rosters")
+        revision = 0 if head.plan is None else head.plan.revision
+        if revision < floor.plan_revision:
+            raise RollbackError(f"the plan's revision {revision} after {floor.plan_revision}")
         return
     # A restored database starts a new epoch. It has to be newer than all that was seen, or an old epoch's head could
     # be played back; and it has to bring the whole roster, for changes of another history do not fit ours.
@@ -132,6 +146,23 @@ def _not_behind(head: Head, floor: Floor, kind: PageKind) -> None:
         raise RollbackError(f"epoch {head.epoch} was issued before the newest head")
     if kind is not PageKind.SNAPSHOT:
         raise RollbackError(f"epoch {head.epoch} did not begin with a snapshot")
+
+
+def check_plan(head: Head, body: bytes | None) -> Plan | None:
+    """Verify and read the plan that belongs to a head; ``None`` where the head names none.
+
+    Raises:
+        DigestMismatchError: these bytes are not that plan, or there are none, or it is for another community.
+        msgspec.DecodeError: signed for, but no plan.
+    """
+    if head.plan is None:
+        return None
+    if body is None or plan_hash(body) != head.plan.sha256:
+        raise DigestMismatchError(f"this is not the plan of revision {head.plan.revision}")
+    plan = decode_plan(body)
+    if (plan.community, plan.revision) != (head.community, head.plan.revision):
+        raise DigestMismatchError("the plan is not the one that its head names")
+    return plan
 
 
 def check_item(item: SyncItem) -> Row | None:

@@ -10,11 +10,11 @@ import msgspec
 
 from gate_sdk._cache import repository
 from gate_sdk._cache.repository import Staging
-from gate_sdk._cache.rules import Floor, Row, check_stored, check_whole
+from gate_sdk._cache.rules import Floor, Row, check_plan, check_stored, check_whole
 from gate_sdk._database import checkpoint, delete_files, is_damage, open_database, transaction
 from gate_sdk.errors import DigestMismatchError, StorageError
 from gate_sdk.keys import KeyProvider
-from gate_sdk.wire import BadSignature, Head, PageKind, SignedHead, verify_head
+from gate_sdk.wire import BadSignature, Head, PageKind, Plan, SignedHead, verify_head
 
 __all__ = ["RosterDamagedError", "RosterStore"]
 
@@ -44,6 +44,9 @@ class RosterStore:
         self._trusted = dict(trusted)
         self._connection: apsw.Connection | None = None
         self.head: Head | None = None
+        #: The plan of that head, as bytes and read.
+        self.plan_body: bytes | None = None
+        self.plan: Plan | None = None
         self.floor: Floor | None = None
         self.staging: Staging | None = None
         self.seen_us = 0
@@ -75,6 +78,7 @@ class RosterStore:
                 self._connection = open_database(self._path, key, repository.SCHEMA)
                 signed = repository.read_head(self._connection)
                 rows = repository.read_rows(self._connection)
+                body = repository.read_plan(self._connection)
                 self.floor = repository.read_floor(self._connection)
                 self.staging = repository.read_staging(self._connection)
                 self.seen_us = repository.read_seen_us(self._connection)
@@ -83,6 +87,8 @@ class RosterStore:
                 check_stored(row)
             if self.head is not None:
                 check_whole(rows, self.head)
+                self.plan = check_plan(self.head, body)
+                self.plan_body = None if self.plan is None else body
         except (BadSignature, DigestMismatchError, msgspec.DecodeError, RosterDamagedError) as error:
             self.close()
             raise RosterDamagedError(type(error).__name__) from error
@@ -114,7 +120,7 @@ class RosterStore:
     def destroy(self) -> None:
         """Destroy the key, then the file: from here on nothing of the roster can be read again."""
         self.close()
-        self.head = self.floor = self.staging = None
+        self.head = self.floor = self.staging = self.plan = self.plan_body = None
         self.seen_us = 0
         try:
             self._keys.destroy("roster")
@@ -145,28 +151,36 @@ class RosterStore:
             self.staging = None
 
     def commit(
-        self, items: list[tuple[bytes, int, Row | None]], kind: PageKind, signed: SignedHead, head: Head
+        self,
+        items: list[tuple[bytes, int, Row | None]],
+        kind: PageKind,
+        signed: SignedHead,
+        head: Head,
+        plan_body: bytes | None,
+        plan: Plan | None,
     ) -> None:
-        """Apply what is staged and the last page together with their head: all of it or nothing."""
+        """Apply what is staged and the last page together with their head and its plan: all of it or nothing."""
         floor = Floor.of(head)
         with _storage():
             with transaction(self._open):
                 repository.add_staged(self._open, items, None)
                 repository.merge_staged(self._open, kind)
-                repository.write_head(self._open, signed, floor)
+                repository.write_head(self._open, signed, plan_body, floor)
                 repository.write_seen_us(self._open, head.issued_at_us)
             checkpoint(self._open)
         self.head, self.floor, self.staging, self.seen_us = head, floor, None, head.issued_at_us
+        self.plan_body, self.plan = plan_body, plan
 
-    def commit_head(self, signed: SignedHead, head: Head) -> None:
-        """Keep a later head over the same entries: the lease goes on."""
+    def commit_head(self, signed: SignedHead, head: Head, plan_body: bytes | None, plan: Plan | None) -> None:
+        """Keep a later head over the same entries, with its plan: the lease goes on."""
         floor = Floor.of(head)
         with _storage():
             with transaction(self._open):
-                repository.write_head(self._open, signed, floor)
+                repository.write_head(self._open, signed, plan_body, floor)
                 repository.write_seen_us(self._open, head.issued_at_us)
             checkpoint(self._open)
         self.head, self.floor, self.seen_us = head, floor, head.issued_at_us
+        self.plan_body, self.plan = plan_body, plan
 
     def wipe_ended(self, now_us: int) -> bool:
         """Wipe the templates of those whose grants have all ended; whether there were any."""

@@ -180,7 +180,7 @@ class CodeDesk:
         if head is None:
             return self._decision(Verdict(Outcome.DENY, Reason.NOT_READY), code, via, began)
         now_us = self._time.now_us()
-        book = Book(self._community, head, roster.entries, roster.codes, self._keys, now_us)
+        book = Book(self._community, head, roster.entries, roster.codes, self._keys, now_us, roster.door)
         if isinstance(code, PhoneCode):
             verdict = self._phone(code, book)
         elif isinstance(code, VisitorCode):

@@ -7,16 +7,19 @@ from uuid import UUID
 import msgspec
 
 from gate_sdk._codes.index import CodeIndex
-from gate_sdk._decide import Verdict, admit, leased
+from gate_sdk._decide import Verdict, admit, kept_out, leased
+from gate_sdk._door import EVERY_HOUR, Door
 from gate_sdk.wire import (
     STEP_TOLERANCE,
     Card,
     CardCode,
+    GrantKind,
     Head,
     Outcome,
     PhoneCode,
     Reason,
     RosterEntry,
+    RosterGrant,
     VisitorCode,
     card_hash,
     pin_verifier,
@@ -45,6 +48,7 @@ class Book(msgspec.Struct, frozen=True):
     index: CodeIndex
     keys: dict[str, bytes]
     now_us: int
+    door: Door = EVERY_HOUR
 
 
 def judge_phone(code: PhoneCode, book: Book, *, last_step: int | None) -> Verdict:
@@ -90,7 +94,7 @@ def judge_visitor(code: VisitorCode, book: Book, *, used: int) -> Verdict:
 
 
 def _admit(book: Book, subject: UUID) -> Verdict:
-    return admit(book.entries[subject], book.head, now_us=book.now_us, by_code=True)
+    return admit(book.entries[subject], book.head, now_us=book.now_us, by_code=True, door=book.door)
 
 
 def _admit_new(code: VisitorCode, book: Book) -> Verdict:
@@ -98,6 +102,9 @@ def _admit_new(code: VisitorCode, book: Book) -> Verdict:
     if book.head.issued_at_us >= code.since_s * 1_000_000:
         # Whoever wrote this head knew of the token: it was cancelled.
         return Verdict(Outcome.DENY, Reason.CODE_UNKNOWN)
+    _, reason = kept_out([RosterGrant(kind=GrantKind.GUEST, from_us=0)], book.door, book.now_us)
+    if reason is not None:
+        return Verdict(Outcome.DENY, reason)
     if leased(book.head, now_us=book.now_us, visiting=True, by_code=True):
         # Issued while this gate was without a network. The signature and the window have to do.
         return Verdict(Outcome.ALLOW, Reason.MATCHED)

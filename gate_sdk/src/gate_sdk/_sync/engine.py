@@ -14,6 +14,7 @@ from gate_sdk._cache.rules import (
     Row,
     accept_head,
     check_item,
+    check_plan,
     check_whole,
     clock_was_ahead,
     merged,
@@ -21,6 +22,7 @@ from gate_sdk._cache.rules import (
 )
 from gate_sdk._cache.store import RosterDamagedError, RosterStore
 from gate_sdk._clock import TrustedTime
+from gate_sdk._door import EVERY_HOUR, Door, door_of
 from gate_sdk._identity import Identity
 from gate_sdk._link import Link
 from gate_sdk._recognition import Recognition
@@ -31,7 +33,7 @@ from gate_sdk.errors import (
     StorageError,
     UnreadableAnswerError,
 )
-from gate_sdk.wire import Acknowledged, Head, PageKind, SignedHead, SyncPage
+from gate_sdk.wire import Acknowledged, Emergency, Head, PageKind, SignedHead, SyncPage
 
 __all__ = ["Round", "SyncEngine"]
 
@@ -39,6 +41,8 @@ _log = logging.getLogger("gate_sdk")
 _Items = list[tuple[bytes, int, Row | None]]
 # How often the passing of time is written down: a clock that is set back while the power is off gains at most this.
 _SEEN_EVERY_US = 600_000_000
+# As much as two ordinary clocks and a slow line differ by; more makes hours begin and end at the wrong time.
+_CLOCK_WRONG_S = 60.0
 
 
 class Round(Enum):
@@ -63,7 +67,9 @@ class SyncEngine:
         self._swap = threading.Lock()
         #: Called with a code for what the community's staff should know.
         self.alarm: Callable[[str], None] = lambda _code: None
-        self.roster = build_roster(store.head, rows, None)
+        self.roster = build_roster(store.head, rows, None, self._door())
+        self._order: Emergency | None = None
+        self._clock_wrong = False
         if store.head is not None:
             time.set_floor(max(store.head.issued_at_us, store.seen_us))
 
@@ -104,7 +110,13 @@ class SyncEngine:
         else:
             at = Acknowledged(epoch=head.epoch, version=head.version, digest=head.digest)
         try:
-            page = self._link.sync(at, staging.next if staging else None, 0 if staging or at is None else wait)
+            plan = None if self._from_nothing or store.head is None else store.head.plan
+            page = self._link.sync(
+                at,
+                staging.next if staging else None,
+                0 if staging or at is None else wait,
+                None if plan is None else plan.sha256,
+            )
         except RosterDivergedError:
             self._restart()
             raise
@@ -144,7 +156,7 @@ class SyncEngine:
             return
         if roster_overdue(head, now):
             _log.error("no word from the server for %d s: wiping the roster", head.policy.wipe_after_s)
-            self._publish(None, [])
+            self._publish(None, [], EVERY_HOUR)
             store.replace(Floor.of(head))
             self.alarm("roster-wiped")
             return
@@ -152,13 +164,13 @@ class SyncEngine:
             return
         # Where the disk is behind what is decided by, its rows would bring back who was revoked meanwhile.
         if store.wipe_ended(now) and Floor.of(head) == store.floor:
-            self._publish(head, store.rows())
+            self._publish(head, store.rows(), self._door())
         if now - store.seen_us >= _SEEN_EVERY_US:
             store.keep_seen(now)
 
     def erase(self) -> None:
         """Destroy the roster for good: this gate was revoked."""
-        self._publish(None, [])
+        self._publish(None, [], EVERY_HOUR)
         self._store.destroy()
 
     def recover(self) -> None:
@@ -208,6 +220,10 @@ class SyncEngine:
         )
         if head.epoch != page.epoch:
             raise UnreadableAnswerError("the head's epoch is not its page's")
+        body = store.plan_body if isinstance(page.plan, msgspec.UnsetType) else page.plan
+        plan = check_plan(head, body)
+        body = None if plan is None else body
+        door = door_of(plan, self._identity.gate_id)
         now = store.head
         if (
             not items
@@ -216,14 +232,16 @@ class SyncEngine:
             and now is not None
             and (head.epoch, head.version) == (now.epoch, now.version)
         ):
+            changed = head.plan != now.plan
             try:
-                store.commit_head(signed, head)
+                store.commit_head(signed, head, body, plan)
             finally:
                 # Also where the disk takes nothing: that is no reason to let leases end while the server answers.
                 self._time.set_floor(head.issued_at_us)
                 with self._swap:
-                    self.roster = self.roster.with_head(head)
-            return Round.SAME
+                    self.roster = self.roster.with_head(head, door)
+                self._compare_clocks(head)
+            return Round.CHANGED if changed else Round.SAME
         changes = store.staged() if store.staging is not None else {}
         changes.update({subject: row for subject, _, row in items})
         rows = merged(store.rows(), changes, page.kind)
@@ -231,20 +249,55 @@ class SyncEngine:
         # With a head that has just arrived, and never with the one at hand: that would take back the time since then.
         self._time.set_floor(head.issued_at_us)
         try:
-            store.commit(items, page.kind, signed, head)
+            store.commit(items, page.kind, signed, head, body, plan)
         except StorageError:
             # A full disk must not keep a revoked resident inside: decisions follow at once, from memory, while the
             # state acknowledged to the server stays the one on the disk.
-            self._publish(head, list(rows.values()))
+            self._publish(head, list(rows.values()), door)
             raise
         self._from_nothing = False
-        self._publish(head, list(rows.values()))
+        self._publish(head, list(rows.values()), door)
+        self._compare_clocks(head)
         if clock_was_ahead(store.wiped(), head.issued_at_us):
             self._from_nothing = True
         return Round.CHANGED
 
-    def _publish(self, head: Head | None, rows: list[Row]) -> None:
-        fresh = build_roster(head, rows, self._recognition)
+    def watch(self) -> bool:
+        """Tell the staff what orders this gate has begun and ceased to go by; whether there was such a change."""
+        now_us = self._time.now_us()
+        order = self.roster.door.emergency(now_us)
+        before, self._order = self._order, order
+        if order == before:
+            return False
+        if before is not None and (order is None or order.id != before.id):
+            self.alarm(f"{before.mode}-ended:{before.id}")
+        if order is not None and (before is None or order.id != before.id):
+            self.alarm(f"{order.mode}-began:{order.id}")
+        return True
+
+    def next_change_s(self) -> float | None:
+        """Seconds until an order ends or begins by itself, ``None`` if none does."""
+        now_us = self._time.now_us()
+        then = self.roster.door.next_change_us(now_us)
+        return None if then is None else (then - now_us) / 1e6
+
+    def _door(self) -> Door:
+        return door_of(self._store.plan, self._identity.gate_id)
+
+    def _compare_clocks(self, head: Head) -> None:
+        """Raise an alarm when the device's clock begins to differ from the server's: hours and windows go by it.
+
+        Heads are dated as they are answered, so what lies between is a network's delay.
+        """
+        ahead_s = (self._time.wall_us() - head.issued_at_us) / 1e6
+        wrong = abs(ahead_s) > _CLOCK_WRONG_S
+        if wrong and not self._clock_wrong:
+            _log.warning("the device's clock differs from the server's by %.0f s", ahead_s)
+            self.alarm(f"clock-wrong:{ahead_s:+.0f}")
+        self._clock_wrong = wrong
+
+    def _publish(self, head: Head | None, rows: list[Row], door: Door) -> None:
+        fresh = build_roster(head, rows, self._recognition, door)
         while True:
             with self._swap:
                 if self._recognition is None or fresh.gallery is not None:

@@ -1,6 +1,7 @@
 """The thread that keeps the roster fresh for as long as the gate runs."""
 
 import logging
+import math
 import random
 import threading
 from collections.abc import Callable
@@ -52,7 +53,9 @@ class SyncLoop(Background):
             began = self._monotonic()
             try:
                 self._engine.tick()
-                outcome = self._engine.round(wait)
+                if self._engine.watch():
+                    self._on_change()
+                outcome = self._engine.round(min(wait, self._until_change()))
             except GateRevokedError:
                 self._revoked()
                 return
@@ -77,6 +80,11 @@ class SyncLoop(Background):
                 self._stop.wait(_MIN_PAUSE_S)
             wait = MAX_WAIT_S
 
+    def _until_change(self) -> int:
+        # An emergency that ends by itself is to be told of when it does, and not with the next news.
+        seconds = self._engine.next_change_s()
+        return MAX_WAIT_S if seconds is None else max(1, min(MAX_WAIT_S, math.ceil(seconds)))
+
     def _succeeded(self, *, changed: bool) -> None:
         was = self.state
         self.state, self.last_error = GateState.ONLINE, None
@@ -84,7 +92,7 @@ class SyncLoop(Background):
             self._first.set()
             # The first roster comes whole, the later ones by their changes.
             give_back()
-        if changed or was is not GateState.ONLINE:
+        if self._engine.watch() or changed or was is not GateState.ONLINE:
             self._on_change()
 
     def _failed(self, code: str, said: str, pause: float) -> None:
@@ -96,7 +104,14 @@ class SyncLoop(Background):
         self.state, self.last_error = GateState.OFFLINE, code
         if was != (self.state, self.last_error):
             self._on_change()
-        self._stop.wait(pause)
+        left = pause
+        while left > 0 and not self._stop.is_set():
+            change = self._engine.next_change_s()
+            step = left if change is None else min(left, max(change, _MIN_PAUSE_S))
+            self._stop.wait(step)
+            left -= step
+            if self._engine.watch():
+                self._on_change()
 
     def _revoked(self) -> None:
         _log.error("this gate was taken out of service by its community: erasing roster and keys")

@@ -22,10 +22,14 @@ from gate_sdk.wire import (
     MAX_BATCH,
     Acknowledged,
     Card,
+    DoorRules,
+    Emergency,
+    EmergencyMode,
     EventBatch,
     EventReceipt,
     GateEvent,
     GrantKind,
+    KindHours,
     Policy,
     RosterGrant,
     SyncPage,
@@ -36,6 +40,7 @@ from gate_sdk.wire import (
     encode_card,
     encode_visitor,
     pin_verifier,
+    plan_hash,
     sign_visitor,
 )
 
@@ -164,6 +169,49 @@ class FakeBackend:
             self.roster.change(subject, card=Card(hash=card_hash(community, secret), pin=verifier, log_n=10))
             return encode_card(secret)
 
+    def set_door(self, rules: DoorRules, *, gate: UUID | None = None) -> None:
+        """Publish what goes for the door of ``gate``, or of every gate that has no rules of its own."""
+        with self._changing():
+            self.roster.set_rules(gate, rules)
+
+    def set_hours(self, kind: GrantKind, bounds: tuple[int, ...], *, gate: UUID | None = None) -> None:
+        """Let that kind pass between the first and the second bound, the third and the fourth, and so on only."""
+        with self._changing():
+            rules = self.roster.rules(gate)
+            others = tuple(one for one in rules.hours if one.kind is not kind)
+            hours = (*others, KindHours(kind=kind, bounds=bounds))
+            self.roster.set_rules(gate, msgspec.structs.replace(rules, hours=hours))
+
+    def declare(
+        self,
+        mode: EmergencyMode,
+        *,
+        seconds: float = 3600,
+        admits: tuple[GrantKind, ...] = (GrantKind.STAFF,),
+        gate: UUID | None = None,
+    ) -> UUID:
+        """Order a lockdown or an unlock from now on; its id."""
+        with self._changing():
+            now_us = self.roster.now_us()
+            order = Emergency(
+                id=uuid4(),
+                mode=mode,
+                from_us=now_us,
+                until_us=now_us + int(seconds * 1e6),
+                admits=admits if mode is EmergencyMode.LOCKDOWN else (),
+            )
+            rules = self.roster.rules(gate)
+            rules = msgspec.structs.replace(rules, emergencies=(order, *rules.emergencies))
+            self.roster.set_rules(gate, rules)
+            return order.id
+
+    def end_emergency(self, order: UUID, *, gate: UUID | None = None) -> None:
+        """End an order before its time."""
+        with self._changing():
+            rules = self.roster.rules(gate)
+            kept = tuple(one for one in rules.emergencies if one.id != order)
+            self.roster.set_rules(gate, msgspec.structs.replace(rules, emergencies=kept))
+
     def restore(self) -> None:
         """Begin a new epoch."""
         with self._changing():
@@ -251,9 +299,19 @@ class FakeBackend:
         else:
             self._wait_for_news(gate, at, request)
             page = self.roster.delta(at.version) if at.epoch == self.roster.epoch else self.roster.snapshot()
+        if not isinstance(page.plan, msgspec.UnsetType) and request.query.get("plan") in {
+            None,
+            plan_hash(page.plan).hex(),
+        }:
+            page = msgspec.structs.replace(page, plan=msgspec.UNSET)
         if self.rewrite is not None:
             page = self.rewrite(page)
         return Response(200, msgspec.msgpack.encode(page), {"Content-Type": _MSGPACK})
+
+    def _plan_is_news(self, request: Request) -> bool:
+        ref = self.roster.plan_ref
+        held = request.query.get("plan")
+        return held is not None and held != ("none" if ref is None else ref.sha256.hex())
 
     def _acknowledge(self, gate: UUID, query: dict[str, str]) -> Acknowledged | None:
         if "epoch" not in query:
@@ -280,6 +338,7 @@ class FakeBackend:
                 or self._diverged
                 or gate in self._devices.revoked
                 or (at.epoch, at.version) != (self.roster.epoch, self.roster.version)
+                or self._plan_is_news(request)
             )
 
         self._condition.wait_for(news, min(float(request.query.get("wait", "0")), _MAX_WAIT_S))

@@ -11,8 +11,12 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate_sdk.wire import (
+    DoorRules,
+    GateRules,
     Head,
     PageKind,
+    Plan,
+    PlanRef,
     Policy,
     RosterEntry,
     RosterGrant,
@@ -22,7 +26,9 @@ from gate_sdk.wire import (
     SyncPage,
     TemplateRef,
     decode_entry,
+    encode_plan,
     entry_hash,
+    plan_hash,
     roster_digest,
     sign_head,
 )
@@ -45,6 +51,7 @@ class _Sequence(msgspec.Struct, frozen=True):
     kind: PageKind
     items: tuple[SyncItem, ...]
     head: Head
+    plan: bytes | None = None
 
 
 class FakeRoster:
@@ -60,6 +67,8 @@ class FakeRoster:
         self.epoch = 1
         self.version = 0
         self.people: dict[UUID, Person] = {}
+        self.plan: Plan | None = None
+        self.plan_body: bytes | None = None
         self._removed: dict[UUID, int] = {}
         self._sequences: dict[str, _Sequence] = {}
 
@@ -106,6 +115,23 @@ class FakeRoster:
         self._removed = {}
         self._sequences = {}
 
+    def rules(self, gate: UUID | None) -> DoorRules:
+        """What goes for a gate, or for those that are not named."""
+        if self.plan is None:
+            return DoorRules()
+        return self.plan.elsewhere if gate is None else self.plan.rules_of(gate)
+
+    def set_rules(self, gate: UUID | None, rules: DoorRules) -> None:
+        """Publish a plan with other rules for a gate, or for those that are not named."""
+        plan = self.plan or Plan(community=self.community, revision=0)
+        if gate is None:
+            plan = msgspec.structs.replace(plan, elsewhere=rules)
+        else:
+            others = tuple(one for one in plan.gates if one.gate != gate)
+            plan = msgspec.structs.replace(plan, gates=(*others, GateRules(gate, rules)))
+        self.plan = msgspec.structs.replace(plan, revision=plan.revision + 1)
+        self.plan_body = encode_plan(self.plan)
+
     def head(self) -> Head:
         """The roster as it is, dated now."""
         pairs = [(person.subject.bytes, entry_hash(person.body)) for person in self.people.values()]
@@ -117,7 +143,15 @@ class FakeRoster:
             digest=roster_digest(pairs),
             issued_at_us=self.now_us(),
             policy=self.policy,
+            plan=self.plan_ref,
         )
+
+    @property
+    def plan_ref(self) -> PlanRef | None:
+        """How heads name the plan."""
+        if self.plan is None or self.plan_body is None:
+            return None
+        return PlanRef(revision=self.plan.revision, sha256=plan_hash(self.plan_body))
 
     def sign(self, head: Head) -> SignedHead:
         """Sign a head with the community's key."""
@@ -125,7 +159,7 @@ class FakeRoster:
 
     def snapshot(self) -> SyncPage:
         """The first page of all there is."""
-        return self._page(PageKind.SNAPSHOT, self._present(after=-1), self.head())
+        return self._page(PageKind.SNAPSHOT, self._present(after=-1), self.head(), self.plan_body)
 
     def delta(self, after: int) -> SyncPage:
         """The first page of what changed since version ``after``."""
@@ -134,12 +168,14 @@ class FakeRoster:
             for subject, version in self._removed.items()
             if version > after
         ]
-        return self._page(PageKind.DELTA, [*self._present(after=after), *gone], self.head())
+        return self._page(PageKind.DELTA, [*self._present(after=after), *gone], self.head(), self.plan_body)
 
     def next_page(self, cursor: str) -> SyncPage | None:
         """Go on with a sequence; ``None`` if the cursor is not known."""
         sequence = self._sequences.get(cursor)
-        return None if sequence is None else self._page(sequence.kind, list(sequence.items), sequence.head)
+        return (
+            None if sequence is None else self._page(sequence.kind, list(sequence.items), sequence.head, sequence.plan)
+        )
 
     def _present(self, *, after: int) -> list[SyncItem]:
         return [
@@ -148,11 +184,17 @@ class FakeRoster:
             if one.version > after
         ]
 
-    def _page(self, kind: PageKind, items: list[SyncItem], head: Head) -> SyncPage:
+    def _page(self, kind: PageKind, items: list[SyncItem], head: Head, plan: bytes | None) -> SyncPage:
         now, rest = items[: self.page_size], items[self.page_size :]
         if not rest:
             dated = msgspec.structs.replace(head, issued_at_us=self.now_us())
-            return SyncPage(kind=kind, epoch=head.epoch, items=tuple(now), head=self.sign(dated))
+            return SyncPage(
+                kind=kind,
+                epoch=head.epoch,
+                items=tuple(now),
+                head=self.sign(dated),
+                plan=msgspec.UNSET if plan is None else plan,
+            )
         cursor = secrets.token_urlsafe(9)
-        self._sequences[cursor] = _Sequence(kind=kind, items=tuple(rest), head=head)
+        self._sequences[cursor] = _Sequence(kind=kind, items=tuple(rest), head=head, plan=plan)
         return SyncPage(kind=kind, epoch=head.epoch, items=tuple(now), next=cursor)
