@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gate_sdk.errors import UnreachableError
-from gate_sdk.wire import Acknowledged, EventBatch, EventReceipt, SyncPage, UseAnswer, UseClaim
+from gate_sdk.wire import Acknowledged, DeniedFrame, EventBatch, EventReceipt, SyncPage, UseAnswer, UseClaim
 
 __all__ = ["MAX_WAIT_S", "DeferredLink", "Link"]
 
@@ -46,6 +46,15 @@ class Link(Protocol):
         """
         ...
 
+    def hand_over(self, frame: DeniedFrame) -> bool:
+        """Hand a picture of a denied approach over; whether the server keeps it.
+
+        Raises:
+            GateRevokedError: this gate is out of service.
+            ServerError: not handed over, for now.
+        """
+        ...
+
     def abort(self) -> None:
         """Wake any thread that waits for an answer; no request succeeds afterwards."""
         ...
@@ -79,6 +88,10 @@ class DeferredLink:
     def count_use(self, claim: UseClaim, timeout: float) -> UseAnswer:
         """See :meth:`Link.count_use`."""
         return self._made().count_use(claim, timeout)
+
+    def hand_over(self, frame: DeniedFrame) -> bool:
+        """See :meth:`Link.hand_over`."""
+        return self._made().hand_over(frame)
 
     def abort(self) -> None:
         """See :meth:`Link.abort`."""

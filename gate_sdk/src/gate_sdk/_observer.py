@@ -12,9 +12,10 @@ from gate_sdk._cache.index import Roster
 from gate_sdk._clock import TrustedTime
 from gate_sdk._decide import MIN_FACE_PX, Verdict, decide, threshold
 from gate_sdk._decision import Decision, StageTimes
+from gate_sdk._frames.store import keeps
 from gate_sdk._recognition import Candidate, Evidence, Liveness, Recognition, UnusableError
 from gate_sdk._tracker import Step, Tracker
-from gate_sdk.wire import Head, Outcome, Reason
+from gate_sdk.wire import FRAME_REASONS, MAX_FRAME_BYTES, MAX_FRAME_PX, Head, Outcome, Reason
 
 if TYPE_CHECKING:
     from gate_sdk.face import Detection, Frame
@@ -88,6 +89,8 @@ class Observer:
         self.busy = False
         #: When it was in doubt between look-alikes, and between whom.
         self.doubt: tuple[int, frozenset[UUID]] = (0, frozenset())
+        #: When somebody was refused, and his picture, where the community has such pictures kept.
+        self.crop: tuple[int, bytes] | None = None
 
     def decide(self, picture: Frame | bytes) -> Decision:
         """Decide about one picture; always gives a decision."""
@@ -95,6 +98,7 @@ class Observer:
         with watch.time("total"):
             roster = self._roster()
             now_us = self._time.now_us()
+            frame: Frame | None = None
             face: Detection | None = None
             evidence: list[Evidence] = []
             try:
@@ -113,6 +117,7 @@ class Observer:
             except UnusableError:
                 result = _Result(Verdict(Outcome.DENY, Reason.LOW_QUALITY))
         self._note_doubt(result, now_us)
+        self._note_crop(result, roster.head, now_us, frame, face)
         return _decision(result, roster.head, now_us, face, len(evidence), watch)
 
     def observe(self, picture: Frame | bytes, at: float) -> Decision | None:
@@ -150,6 +155,7 @@ class Observer:
             return None
         tracker.decided()
         self._note_doubt(result, now_us)
+        self._note_crop(result, roster.head, now_us, frame, near)
         return _decision(result, roster.head, now_us, near, len(tracker.evidence), watch)
 
     def _note_doubt(self, result: _Result, now_us: int) -> None:
@@ -157,6 +163,18 @@ class Observer:
         if result.verdict.reason is Reason.AMBIGUOUS and candidate is not None:
             both = {candidate.subject, candidate.runner_up or candidate.subject}
             self.doubt = (now_us, frozenset(both))
+
+    def _note_crop(
+        self, result: _Result, head: Head | None, now_us: int, frame: Frame | None, face: Detection | None
+    ) -> None:
+        self.crop = None
+        if frame is None or face is None or result.verdict.reason not in FRAME_REASONS or not keeps(head, now_us):
+            return
+        from gate_sdk.face.crop import face_crop  # noqa: PLC0415 - needed where a community has turned it on
+
+        jpeg = face_crop(frame, face.box, most_px=MAX_FRAME_PX)
+        if jpeg is not None and len(jpeg) <= MAX_FRAME_BYTES:
+            self.crop = (now_us, jpeg)
 
     def _too_poor(self, face: Detection, at: float, watch: _Stopwatch) -> Decision | None:
         if not self._tracker.poor(at):

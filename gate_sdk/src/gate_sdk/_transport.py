@@ -21,8 +21,10 @@ from gate_sdk.errors import UnreachableError
 from gate_sdk.wire import (
     ASSERTION_TTL_S,
     Acknowledged,
+    DeniedFrame,
     EventBatch,
     EventReceipt,
+    FrameReceipt,
     SyncPage,
     TokenRequest,
     TokenResponse,
@@ -80,6 +82,11 @@ class Transport:
         """Count one use of a visitor's token across gates; ``timeout`` bounds each wait for the network."""
         response = self._send("POST", "/gate/v1/uses", content=msgspec.msgpack.encode(claim), read_s=timeout)
         return read_answer(response, UseAnswer)
+
+    def hand_over(self, frame: DeniedFrame) -> bool:
+        """Hand a picture of a denied approach over; whether the server keeps it."""
+        response = self._send("POST", "/gate/v1/denied-frames", content=msgspec.msgpack.encode(frame))
+        return read_answer(response, FrameReceipt).kept
 
     def abort(self) -> None:
         """Wake any thread that waits for an answer; no request succeeds afterwards."""

@@ -20,6 +20,8 @@ from gate_sdk._codes.reader import CodeWatch, has_reader, read_texts, require_re
 from gate_sdk._codes.store import CodeStore
 from gate_sdk._decision import Decision
 from gate_sdk._files import DirectoryLock
+from gate_sdk._frames.delivery import FrameDelivery
+from gate_sdk._frames.store import FrameStore
 from gate_sdk._identity import Identity
 from gate_sdk._link import DeferredLink, Link
 from gate_sdk._memory import give_back
@@ -32,12 +34,13 @@ from gate_sdk._sync.engine import SyncEngine
 from gate_sdk._sync.loop import SyncLoop
 from gate_sdk._version import VERSION
 from gate_sdk.errors import (
+    GateError,
     GateRevokedError,
     LivenessMissingError,
     RecognitionMissingError,
 )
 from gate_sdk.keys import FileKeyProvider, KeyProvider
-from gate_sdk.wire import CodeUnreadable, Emergency, EmergencyMode, Outcome, Reason, Via, parse_code
+from gate_sdk.wire import FRAME_REASONS, CodeUnreadable, DeniedFrame, Emergency, EmergencyMode, Outcome, Reason, Via, parse_code
 
 if TYPE_CHECKING:
     import httpx
@@ -123,6 +126,7 @@ class GateClient:
         self._store = RosterStore(self._directory, self._keys, self._identity.trusted)
         self._outbox = Outbox(self._directory, self._keys)
         self._code_store = CodeStore(self._directory, self._keys)
+        self._frames = FrameStore(self._directory, self._keys)
         try:
             self._outbox.open()
             rows = self._store.open()
@@ -132,6 +136,7 @@ class GateClient:
         self._transport = DeferredLink(lambda: _open_transport(self._identity, clock, transport))
         self._engine = SyncEngine(self._identity, self._store, self._transport, self._time, rows)
         self._engine.alarm = self._alarm
+        self._engine.passing = self._frames.pass_
         self._desk = CodeDesk(
             self._identity.community_id,
             self._identity.trusted,
@@ -145,9 +150,10 @@ class GateClient:
             self._engine,
             monotonic=clock.monotonic,
             on_change=self._changed,
-            on_revoked=lambda: _identity.erase(self._directory, self._keys),
+            on_revoked=self._revoked,
         )
-        self._delivery = Delivery(self._outbox, self._transport)
+        frames = FrameDelivery(self._frames, self._transport, self._time)
+        self._delivery = Delivery(self._outbox, self._transport, afterwards=frames.once)
         for replaced, code in ((self._store.replaced, "roster-damaged"), (self._outbox.replaced, "outbox-damaged")):
             if replaced:
                 self._alarm(code)
@@ -409,6 +415,7 @@ class GateClient:
         self._store.close()
         self._outbox.close()
         self._code_store.close()
+        self._frames.close()
         self._lock.release()
 
     def _watching(self) -> Observer:
@@ -431,7 +438,40 @@ class GateClient:
         event = report(decision)
         if event is None:
             return decision
-        return msgspec.structs.replace(decision, event=self._outbox.append(event))
+        seq = self._outbox.append(event)
+        if seq is not None and decision.outcome is Outcome.DENY:
+            self._keep_picture(decision, seq)
+        return msgspec.structs.replace(decision, event=seq)
+
+    def _keep_picture(self, decision: Decision, seq: int) -> None:
+        """Keep the picture of a face that was refused, if the community has such pictures kept; once."""
+        observer, head = self._observer, self._engine.roster.head
+        crop = None if observer is None else observer.crop
+        if observer is None or head is None or crop is None or crop[0] != decision.at_us:
+            return
+        if decision.via is not Via.FACE or decision.reason not in FRAME_REASONS:
+            return
+        observer.crop = None
+        frame = DeniedFrame(
+            store_epoch=self._outbox.store_epoch,
+            seq=seq,
+            at_us=decision.at_us,
+            reason=decision.reason,
+            jpeg=crop[1],
+        )
+        try:
+            self._frames.add(frame, head, self._time.now_us())
+        except GateError as error:
+            # Nobody waits at the gate for a picture.
+            _log.warning("a picture of a denied approach is not kept (%s)", error.code)
+        self._outbox.wake.set()
+
+    def _revoked(self) -> None:
+        # Before the mark is set by which the next start knows that this gate is none any more.
+        try:
+            self._frames.wipe()
+        finally:
+            _identity.erase(self._directory, self._keys)
 
     def _alarm(self, code: str) -> None:
         self._outbox.append(alarm(code, self._time.now_us()))

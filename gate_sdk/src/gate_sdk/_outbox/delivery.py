@@ -2,6 +2,7 @@
 
 import logging
 import random
+from collections.abc import Callable
 
 from gate_sdk._background import Background
 from gate_sdk._link import Link
@@ -22,10 +23,12 @@ _ABOUT_THE_BATCH = {400, 413, 422}
 class Delivery(Background):
     """Sends batches until the outbox is empty, then waits for more."""
 
-    def __init__(self, outbox: Outbox, link: Link) -> None:
+    def __init__(self, outbox: Outbox, link: Link, *, afterwards: Callable[[], bool] = lambda: False) -> None:
+        """Deliver to ``link``; whenever no event waits, ``afterwards`` is called, and says whether to do so again."""
         super().__init__(self._run, name="doorward-gate-events")
         self._outbox = outbox
         self._link = link
+        self._afterwards = afterwards
         self._limit = MAX_BATCH
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
 
@@ -39,7 +42,7 @@ class Delivery(Background):
         while not self._stop.is_set():
             self._outbox.wake.clear()
             try:
-                more = self.deliver_once()
+                more = self.deliver_once() or self._afterwards()
                 failures = 0
             except GateRevokedError:
                 # The sync thread erases; events stay on the disk, for nobody takes them any more.

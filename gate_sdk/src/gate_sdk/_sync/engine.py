@@ -67,6 +67,8 @@ class SyncEngine:
         self._swap = threading.Lock()
         #: Called with a code for what the community's staff should know.
         self.alarm: Callable[[str], None] = lambda _code: None
+        #: Called with each tick: what else is kept for a time only goes by the same head and clock.
+        self.passing: Callable[[Head | None, int], None] = lambda _head, _now_us: None
         self.roster = build_roster(store.head, rows, None, self._door())
         self._order: Emergency | None = None
         self._clock_wrong = False
@@ -139,12 +141,13 @@ class SyncEngine:
         What the disk does not take is tried again with the next tick, and keeps no round from happening: decisions
         go by windows and leases in any case.
         """
-        try:
-            self._tick()
-        except RosterDamagedError:
-            self.recover()
-        except StorageError as error:
-            _log.error("what has ended could not be wiped (%s)", error)
+        for what in (self._tick, lambda: self.passing(self.roster.head, self._time.now_us())):
+            try:
+                what()
+            except RosterDamagedError:
+                self.recover()
+            except StorageError as error:
+                _log.error("what has ended could not be wiped (%s)", error)
 
     def _tick(self) -> None:
         store = self._store

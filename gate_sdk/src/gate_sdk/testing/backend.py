@@ -22,11 +22,14 @@ from gate_sdk.wire import (
     MAX_BATCH,
     Acknowledged,
     Card,
+    DeniedFrame,
     DoorRules,
     Emergency,
     EmergencyMode,
     EventBatch,
     EventReceipt,
+    FramePolicy,
+    FrameReceipt,
     GateEvent,
     GrantKind,
     KindHours,
@@ -76,6 +79,7 @@ class FakeBackend:
         self.pack = pack
         self.events: dict[tuple[UUID, int, int], GateEvent] = {}
         self.deliveries: Counter[tuple[UUID, int, int]] = Counter()
+        self.frames: dict[tuple[UUID, int, int], DeniedFrame] = {}
         self.acknowledged: dict[UUID, Acknowledged] = {}
         self.requests: Counter[str] = Counter()
         #: Changes a sync page on its way out: what somebody between the server and the gate could try.
@@ -212,6 +216,14 @@ class FakeBackend:
             kept = tuple(one for one in rules.emergencies if one.id != order)
             self.roster.set_rules(gate, msgspec.structs.replace(rules, emergencies=kept))
 
+    def keep_denied_frames(self, policy: FramePolicy | None) -> None:
+        """Have gates keep pictures of denied approaches, or no longer; they hear of it with their next head.
+
+        What they hand over can be read in ``frames``.
+        """
+        with self._changing():
+            self.roster.denied_frames = policy
+
     def restore(self) -> None:
         """Begin a new epoch."""
         with self._changing():
@@ -261,6 +273,7 @@ class FakeBackend:
             ("GET", "/gate/v1/sync"): self._sync,
             ("POST", "/gate/v1/events"): self._events,
             ("POST", "/gate/v1/uses"): self._use,
+            ("POST", "/gate/v1/denied-frames"): self._frame,
         }
         with self._condition:
             self.requests[name] += 1
@@ -365,6 +378,14 @@ class FakeBackend:
         last = batch.events[-1]
         receipt = EventReceipt(store_epoch=last.store_epoch, seq=last.seq)
         return Response(200, msgspec.msgpack.encode(receipt), {"Content-Type": _MSGPACK})
+
+    def _frame(self, request: Request) -> Response:
+        gate = self._devices.gate(request)
+        frame = msgspec.msgpack.decode(request.body, type=DeniedFrame)
+        kept = self.roster.denied_frames is not None
+        if kept:
+            self.frames[gate, frame.store_epoch, frame.seq] = frame
+        return Response(200, msgspec.msgpack.encode(FrameReceipt(kept=kept)), {"Content-Type": _MSGPACK})
 
     def _use(self, request: Request) -> Response:
         self._devices.gate(request)

@@ -11,6 +11,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate_sdk.wire import (
+    FramePolicy,
     DoorRules,
     GateRules,
     Head,
@@ -60,6 +61,7 @@ class FakeRoster:
     def __init__(self, community: UUID, policy: Policy, page_size: int, now_us: Callable[[], int]) -> None:
         self.community = community
         self.policy = policy
+        self.denied_frames: FramePolicy | None = None
         self.page_size = page_size
         self.now_us = now_us
         self.key = Ed25519PrivateKey.generate()
@@ -143,6 +145,7 @@ class FakeRoster:
             digest=roster_digest(pairs),
             issued_at_us=self.now_us(),
             policy=self.policy,
+            denied_frames=self.denied_frames,
             plan=self.plan_ref,
         )
 
