@@ -40,7 +40,17 @@ from gate_sdk.errors import (
     RecognitionMissingError,
 )
 from gate_sdk.keys import FileKeyProvider, KeyProvider
-from gate_sdk.wire import FRAME_REASONS, CodeUnreadable, DeniedFrame, Emergency, EmergencyMode, Outcome, Reason, Via, parse_code
+from gate_sdk.wire import (
+    FRAME_REASONS,
+    CodeUnreadable,
+    DeniedFrame,
+    Emergency,
+    EmergencyMode,
+    Outcome,
+    Reason,
+    Via,
+    parse_code,
+)
 
 if TYPE_CHECKING:
     import httpx

@@ -11,8 +11,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate_sdk.wire import (
-    FramePolicy,
     DoorRules,
+    FramePolicy,
     GateRules,
     Head,
     PageKind,
@@ -145,8 +145,8 @@ class FakeRoster:
             digest=roster_digest(pairs),
             issued_at_us=self.now_us(),
             policy=self.policy,
-            denied_frames=self.denied_frames,
             plan=self.plan_ref,
+            denied_frames=self.denied_frames,
         )
 
     @property
