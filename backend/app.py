@@ -42,6 +42,7 @@ from backend.gates.routes import staff_router as gates_staff
 from backend.gates.sync import GateSync
 from backend.households.cards.routes import staff_router as cards_staff
 from backend.households.homes.routes import staff_router as homes_staff
+from backend.households.imports.routes import staff_router as imports_staff
 from backend.households.routes import resident_router as households_resident
 from backend.households.routes import staff_router as households_staff
 from backend.keys.service import Keys
@@ -119,6 +120,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         frames_staff,
         homes_staff,
         households_staff,
+        imports_staff,
         reviews_staff,
         partners_staff,
         couriers_staff,

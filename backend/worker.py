@@ -34,12 +34,15 @@ from backend.enrolment.register import service as register_photos
 from backend.enrolment.register.imports import job as photo_imports
 from backend.enrolment.register.imports.service import JOB as PHOTO_IMPORT
 from backend.gates.frames import service as frames
+from backend.households.imports import service as imports
+from backend.households.imports.running import Runner as ImportRunner
 from backend.keys import rotation
 from backend.kit import logging
 from backend.kit.clock import Clock, utc_now
 from backend.kit.db import Database, Scope
 from backend.kit.leading import leading, pause
 from backend.kit.problems import Unavailable
+from backend.privacy import imported
 from backend.privacy import jobs as privacy
 from backend.privacy import service as erasing
 from backend.privacy.forgetting.service import forget_pass_names
@@ -110,10 +113,24 @@ async def _work(resources: Resources, clock: Clock, stop: asyncio.Event, setting
             clock=clock,
         )
 
+    runner = ImportRunner(
+        resources.db,
+        resources.keys,
+        resources.objects,
+        clock,
+        end_member=imported.end_member,
+        end_tenancy=imported.end_tenancy,
+    )
+
+    async def run_import(job: Job) -> None:
+        await runner.run(UUID((job.payload or b"").decode("ascii")))
+
     while not stop.is_set():
         try:
             async with resources.db.listening() as conn:
                 queue = _queue(conn)
+                # One at a time: an import takes the processor for itself, and waits for nobody.
+                queue.entrypoint(imports.JOB, concurrency_limit=1)(run_import)
                 queue.entrypoint(erasing.JOB, concurrency_limit=4)(erase)
                 queue.entrypoint(PHOTO_IMPORT, concurrency_limit=1)(read_photos)
                 ending = asyncio.create_task(_end_with(queue, stop))
@@ -168,6 +185,8 @@ async def _duties(
         "tick": (1, lambda: tick(db, clock)),
         "erasures": (0.25, lambda: privacy.enqueue_due_erasures(db, now=clock())),
         "tenancies": (2, lambda: privacy.end_due_tenancies(db, now=clock())),
+        "imports": (5, lambda: imports.rerun(db)),
+        "imported-files": (60, lambda: imports.shred(db, keys, objects, now=clock())),
         "couriers": (30, lambda: couriers.settle(db, keys, now=clock())),
         "waiting-faces": (60, lambda: enrolment.attach_waiting(db, keys, now=clock())),
         "galleries": (60, lambda: enrolment.ensure_galleries(db, keys)),

@@ -35,6 +35,7 @@ class HomeRow(msgspec.Struct, frozen=True):
     home_id: UUID
     building_id: UUID
     building: str
+    unit: str
     label: str
     member_limit: int
 
@@ -43,6 +44,7 @@ class NewHomeRow(msgspec.Struct, frozen=True):
     """A home to be inserted."""
 
     building_id: UUID
+    unit: str
     label: str
     member_limit: int
 
@@ -78,23 +80,24 @@ async def list_buildings(conn: Connection, *, community_id: UUID) -> list[Buildi
 
 
 async def insert_homes(conn: Connection, *, community_id: UUID, homes: Sequence[NewHomeRow]) -> list[HomeRow]:
-    """The homes of ``homes`` that were not there yet, by building and label."""
+    """The homes of ``homes`` that were not there yet, by building, unit and label."""
     return await fetch_all(
         conn,
         HomeRow,
         """
         WITH fresh AS (
-            INSERT INTO home (community_id, building_id, label, member_limit)
-            SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::integer[])
+            INSERT INTO home (community_id, building_id, unit, label, member_limit)
+            SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::integer[])
             ON CONFLICT (community_id, building_id, unit, label) DO NOTHING
-            RETURNING community_id, home_id, building_id, label, member_limit
+            RETURNING community_id, home_id, building_id, unit, label, member_limit
         )
-        SELECT f.community_id, home_id, building_id, b.name AS building, label, member_limit
+        SELECT f.community_id, home_id, building_id, b.name AS building, unit, label, member_limit
         FROM fresh f JOIN building b USING (community_id, building_id)
-        ORDER BY building, label
+        ORDER BY building, unit, label
         """,
         community_id,
         [home.building_id for home in homes],
+        [home.unit for home in homes],
         [home.label for home in homes],
         [home.member_limit for home in homes],
     )  # fmt: skip
@@ -106,7 +109,7 @@ async def get_home(conn: Connection, *, community_id: UUID, home_id: UUID) -> Ho
         conn,
         HomeRow,
         """
-        SELECT h.community_id, home_id, building_id, b.name AS building, label, member_limit
+        SELECT h.community_id, home_id, building_id, b.name AS building, h.unit, label, member_limit
         FROM home h JOIN building b USING (community_id, building_id)
         WHERE h.community_id = $1 AND home_id = $2
         """,
@@ -125,20 +128,20 @@ async def list_homes(
     *,
     community_id: UUID,
     building_id: UUID | None,
-    after: tuple[str, str, UUID] | None,
+    after: tuple[str, str, str, UUID] | None,
     limit: int,
 ) -> list[HomeRow]:
-    """Homes by building and label, those after (building, label, home_id)."""
-    building, label, home_id = after or (None, None, None)
+    """Homes by building, unit and label, those after (building, unit, label, home_id)."""
+    building, unit, label, home_id = after or (None, None, None, None)
     return await fetch_all(
         conn,
         HomeRow,
         """
-        SELECT h.community_id, home_id, building_id, b.name AS building, label, member_limit
+        SELECT h.community_id, home_id, building_id, b.name AS building, unit, label, member_limit
         FROM home h JOIN building b USING (community_id, building_id)
         WHERE h.community_id = $1 AND ($2::uuid IS NULL OR building_id = $2)
-            AND ($3::text IS NULL OR (b.name, label, home_id) > ($3, $4::text, $5::uuid))
-        ORDER BY b.name, label, home_id LIMIT $6
+            AND ($3::text IS NULL OR (b.name, unit, label, home_id) > ($3, $4::text, $5::text, $6::uuid))
+        ORDER BY b.name, unit, label, home_id LIMIT $7
         """,
-        community_id, building_id, building, label, home_id, limit,
+        community_id, building_id, building, unit, label, home_id, limit,
     )  # fmt: skip

@@ -66,6 +66,7 @@ async def create_home(community_id: UUID, data: NewHome, staff: StaffMember, db:
             conn,
             community_id=community_id,
             building_id=data.building_id,
+            unit=data.unit,
             label=data.label,
             member_limit=data.member_limit,
         )
@@ -100,10 +101,10 @@ async def list_homes(
             conn,
             community_id=community_id,
             building_id=building_id,
-            after=None if key is None else (key.building, key.label, key.home_id),
+            after=None if key is None else (key.building, key.unit, key.label, key.home_id),
             limit=limit + 1,
         )
-    page, next_cursor = split_page(rows, limit, lambda row: HomeKey(row.building, row.label, row.home_id))
+    page, next_cursor = split_page(rows, limit, lambda row: HomeKey(row.building, row.unit, row.label, row.home_id))
     return HomePage(homes=tuple(Home.of(row) for row in page), next_cursor=next_cursor)
 
 

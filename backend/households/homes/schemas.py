@@ -25,6 +25,9 @@ __all__ = [
 # No control characters: names are printed on lists and sent in messages.
 TEXT = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 BuildingName = Annotated[str, Meta(min_length=1, max_length=100, pattern=TEXT)]
+Unit = Annotated[
+    str, Meta(max_length=50, pattern=r"^[^\x00-\x1f\x7f]*$", description="Staircase; empty where there is one only")
+]
 Label = Annotated[str, Meta(min_length=1, max_length=50, pattern=TEXT, description="Such as 3-1204")]
 MemberLimit = Annotated[int, Meta(ge=1, le=30, description="Members that the household may have, the tenant included")]
 _DEFAULT_LIMIT = 6
@@ -42,6 +45,7 @@ class NewHome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     building_id: UUID
     label: Label
     member_limit: MemberLimit = _DEFAULT_LIMIT
+    unit: Unit = ""
 
 
 class BulkHome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +54,7 @@ class BulkHome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     building: BuildingName
     label: Label
     member_limit: MemberLimit = _DEFAULT_LIMIT
+    unit: Unit = ""
 
 
 class NewHomes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,6 +87,7 @@ class Home(msgspec.Struct, frozen=True):
     home_id: UUID
     building_id: UUID
     building: str
+    unit: str
     label: str
     member_limit: int
 
@@ -92,6 +98,7 @@ class Home(msgspec.Struct, frozen=True):
             home_id=row.home_id,
             building_id=row.building_id,
             building=row.building,
+            unit=row.unit,
             label=row.label,
             member_limit=row.member_limit,
         )
@@ -101,6 +108,7 @@ class HomeKey(msgspec.Struct, frozen=True, array_like=True):
     """Where a page of homes ends."""
 
     building: BuildingName
+    unit: Unit
     label: Label
     home_id: UUID
 

@@ -24,7 +24,7 @@ async def create_building(conn: Connection, *, community_id: UUID, name: str) ->
 
 
 async def create_home(
-    conn: Connection, *, community_id: UUID, building_id: UUID, label: str, member_limit: int
+    conn: Connection, *, community_id: UUID, building_id: UUID, unit: str, label: str, member_limit: int
 ) -> HomeRow:
     """A new home.
 
@@ -34,7 +34,7 @@ async def create_home(
     """
     if await repository.get_building(conn, community_id=community_id, building_id=building_id) is None:
         raise BuildingNotFound
-    new = NewHomeRow(building_id=building_id, label=label, member_limit=member_limit)
+    new = NewHomeRow(building_id=building_id, unit=unit, label=label, member_limit=member_limit)
     rows = await repository.insert_homes(conn, community_id=community_id, homes=[new])
     if not rows:
         raise HomeExists
@@ -48,8 +48,8 @@ async def create_homes(conn: Connection, *, community_id: UUID, new: NewHomes) -
         await repository.insert_building(conn, community_id=community_id, name=name)
     ids = {row.name: row.building_id for row in await repository.list_buildings(conn, community_id=community_id)}
     homes = {
-        (home.building, home.label): NewHomeRow(
-            building_id=ids[home.building], label=home.label, member_limit=home.member_limit
+        (home.building, home.unit, home.label): NewHomeRow(
+            building_id=ids[home.building], unit=home.unit, label=home.label, member_limit=home.member_limit
         )
         for home in new.homes
     }

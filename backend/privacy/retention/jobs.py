@@ -24,6 +24,8 @@ from backend.entries import repository as entries
 from backend.gates import repository as gates
 from backend.gates.frames import service as frames
 from backend.households.members import repository as members
+from backend.households.imports import repository as import_reports
+from backend.households.imports import service as imports
 from backend.keys.service import Keys
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.storage import ObjectStore
@@ -119,11 +121,12 @@ ON_PLATFORM: Mapping[str, _OnPlatform] = {
     "consents": lambda conn, before, _, limit: consents.delete_old_consents(conn, before=before, limit=limit),
     "requests": lambda conn, before, _, limit: requests.delete_old_requests(conn, before=before, limit=limit),
     "erasures": lambda conn, before, _, limit: repository.delete_old_erasures(conn, before=before, limit=limit),
+    "imports": lambda conn, before, _, limit: import_reports.delete_old_imports(conn, before=before, limit=limit),
     "job_log": lambda conn, before, _, __: erasures.delete_job_log(conn, before=before),
 }
 
 #: Rules whose data lie in other stores too: their functions open transactions of their own.
-IN_STORES = frozenset({"denied_frames", "open_enrolments", "orphaned_objects", "people"})
+IN_STORES = frozenset({"imported_files", "denied_frames", "open_enrolments", "orphaned_objects", "people"})
 
 
 async def enforce(db: Database, keys: Keys, objects: ObjectStore, *, now: datetime) -> int:
@@ -150,7 +153,7 @@ async def enforce(db: Database, keys: Keys, objects: ObjectStore, *, now: dateti
             removed += await step()
         except Exception as error:  # noqa: BLE001 - see above
             _log.error("retention-failed", error=type(error).__name__)
-    return removed
+    return removed + await _imports(db, keys, objects, now)
 
 
 async def enforce_in_community(db: Database, *, community_id: UUID, now: datetime, batch: int = BATCH) -> int:
@@ -189,6 +192,14 @@ async def _frames(db: Database, keys: Keys, objects: ObjectStore, now: datetime)
     removed = await frames.remove_due(db, keys, objects, now=now)
     async with db.transaction(Scope(platform=True)) as conn:
         await _note(conn, community_id=PLATFORM, key="denied_frames", count=removed, batch=removed + 1, now=now)
+    return removed
+
+
+async def _imports(db: Database, keys: Keys, objects: ObjectStore, now: datetime) -> int:
+    # Every minute besides; here it is counted.
+    removed = await imports.shred(db, keys, objects, now=now)
+    async with db.transaction(Scope(platform=True)) as conn:
+        await _note(conn, community_id=PLATFORM, key="imported_files", count=removed, batch=BATCH, now=now)
     return removed
 
 

@@ -11,6 +11,7 @@ from backend.accounts.limits import ADDRESS_LIMITS, PHONE_LIMITS
 from backend.accounts.service import REFRESH_TTL
 from backend.enrolment.retention import ORPHANED
 from backend.enrolment.service import TTL as ENROLMENT_TTL
+from backend.households.imports.service import KEPT as IMPORTED_FILES_KEPT
 from backend.privacy.retention.rules import Bounds, Enforcement, Law, Rule, in_words
 from backend.privacy.rules import COURIER_GRACE, GRACE, KEY_BACKUPS_EXPIRE, PROOF_KEPT
 from backend.visitors.rules import GUEST_DAYS_PERIOD
@@ -367,6 +368,28 @@ _TABLE = (
         laws=(Law.LIMITATION, Law.PIPL_SHORTEST, Law.GDPR_STORAGE),
         by=Enforcement.JOB,
         bounds=Bounds(30, 3650),
+    ),
+    Rule(
+        key="imported_files",
+        tables=("register_import_batch",),
+        what="files of an authority's register that are being imported, sealed under a key of their own",
+        what_zh="正在导入的住户登记文件 (单独密钥加密)",
+        since="the end of the import; at the latest since the file came",
+        period=IMPORTED_FILES_KEPT,
+        why="the office looks at what it would change before it confirms",
+        laws=(Law.PIPL_NECESSITY, Law.PIPL_SHORTEST, Law.GDPR_STORAGE),
+        by=Enforcement.JOB,
+    ),
+    Rule(
+        key="imports",
+        tables=("register_import",),
+        what="reports of imports: numbers of lines, codes and ids; no names",
+        what_zh="登记导入报告 (行号、代码和编号, 不含姓名)",
+        since="the end of the import",
+        period=timedelta(days=90),
+        why="to put wrong lines right, and to tell who changed what",
+        laws=(Law.PIPL_SHORTEST, Law.GDPR_STORAGE),
+        by=Enforcement.JOB,
     ),
     Rule(
         key="accounts",

@@ -1,0 +1,1 @@
+"""Windows of many residents at once, for registers that come by the thousand."""

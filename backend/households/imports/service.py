@@ -1,0 +1,191 @@
+"""Rules of imports: who may begin one, how far it may go by itself, and when its file goes."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from backend.audit import service as audit
+from backend.households.imports import repository, staging
+from backend.households.imports.errors import EndsDiffer, ImportNotFound, ImportNotOpen, ImportsFull
+from backend.households.imports.repository import ImportRow
+from backend.households.imports.schemas import Apply, ImportOptions, NewImport, parse_options
+from backend.keys.service import Keys
+from backend.kit.auth import Permission, StaffMember, StaffRole
+from backend.kit.db import Connection, Database, Scope
+from backend.kit.problems import Forbidden
+from backend.kit.storage import ObjectStore
+
+__all__ = ["JOB", "KEPT", "apply", "begin", "cancel", "get", "owner_of", "reach_of", "receive", "rerun", "shred"]
+
+#: The job that runs an import; its payload is the import's id.
+JOB = "register.import"
+#: How long a file waits for being confirmed.
+KEPT = timedelta(days=7)
+# Each may lay 256 MiB into the object store.
+_OPEN = 5
+_PAGE = 100
+
+
+async def reach_of(conn: Connection, staff: StaffMember) -> list[UUID] | None:
+    """The communities whose register the member of staff may write; None for all of his authority's.
+
+    Raises:
+        Forbidden: none.
+    """
+    try:
+        staff.require(Permission.REGISTER_WRITE)
+    except Forbidden:
+        reach = [
+            community_id
+            for role in StaffRole
+            if _may(staff, role)
+            for community_id in await repository.list_reach(conn, staff_id=staff.staff_id, role=role.value)
+        ]
+        if not reach:
+            raise
+        return reach
+    return None
+
+
+def owner_of(staff: StaffMember, reach: list[UUID] | None) -> UUID | None:
+    """Whose imports somebody of that reach sees: everybody's, or his own."""
+    return None if reach is None else staff.staff_id
+
+
+async def begin(conn: Connection, *, staff: StaffMember, new: NewImport, now: datetime) -> ImportRow:
+    """An import that waits for its file.
+
+    Raises:
+        Forbidden: he may write no register.
+        ImportsFull: too many wait already.
+    """
+    reach = await reach_of(conn, staff)
+    if await repository.count_open(conn, authority_id=staff.authority_id) >= _OPEN:
+        raise ImportsFull
+    # Whom a file ends is always looked at first.
+    options = ImportOptions(new=new, check=new.dry_run or new.ends_missing)
+    row = await repository.insert_import(
+        conn,
+        authority_id=staff.authority_id,
+        staff_id=staff.staff_id,
+        reach=reach,
+        options=msgspec.json.encode(options).decode(),
+        now=now,
+    )
+    await _record(conn, staff, "import.begin", row.import_id)
+    return row
+
+
+async def get(conn: Connection, *, staff: StaffMember, import_id: UUID, lock: bool = False) -> ImportRow:
+    """An import that this member of staff may see.
+
+    Raises:
+        Forbidden: he may write no register.
+        ImportNotFound: there is none, or it is somebody else's.
+    """
+    reach = await reach_of(conn, staff)
+    row = await repository.get_import(conn, authority_id=staff.authority_id, import_id=import_id, lock=lock)
+    if row is None or owner_of(staff, reach) not in (None, row.staff_id):
+        raise ImportNotFound
+    return row
+
+
+async def receive(
+    db: Database, keys: Keys, objects: ObjectStore, stream: AsyncIterator[bytes], *, staff: StaffMember, import_id: UUID
+) -> ImportRow:
+    """Keep the import's file, sealed, and have the worker read it. A broken upload may be sent again.
+
+    Raises:
+        Forbidden, ImportNotFound: as :func:`get`.
+        ImportNotOpen: it has its file already.
+        FileNotText, FileTooLarge, FileEmpty: as the names say.
+    """
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        row = await get(conn, staff=staff, import_id=import_id)
+    if row.state != "receiving":
+        raise ImportNotOpen
+    size, count = await staging.receive(keys, objects, stream, import_id=import_id, authority_id=row.authority_id)
+    async with db.transaction(Scope(platform=True)) as conn:
+        if not await repository.set_received(conn, import_id=import_id, file_bytes=size, blocks=count):
+            raise ImportNotOpen
+        await repository.enqueue(conn, entrypoint=JOB, import_id=import_id)
+        await _record(conn, staff, "import.receive", import_id)
+        return await get(conn, staff=staff, import_id=import_id)
+
+
+async def apply(conn: Connection, *, staff: StaffMember, import_id: UUID, confirmed: Apply) -> ImportRow:
+    """Do what a check has shown.
+
+    Raises:
+        Forbidden, ImportNotFound: as :func:`get`.
+        ImportNotOpen: it was not checked, or is under way.
+        EndsDiffer: the check shows another number of people to be ended.
+    """
+    row = await get(conn, staff=staff, import_id=import_id, lock=True)
+    if row.state != "checked":
+        raise ImportNotOpen
+    if (await repository.get_progress(conn, import_id=import_id)).ended != confirmed.ends:
+        raise EndsDiffer
+    options = msgspec.structs.replace(parse_options(row), check=False, large_ends=confirmed.large_ends)
+    await repository.reset_batches(conn, import_id=import_id)
+    await repository.set_state(
+        conn, import_id=import_id, state="applying", options=msgspec.json.encode(options).decode(), finished_at=None
+    )
+    await repository.enqueue(conn, entrypoint=JOB, import_id=import_id)
+    await _record(conn, staff, "import.apply", import_id)
+    return await get(conn, staff=staff, import_id=import_id)
+
+
+async def cancel(conn: Connection, *, staff: StaffMember, import_id: UUID, now: datetime) -> ImportRow:
+    """Stop an import; what it has done stands. Repeating is harmless.
+
+    Raises:
+        Forbidden, ImportNotFound: as :func:`get`.
+        ImportNotOpen: it is over.
+    """
+    row = await get(conn, staff=staff, import_id=import_id, lock=True)
+    if row.state == "cancelled":
+        return row
+    if row.state in ("done", "failed", "expired"):
+        raise ImportNotOpen
+    await repository.set_state(conn, import_id=import_id, state="cancelled", options=row.options, finished_at=now)
+    await _record(conn, staff, "import.cancel", import_id)
+    return await get(conn, staff=staff, import_id=import_id)
+
+
+async def rerun(db: Database) -> int:
+    """Put imports that wait, or whose run was lost, to the worker again; how many. For every few seconds."""
+    async with db.transaction(Scope(platform=True)) as conn:
+        waiting = await repository.list_to_run(conn)
+        for import_id in waiting:
+            await repository.enqueue(conn, entrypoint=JOB, import_id=import_id)
+    return len(waiting)
+
+
+async def shred(db: Database, keys: Keys, objects: ObjectStore, *, now: datetime) -> int:
+    """Destroy the files of imports that are over or have waited too long: key, blocks and sealed lines; how many."""
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        over = await repository.list_to_shred(conn, before=now - KEPT, limit=_PAGE)
+    for import_id in over:
+        # The key first: what a crash leaves behind is noise, and is found again.
+        await keys.destroy_person_key(import_id)
+        await staging.discard(objects, import_id=import_id)
+        async with db.transaction(Scope(platform=True)) as conn:
+            await repository.mark_shredded(conn, import_id=import_id, now=now)
+    return len(over)
+
+
+def _may(staff: StaffMember, role: StaffRole) -> bool:
+    try:
+        msgspec.structs.replace(staff, roles=(role,)).require(Permission.REGISTER_WRITE)
+    except Forbidden:
+        return False
+    return True
+
+
+async def _record(conn: Connection, staff: StaffMember, action: str, import_id: UUID) -> None:
+    await audit.record(
+        conn, community_id=None, actor=f"staff:{staff.staff_id}", action=action, target=f"import:{import_id}"
+    )
