@@ -3,6 +3,7 @@
 import io
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -268,3 +269,27 @@ async def test_the_front_desk_neither_turns_it_on_nor_looks_and_neighbours_see_n
     answer = await other.office.get(f"{other.staff_path}/denied-frames/{shown['frame_id']}/picture")
     assert answer.status_code == 404
     assert await listed(other.office, other) == []
+
+
+async def test_no_byte_of_a_picture_rests_in_the_clear(
+    town: Town, device: Device, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """Not in heap, indexes or WAL of the cluster, not among the objects, not in messages or any other file."""
+    noise = io.BytesIO()
+    Image.effect_noise((200, 240), 90).save(noise, "JPEG")
+    jpeg = noise.getvalue()
+    await turn_on(town)
+    assert await kept(device, frame(town, jpeg=jpeg))
+    (shown,) = await listed(town.office, town)
+    path = f"{town.staff_path}/denied-frames/{shown['frame_id']}/picture"
+    assert (await town.office.get(path)).content == jpeg
+    await owner.execute("CHECKPOINT")
+
+    cluster = Path(await owner.fetchval("SELECT current_setting('data_directory')"))
+    data_dir = town.world.settings.data_dir
+    assert data_dir is not None
+    needles = [jpeg[at : at + 32] for at in range(700, len(jpeg) - 32, 1500)]
+    searched = [found for folder in (cluster, data_dir) for found in folder.rglob("*") if found.is_file()]
+    assert any("pg_wal" in str(found) for found in searched)
+    assert any("denied" in str(found) for found in searched)
+    assert [str(found) for found in searched if any(needle in found.read_bytes() for needle in needles)] == []

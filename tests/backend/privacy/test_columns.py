@@ -9,6 +9,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from backend.kit.auth import StaffRole
 from gate_sdk._cache.repository import SCHEMA as ROSTER_SCHEMA
 from gate_sdk._codes.repository import SCHEMA as CODES_SCHEMA
 from gate_sdk._frames.repository import SCHEMA as FRAMES_SCHEMA
@@ -143,6 +144,20 @@ def test_a_gate_has_no_other_database() -> None:
     }
     known = {f"{noun}/repository.py" for noun in ("_cache", "_outbox", "_codes", "_frames")}
     assert files == known, "add the new schema to GATE_FILES"
+
+
+def test_the_privacy_page_has_every_place_purpose_and_party() -> None:
+    page = (PROJECT / "docs/privacy.md").read_text("utf-8")
+    sections = [line[3:] for line in page.splitlines() if line.startswith("## ")]
+    assert {"How data flow", "What for, and by which right", "What each party sees"} <= set(sections)
+    flow = page[page.index("## How data flow") : page.index("## What for, and by which right")]
+    places = ["`doorward`", "`doorward_keys`", "`people/", "`denied/", *(f"`{name[6:]}`" for name in GATE_FILES)]
+    assert [place for place in places if place not in flow] == []
+    parties = page[page.index("## What each party sees") :]
+    parties = parties[: parties.index("\n## ", 1)]
+    assert [role for role in StaffRole if f"| `{role}` |" not in parties] == []
+    for party in ("resident", "guest", "courier", "courier company", "gate vendor", "operator", "authority"):
+        assert f"| {party}" in parties, party
 
 
 async def test_what_names_somebody_is_called_by_its_name(page: Page, database_urls: DatabaseUrls) -> None:
