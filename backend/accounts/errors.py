@@ -1,6 +1,7 @@
 """Failures of log-in and of keeping staff.
 
 PhoneInvalid 422 · CodeRefused 401 · TooManyCodes 429 · SessionEnded 401 · TokenRenewedElsewhere 409 ·
+SessionNotFound 404 ·
 StaffNotFound 404 · StaffExists 409 · LastAdministrator 409 · RoleReachesFurther 422
 """
 
@@ -12,6 +13,7 @@ __all__ = [
     "PhoneInvalid",
     "RoleReachesFurther",
     "SessionEnded",
+    "SessionNotFound",
     "StaffExists",
     "StaffNotFound",
     "TokenRenewedElsewhere",
@@ -48,6 +50,13 @@ class SessionEnded(Unauthorised):
 
     code = "session-ended"
     remedy = "Log in again."
+
+
+class SessionNotFound(NotFound):
+    """None of your sessions has that id."""
+
+    code = "session-not-found"
+    remedy = "Take the id from the list of your sessions."
 
 
 class TokenRenewedElsewhere(Conflict):

@@ -10,7 +10,9 @@ from backend.kit.db import Connection, fetch_all, fetch_one, require_one
 
 __all__ = [
     "AccountRow",
+    "CodeFor",
     "RefreshRow",
+    "account_of_open_session",
     "accounts_of_person",
     "delete_account_without_person",
     "delete_expired",
@@ -25,16 +27,20 @@ __all__ = [
     "insert_refresh_token",
     "insert_session",
     "lock",
+    "lock_account_by_phone",
     "nth_latest_of_address",
     "nth_latest_of_phone",
     "phone_of_person",
     "set_person",
+    "set_phone",
     "take_attempt",
     "use_challenge",
     "use_refresh_token",
 ]
 
 Surface = Literal["resident", "staff"]
+# What a code is good for: to log in, or to prove one of the two numbers when an account moves to another.
+CodeFor = Literal["resident", "staff", "number"]
 EndedBy = Literal["logout", "reuse", "removed", "reset", "revoked", "number"]
 
 
@@ -102,7 +108,7 @@ async def insert_challenge(
     conn: Connection,
     *,
     challenge_id: UUID,
-    surface: Surface,
+    surface: CodeFor,
     phone_hash: bytes,
     address_hash: bytes,
     code_hash: bytes,
@@ -121,7 +127,7 @@ async def insert_challenge(
 
 
 async def take_attempt(
-    conn: Connection, *, challenge_id: UUID, surface: Surface, attempts: int, now: datetime
+    conn: Connection, *, challenge_id: UUID, surface: CodeFor, attempts: int, now: datetime
 ) -> bytes | None:
     """Count an attempt and give the code's hash, or None where none is left or the code was used or has expired."""
     row = await fetch_one(
@@ -154,6 +160,16 @@ async def get_account_by_phone(conn: Connection, *, phone: str) -> AccountRow | 
     return await fetch_one(conn, AccountRow, "SELECT account_id, person_id, phone FROM account WHERE phone = $1", phone)
 
 
+async def lock_account_by_phone(conn: Connection, *, phone: str) -> AccountRow | None:
+    """The account of a number (E.164), held: it is not forgotten before this transaction has ended."""
+    return await fetch_one(
+        conn,
+        AccountRow,
+        "SELECT account_id, person_id, phone FROM account WHERE phone = $1 FOR NO KEY UPDATE",
+        phone,
+    )
+
+
 async def insert_account(conn: Connection, *, phone: str, person_id: UUID | None) -> AccountRow:
     """A new account. The caller holds the lock of the number."""
     return await require_one(
@@ -167,6 +183,19 @@ async def insert_account(conn: Connection, *, phone: str, person_id: UUID | None
 async def set_person(conn: Connection, *, account_id: UUID, person_id: UUID | None) -> None:
     """Tie the account to a person, or to nobody."""
     await conn.execute("UPDATE account SET person_id = $2 WHERE account_id = $1", account_id, person_id)
+
+
+async def set_phone(conn: Connection, *, account_id: UUID, phone: str) -> None:
+    """Give the account another number. The caller holds the locks of both."""
+    await conn.execute("UPDATE account SET phone = $2 WHERE account_id = $1", account_id, phone)
+
+
+async def account_of_open_session(conn: Connection, *, session_id: UUID) -> UUID | None:
+    """The account of a session that has not ended."""
+    found: UUID | None = await conn.fetchval(
+        "SELECT account_id FROM session WHERE session_id = $1 AND ended_at IS NULL", session_id
+    )
+    return found
 
 
 async def phone_of_person(conn: Connection, *, person_id: UUID) -> str | None:
@@ -187,13 +216,18 @@ async def delete_account_without_person(conn: Connection, *, account_id: UUID) -
     await conn.execute("DELETE FROM account WHERE account_id = $1 AND person_id IS NULL", account_id)
 
 
-async def insert_session(conn: Connection, *, account_id: UUID, surface: Surface, now: datetime) -> UUID:
+async def insert_session(
+    conn: Connection, *, account_id: UUID, surface: Surface, device: str | None, now: datetime
+) -> UUID:
     """A new session."""
     row = await require_one(
         conn,
         _Id,
-        "INSERT INTO session (account_id, surface, created_at) VALUES ($1, $2, $3) RETURNING session_id AS id",
-        account_id, surface, now,
+        """
+        INSERT INTO session (account_id, surface, device, created_at, used_at) VALUES ($1, $2, $3, $4, $4)
+        RETURNING session_id AS id
+        """,
+        account_id, surface, device, now,
     )  # fmt: skip
     return row.id
 

@@ -14,6 +14,8 @@ from backend.accounts.errors import (
     TokenRenewedElsewhere,
     TooManyCodes,
 )
+from backend.accounts.messages import language_of, send_code, send_later
+from backend.accounts.number.routes import number_router
 from backend.accounts.repository import Surface
 from backend.accounts.schemas import (
     Challenge,
@@ -25,6 +27,8 @@ from backend.accounts.schemas import (
     TokenPair,
 )
 from backend.accounts.second_factor.routes import staff_router as second_factor_staff
+from backend.accounts.sessions.devices import device_label
+from backend.accounts.sessions.routes import sessions_router
 from backend.accounts.staff.routes import staff_router as staff_staff
 from backend.audit import service as audit
 from backend.kit.auth import ResidentPrincipal, StaffPrincipal, Tokens
@@ -38,6 +42,7 @@ __all__ = ["resident_router", "staff_router"]
 
 _log = structlog.get_logger(__name__)
 _PLATFORM = Scope(platform=True)
+AnyRequest = Request[Any, Any, Any]
 
 
 def _login_router(surface: Surface) -> Router:
@@ -52,20 +57,21 @@ def _login_router(surface: Surface) -> Router:
         summary="Ask for a one-time code",
     )
     async def begin_login(
-        data: Login, db: Database, pepper: bytes, clock: Clock, sender: Sender, client_address: str
+        data: Login, request: AnyRequest, db: Database, pepper: bytes, clock: Clock, sender: Sender, client_address: str
     ) -> Response[Challenge]:
         """Send a code to a phone, good for five minutes. The answer is the same for every number."""
         phone = phones.parse(data.phone)
         async with db.transaction(_PLATFORM) as conn:
-            asked = await service.begin_login(
+            begun = await service.begin_login(
                 conn, pepper=pepper, surface=surface, phone=phone, address=client_address, now=clock()
             )
-        body = Challenge(asked.challenge_id, int(service.CODE_TTL.total_seconds()))
+        body = Challenge(begun.asked.challenge_id, int(service.CODE_TTL.total_seconds()))
+        language = data.language or language_of(request, stored=begun.language)
         if surface == "resident":
-            await _send_code(sender, phone, asked.code, data.language)
+            await send_code(sender, phone, begun.asked.code, language)
             return Response(body)
         # Only staff get a code; sent after the answer, so that its time does not tell who is staff.
-        task = BackgroundTask(_send_code_later, sender, phone, asked.code, data.language) if asked.deliver else None
+        task = BackgroundTask(_send_code_later, sender, phone, begun.asked.code, language) if begun.deliver else None
         return Response(body, background=task)
 
     @post(
@@ -76,16 +82,38 @@ def _login_router(surface: Surface) -> Router:
         responses=problems(CodeRefused),
         summary="Log in with the code",
     )
-    async def verify_login(data: LoginCode, db: Database, tokens: Tokens, pepper: bytes, clock: Clock) -> TokenPair:
-        """Exchange the code for tokens; five attempts a code."""
+    async def verify_login(
+        data: LoginCode,
+        request: AnyRequest,
+        db: Database,
+        tokens: Tokens,
+        pepper: bytes,
+        clock: Clock,
+        sender: Sender,
+    ) -> Response[TokenPair]:
+        """Exchange the code for tokens; five attempts a code. Who is logged in elsewhere is told by a message."""
         now = clock()
         async with db.transaction(_PLATFORM) as conn:
+            device = device_label(request.headers.get("user-agent"))
             result = await service.finish_login(
-                conn, pepper=pepper, surface=surface, challenge_id=data.challenge_id, code=data.code, now=now
+                conn,
+                pepper=pepper,
+                surface=surface,
+                challenge_id=data.challenge_id,
+                code=data.code,
+                device=device,
+                language=language_of(request, stored=None),
+                now=now,
             )
         if isinstance(result, service.Refused):
             raise result.problem
-        return TokenPair(tokens.issue(result.principal, now=now), result.refresh_token)
+        task = None
+        if result.tell is not None:
+            # In the language that the owner chose: whoever logs in may be somebody else.
+            task = BackgroundTask(
+                send_later, sender, result.tell.phone, "new_device", {"device": device or "?"}, result.tell.language
+            )
+        return Response(TokenPair(tokens.issue(result.principal, now=now), result.refresh_token), background=task)
 
     @post(
         "/token",
@@ -115,14 +143,9 @@ def _login_router(surface: Surface) -> Router:
     return Router(path="/", route_handlers=[begin_login, verify_login, renew_tokens, logout], tags=["log-in"])
 
 
-async def _send_code(sender: Sender, phone: str, code: str, language: str) -> None:
-    minutes = str(int(service.CODE_TTL.total_seconds()) // 60)
-    await sender.send(to=phone, template="login_code", values={"code": code, "minutes": minutes}, language=language)
-
-
 async def _send_code_later(sender: Sender, phone: str, code: str, language: str) -> None:
     try:
-        await _send_code(sender, phone, code, language)
+        await send_code(sender, phone, code, language)
     except MessagesUnavailable:
         _log.warning("login_code_not_sent")
 
@@ -163,6 +186,13 @@ def _me(person: people.PersonRow | None, phone: str | None) -> Me:
 
 resident_router = Router(
     path="/",
-    route_handlers=[_login_router("resident"), Router(path="/", route_handlers=[read_me, change_me], tags=["me"])],
+    route_handlers=[
+        _login_router("resident"),
+        Router(path="/", route_handlers=[read_me, change_me], tags=["me"]),
+        number_router,
+        sessions_router("resident"),
+    ],
 )
-staff_router = Router(path="/", route_handlers=[_login_router("staff"), staff_staff, second_factor_staff])
+staff_router = Router(
+    path="/", route_handlers=[_login_router("staff"), sessions_router("staff"), staff_staff, second_factor_staff]
+)

@@ -26,10 +26,10 @@ Name = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Ask for a code. ``language`` is the message's."""
+    """Ask for a code. ``language`` is the message's; else it follows Accept-Language, else what its owner chose."""
 
     phone: Phone
-    language: Language = "zh-CN"
+    language: Language | None = None
 
 
 class Challenge(msgspec.Struct, frozen=True):

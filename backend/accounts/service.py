@@ -16,12 +16,14 @@ import msgspec
 from backend.accounts import repository
 from backend.accounts.errors import CodeRefused, SessionEnded, TokenRenewedElsewhere, TooManyCodes
 from backend.accounts.limits import ADDRESS_LIMITS, PHONE_LIMITS, address_group, wait_seconds
-from backend.accounts.repository import AccountRow, RefreshRow, Surface
+from backend.accounts.repository import AccountRow, CodeFor, RefreshRow, Surface
+from backend.accounts.sessions import repository as sessions
 from backend.accounts.staff import repository as staff_repository
 from backend.audit import service as audit
 from backend.kit.auth import ResidentPrincipal, StaffPrincipal
 from backend.kit.crypto import SealBroken, keyed_hash, new_token, open_sealed, seal
 from backend.kit.db import Connection
+from backend.kit.language import Language
 from backend.kit.problems import Problem
 from backend.people import repository as people
 
@@ -29,13 +31,18 @@ __all__ = [
     "CODE_TTL",
     "REFRESH_TTL",
     "Asked",
+    "Login",
+    "NewDevice",
     "Refused",
     "Session",
+    "account_of_phone",
+    "ask",
     "begin_login",
     "end_all_sessions",
     "end_session",
     "finish_login",
     "forget_person",
+    "prove",
     "refresh",
     "sweep",
 ]
@@ -48,18 +55,36 @@ RENEWAL_GRACE = timedelta(seconds=10)
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A code that was asked for. ``deliver`` is false where nobody of this surface has the number."""
+    """A code that was asked for."""
 
     challenge_id: str
     code: str
+
+
+class Login(msgspec.Struct, frozen=True):
+    """A log-in that was begun. ``deliver`` is false where nobody of this surface has the number.
+
+    ``language`` is the one that the number's owner has chosen, if there is one.
+    """
+
+    asked: Asked
     deliver: bool
+    language: str | None
+
+
+class NewDevice(msgspec.Struct, frozen=True):
+    """Whom to tell that somebody has logged in with his number while he was logged in elsewhere."""
+
+    phone: str
+    language: str
 
 
 class Session(msgspec.Struct, frozen=True):
-    """A session just begun or renewed: who it is, and the refresh token to hand out."""
+    """A session just begun or renewed: who it is, the refresh token to hand out, and who is to be told of it."""
 
     principal: ResidentPrincipal | StaffPrincipal
     refresh_token: str
+    tell: NewDevice | None = None
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -70,13 +95,40 @@ class Refused(msgspec.Struct, frozen=True):
 
 async def begin_login(
     conn: Connection, *, pepper: bytes, surface: Surface, phone: str, address: str, now: datetime
-) -> Asked:
+) -> Login:
     """Note that a code was asked for. The same statements run whether or not anybody has the number.
 
     Args:
         conn: a transaction in the platform scope.
         pepper: keys the hashes.
         surface: where the code will be good.
+        phone: E.164.
+        address: the caller's IP address.
+        now: the present.
+
+    Raises:
+        TooManyCodes: for this number or from this address, too many were asked for.
+    """
+    asked = await ask(
+        conn, pepper=pepper, surface=surface, purpose=f"login/{surface}", phone=phone, address=address, now=now
+    )
+    account = await repository.get_account_by_phone(conn, phone=phone)
+    is_staff = await _staff_of(conn, account) is not None
+    # Asked also where there is nobody, so that the database does the same work for every number.
+    person = await people.get_person(conn, person_id=(account and account.person_id) or uuid4())
+    return Login(asked, deliver=surface == "resident" or is_staff, language=None if person is None else person.language)
+
+
+async def ask(
+    conn: Connection, *, pepper: bytes, surface: CodeFor, purpose: str, phone: str, address: str, now: datetime
+) -> Asked:
+    """Make a code for a number.
+
+    Args:
+        conn: a transaction in the platform scope.
+        pepper: keys the hashes.
+        surface: what the code is good for.
+        purpose: the same more exactly; :func:`prove` needs the same.
         phone: E.164.
         address: the caller's IP address.
         now: the present.
@@ -112,12 +164,46 @@ async def begin_login(
         created_at=now,
         expires_at=now + CODE_TTL,
     )
-    is_staff = await _staff_of(conn, await repository.get_account_by_phone(conn, phone=phone)) is not None
-    return Asked(_public_id(pepper, surface, challenge_id, phone), code, deliver=surface == "resident" or is_staff)
+    return Asked(_public_id(pepper, purpose, challenge_id, phone), code)
+
+
+async def prove(
+    conn: Connection, *, pepper: bytes, surface: CodeFor, purpose: str, challenge_id: str, code: str, now: datetime
+) -> str | None:
+    """The number (E.164) that a right code proves; None where it is wrong, used, too old or tried too often.
+
+    Args:
+        conn: a transaction in the platform scope.
+        pepper: keys the hashes.
+        surface: as :func:`ask` was told.
+        purpose: as :func:`ask` was told.
+        challenge_id: as :func:`ask` gave it out.
+        code: six digits.
+        now: the present.
+    """
+    found = _open_public_id(pepper, purpose, challenge_id)
+    if found is None:
+        return None
+    number, phone = found
+    expected = await repository.take_attempt(
+        conn, challenge_id=number, surface=surface, attempts=CODE_ATTEMPTS, now=now
+    )
+    if expected is None or not hmac.compare_digest(expected, _code_hash(pepper, number, code)):
+        return None
+    await repository.use_challenge(conn, challenge_id=number, now=now)
+    return phone
 
 
 async def finish_login(
-    conn: Connection, *, pepper: bytes, surface: Surface, challenge_id: str, code: str, now: datetime
+    conn: Connection,
+    *,
+    pepper: bytes,
+    surface: Surface,
+    challenge_id: str,
+    code: str,
+    device: str | None,
+    language: Language,
+    now: datetime,
 ) -> Session | Refused:
     """A session for who gives the right code; a resident's first one makes his account.
 
@@ -127,23 +213,27 @@ async def finish_login(
         surface: where the caller logs in.
         challenge_id: as :func:`begin_login` gave it out.
         code: six digits.
+        device: what is known of the caller's device.
+        language: a new person's.
         now: the present.
     """
-    found = _open_public_id(pepper, surface, challenge_id)
-    if found is None:
-        return Refused(CodeRefused())
-    number, phone = found
-    expected = await repository.take_attempt(
-        conn, challenge_id=number, surface=surface, attempts=CODE_ATTEMPTS, now=now
+    phone = await prove(
+        conn, pepper=pepper, surface=surface, purpose=f"login/{surface}", challenge_id=challenge_id, code=code, now=now
     )
-    if expected is None or not hmac.compare_digest(expected, _code_hash(pepper, number, code)):
+    if phone is None:
         return Refused(CodeRefused())
-    await repository.use_challenge(conn, challenge_id=number, now=now)
     if surface == "staff":
-        return await _begin_staff(conn, pepper=pepper, phone=phone, now=now)
-    account_id, person_id = await _resident_account(conn, pepper=pepper, phone=phone)
-    session_id, token = await _begin_session(conn, pepper=pepper, account_id=account_id, surface=surface, now=now)
-    return Session(ResidentPrincipal(account_id, person_id, session_id), token)
+        return await _begin_staff(conn, pepper=pepper, phone=phone, device=device, now=now)
+    account_id, person = await _resident_account(conn, pepper=pepper, phone=phone, language=language)
+    elsewhere = await sessions.has_open_session(conn, account_id=account_id, surface=surface, now=now)
+    session_id, token = await _begin_session(
+        conn, pepper=pepper, account_id=account_id, surface=surface, device=device, now=now
+    )
+    return Session(
+        ResidentPrincipal(account_id, person.person_id, session_id),
+        token,
+        NewDevice(phone, person.language) if elsewhere else None,
+    )
 
 
 async def refresh(conn: Connection, *, pepper: bytes, surface: Surface, token: str, now: datetime) -> Session | Refused:
@@ -170,6 +260,7 @@ async def refresh(conn: Connection, *, pepper: bytes, surface: Surface, token: s
     if principal is None:
         return Refused(SessionEnded())
     await repository.use_refresh_token(conn, token_hash=token_hash, now=now)
+    await sessions.touch(conn, session_id=row.session_id, now=now)
     return Session(principal, await _new_refresh_token(conn, pepper=pepper, session_id=row.session_id, now=now))
 
 
@@ -210,34 +301,41 @@ async def sweep(conn: Connection, *, now: datetime) -> int:
 
 
 async def account_of_phone(conn: Connection, *, phone: str, pepper: bytes) -> AccountRow:
-    """The account of a number, made without a person where there is none."""
+    """The account of a number, made without a person where there is none; held until the transaction ends."""
     await repository.lock(conn, keyed_hash(pepper, "account-phone", phone))
-    found = await repository.get_account_by_phone(conn, phone=phone)
+    found = await repository.lock_account_by_phone(conn, phone=phone)
     return found or await repository.insert_account(conn, phone=phone, person_id=None)
 
 
-async def _resident_account(conn: Connection, *, pepper: bytes, phone: str) -> tuple[UUID, UUID]:
+async def _resident_account(
+    conn: Connection, *, pepper: bytes, phone: str, language: Language
+) -> tuple[UUID, people.PersonRow]:
     account = await account_of_phone(conn, phone=phone, pepper=pepper)
-    if account.person_id is not None:
-        return account.account_id, account.person_id
-    person = await people.insert_person(conn)
-    await repository.set_person(conn, account_id=account.account_id, person_id=person.person_id)
-    return account.account_id, person.person_id
+    person = None if account.person_id is None else await people.get_person(conn, person_id=account.person_id)
+    if person is None:
+        person = await people.insert_person(conn, language=language)
+        await repository.set_person(conn, account_id=account.account_id, person_id=person.person_id)
+    return account.account_id, person
 
 
-async def _begin_staff(conn: Connection, *, pepper: bytes, phone: str, now: datetime) -> Session | Refused:
-    account = await repository.get_account_by_phone(conn, phone=phone)
+async def _begin_staff(
+    conn: Connection, *, pepper: bytes, phone: str, device: str | None, now: datetime
+) -> Session | Refused:
+    # Held, as a resident's is: a session of an account that goes at this moment could not be kept.
+    account = await repository.lock_account_by_phone(conn, phone=phone)
     staff = await _staff_of(conn, account)
     if account is None or staff is None:
         return Refused(CodeRefused())
+    elsewhere = await sessions.has_open_session(conn, account_id=account.account_id, surface="staff", now=now)
     session_id, token = await _begin_session(
-        conn, pepper=pepper, account_id=account.account_id, surface="staff", now=now
+        conn, pepper=pepper, account_id=account.account_id, surface="staff", device=device, now=now
     )
     await audit.record(
         conn, community_id=None, actor=f"staff:{staff.staff_id}", action="session.begin",
         target=f"session:{session_id}",
     )  # fmt: skip
-    return Session(StaffPrincipal(staff.staff_id, staff.authority_id, session_id), token)
+    principal = StaffPrincipal(staff.staff_id, staff.authority_id, session_id)
+    return Session(principal, token, NewDevice(phone, "zh-CN") if elsewhere else None)
 
 
 async def _staff_of(conn: Connection, account: AccountRow | None) -> staff_repository.StaffIds | None:
@@ -265,9 +363,9 @@ async def _principal(
 
 
 async def _begin_session(
-    conn: Connection, *, pepper: bytes, account_id: UUID, surface: Surface, now: datetime
+    conn: Connection, *, pepper: bytes, account_id: UUID, surface: Surface, device: str | None, now: datetime
 ) -> tuple[UUID, str]:
-    session_id = await repository.insert_session(conn, account_id=account_id, surface=surface, now=now)
+    session_id = await repository.insert_session(conn, account_id=account_id, surface=surface, device=device, now=now)
     return session_id, await _new_refresh_token(conn, pepper=pepper, session_id=session_id, now=now)
 
 
@@ -286,17 +384,17 @@ def _code_hash(pepper: bytes, challenge_id: UUID, code: str) -> bytes:
     return keyed_hash(pepper, "login-code", f"{challenge_id}/{code}")
 
 
-def _public_id(pepper: bytes, surface: Surface, challenge_id: UUID, phone: str) -> str:
+def _public_id(pepper: bytes, purpose: str, challenge_id: UUID, phone: str) -> str:
     """The challenge's id with the number sealed inside: no table holds a number before it is proven."""
-    sealed = seal(_seal_key(pepper), phone.encode(), bound_to=f"login/{surface}/{challenge_id}")
+    sealed = seal(_seal_key(pepper), phone.encode(), bound_to=f"{purpose}/{challenge_id}")
     return base64.urlsafe_b64encode(challenge_id.bytes + sealed).rstrip(b"=").decode("ascii")
 
 
-def _open_public_id(pepper: bytes, surface: Surface, public_id: str) -> tuple[UUID, str] | None:
+def _open_public_id(pepper: bytes, purpose: str, public_id: str) -> tuple[UUID, str] | None:
     try:
         raw = base64.b64decode(public_id + "=" * (-len(public_id) % 4), altchars=b"-_", validate=True)
         challenge_id = UUID(bytes=raw[:16])
-        phone = open_sealed(_seal_key(pepper), raw[16:], bound_to=f"login/{surface}/{challenge_id}")
+        phone = open_sealed(_seal_key(pepper), raw[16:], bound_to=f"{purpose}/{challenge_id}")
     except (binascii.Error, ValueError, SealBroken):
         return None
     return challenge_id, phone.decode()

@@ -11,6 +11,18 @@ TEMPLATES: Mapping[str, Mapping[str, str]] = {
         "zh-CN": "【Doorward】验证码 $code, $minutes 分钟内有效。请勿转告他人。",
         "en": "Doorward: your code is $code, good for $minutes minutes. Tell it to nobody.",
     },
+    # device: what it says it is, or "?".
+    "new_device": {
+        "zh-CN": "【Doorward】您的账户在另一台设备上登录 ($device)。如非本人操作, 请在“我的设备”中将其退出。",
+        "en": "Doorward: your account was logged in on another device ($device). If that was not you, log it out under "
+        "your devices.",
+    },
+    # Sent to the number that the account had before.
+    "number_changed": {
+        "zh-CN": "【Doorward】您的账户已改用其他手机号码, 此号码不再关联该账户。如非本人操作, 请立即联系小区办公室。",
+        "en": "Doorward: your account has moved to another number and is no longer tied to this one. If that was not "
+        "you, call your community's office at once.",
+    },
     # Sent to a member of staff.
     "second_factor_reset": {
         "zh-CN": "【Doorward】管理员已重置您的二次验证, 请重新登录并绑定验证器。如非您本人要求, 请立即联系管理员。",
@@ -38,19 +50,20 @@ TEMPLATES: Mapping[str, Mapping[str, str]] = {
     "own_consent": {
         "zh-CN": "【Doorward】您已年满十四周岁。请在 $days 天内由本人决定是否继续在$community使用人脸通行; "
         "未答复的, 人脸信息将被删除, 二维码通行不受影响。请登录后办理。",
-        "en": "Doorward: you are fourteen. Decide for yourself within $days days whether your face still opens the gates "
-        "of $community; without an answer it is erased, and your QR code goes on. Log in to decide.",
+        "en": "Doorward: you are fourteen. Decide for yourself within $days days whether your face still opens the "
+        "gates of $community; without an answer it is erased, and your QR code goes on. Log in to decide.",
     },
     "own_consent_of_child": {
-        "zh-CN": "【Doorward】您监护的孩子已年满十四周岁, 请由其本人在 $days 天内打开链接决定是否继续在$community使用人脸通行; "
-        "未答复的, 人脸信息将被删除, 二维码通行不受影响: $link",
+        "zh-CN": "【Doorward】您监护的孩子已年满十四周岁, 请由其本人在 $days 天内打开链接决定是否继续在"
+        "$community使用人脸通行; 未答复的, 人脸信息将被删除, 二维码通行不受影响: $link",
         "en": "Doorward: a child you are the guardian of is fourteen, and decides itself within $days days whether its "
-        "face still opens the gates of $community; without an answer it is erased, and the QR code goes on. Give it this "
-        "link: $link",
+        "face still opens the gates of $community; without an answer it is erased, and the QR code goes on. Give it "
+        "this link: $link",
     },
     # community: its name.
     "recapture": {
-        "zh-CN": "【Doorward】孩子的面容变化较快, 请重新拍摄登记照片, 以便$community大门顺利识别。完成之前, 原登记仍然有效。",
+        "zh-CN": "【Doorward】孩子的面容变化较快, 请重新拍摄登记照片, 以便$community大门顺利识别。"
+        "完成之前, 原登记仍然有效。",
         "en": "Doorward: children's faces change. Please have the photographs for $community taken anew; until that is "
         "done, the old ones go on working.",
     },

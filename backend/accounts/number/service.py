@@ -1,0 +1,117 @@
+"""Rules of changing one's number.
+
+Holding the new number alone proves nothing about the account, and a stolen session alone must not take it to another
+number: so a code of each. Whoever lost the old number goes to his community's office.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from backend.accounts import repository, service
+from backend.accounts.number.errors import NumberNotProven, NumberTaken, SameNumber
+from backend.accounts.service import Refused
+from backend.accounts.sessions import repository as sessions
+from backend.audit import service as audit
+from backend.kit.auth import ResidentPrincipal
+from backend.kit.crypto import keyed_hash
+from backend.kit.db import Connection
+from backend.kit.problems import Unauthorised
+
+__all__ = ["Begun", "begin", "finish"]
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """The two codes to send, and the present number."""
+
+    current_phone: str
+    current: service.Asked
+    new: service.Asked
+
+
+async def begin(
+    conn: Connection, *, pepper: bytes, resident: ResidentPrincipal, phone: str, address: str, now: datetime
+) -> Begun:
+    """Make a code for the present number and one for the new one.
+
+    Raises:
+        SameNumber: it is the account's already.
+        TooManyCodes: too many were asked for.
+        Unauthorised: the account is gone, or this session has ended.
+    """
+    current = await _phone(conn, resident=resident)
+    if current == phone:
+        raise SameNumber
+    purpose = _purpose(resident.account_id)
+    asked = [
+        await service.ask(
+            conn, pepper=pepper, surface="number", purpose=purpose, phone=number, address=address, now=now
+        )
+        for number in (current, phone)
+    ]
+    return Begun(current, *asked)
+
+
+async def finish(
+    conn: Connection,
+    *,
+    pepper: bytes,
+    resident: ResidentPrincipal,
+    current: tuple[str, str],
+    new: tuple[str, str],
+    now: datetime,
+) -> tuple[str, str] | Refused:
+    """Move the account to the new number; answers both. The old one is free, and all other sessions end.
+
+    Args:
+        conn: a transaction in the platform scope.
+        pepper: keys the hashes.
+        resident: who asks.
+        current: challenge id and code of the present number.
+        new: challenge id and code of the new one.
+        now: the present.
+
+    Raises:
+        Unauthorised: the account is gone, or this session has ended.
+    """
+    purpose = _purpose(resident.account_id)
+    # Both are tried, so that an attempt counts for both and none can be guessed alone.
+    proven = [
+        await service.prove(
+            conn, pepper=pepper, surface="number", purpose=purpose, challenge_id=challenge_id, code=code, now=now
+        )
+        for challenge_id, code in (current, new)
+    ]
+    old_phone, new_phone = proven
+    if old_phone is None or new_phone is None:
+        return Refused(NumberNotProven())
+    await repository.lock(conn, *(keyed_hash(pepper, "account-phone", phone) for phone in (old_phone, new_phone)))
+    if await _phone(conn, resident=resident) != old_phone or old_phone == new_phone:
+        return Refused(NumberNotProven())
+    if await repository.get_account_by_phone(conn, phone=new_phone) is not None:
+        return Refused(NumberTaken())
+    await repository.set_phone(conn, account_id=resident.account_id, phone=new_phone)
+    for surface in ("resident", "staff"):
+        await sessions.end_other_sessions(
+            conn, account_id=resident.account_id, surface=surface, keep=resident.session_id, ended_by="number", now=now
+        )
+    await audit.record(
+        conn, community_id=None, actor=f"resident:{resident.person_id}", action="account.number",
+        target=f"account:{resident.account_id}",
+    )  # fmt: skip
+    return old_phone, new_phone
+
+
+async def _phone(conn: Connection, *, resident: ResidentPrincipal) -> str:
+    if await repository.account_of_open_session(conn, session_id=resident.session_id) != resident.account_id:
+        raise Unauthorised
+    account = await repository.get_account(conn, account_id=resident.account_id)
+    if account is None or account.person_id != resident.person_id:
+        raise Unauthorised
+    return account.phone
+
+
+def _purpose(account_id: UUID) -> str:
+    # A code that proves a number for one account proves it for no other.
+    return f"number/{account_id}"

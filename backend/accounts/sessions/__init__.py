@@ -1,0 +1,1 @@
+"""Where somebody is logged in: his devices, seen and ended by himself."""
