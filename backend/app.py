@@ -41,6 +41,7 @@ from backend.gates.routes import gate_router as gates_gate
 from backend.gates.routes import staff_router as gates_staff
 from backend.gates.sync import GateSync
 from backend.households.cards.routes import staff_router as cards_staff
+from backend.guardians.rules import Recapture
 from backend.households.homes.routes import staff_router as homes_staff
 from backend.households.imports.routes import staff_router as imports_staff
 from backend.households.routes import resident_router as households_resident
@@ -73,6 +74,8 @@ from backend.privacy.routes import visitor_router as privacy_visitor
 from backend.resources import Resources, open_resources
 from backend.settings import Settings, SettingsRefused, load_settings
 from backend.visitors.codes.routes import resident_router as pass_codes_resident
+from backend.privacy.wards.routes import resident_router as wards_resident
+from backend.privacy.wards.staff import staff_router as wards_staff
 from backend.visitors.codes.routes import visitor_router as pass_codes_visitor
 from backend.visitors.invitations.routes import visitor_router as visitors_visitor
 from backend.visitors.routes import resident_router as visitors_resident
@@ -98,6 +101,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
     ),
     Surface.VISITOR: (
         links_visitor,
+        wards_resident,
         codes_visitor,
         consent_visitor,
         enrolment_visitor,
@@ -131,6 +135,8 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         photo_imports_staff,
     ),
 }
+        wards_staff,
+        holds_staff,
 
 _TITLES = {
     Surface.RESIDENT: "Doorward for residents",
@@ -161,6 +167,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
             async with app.state.gates.feed.running():
                 yield
 
+            app.state.recapture = Recapture(settings.recapture_months_child, settings.recapture_months_young)
     app = Litestar(
         route_handlers=[
             jwks,
@@ -315,6 +322,11 @@ def _clock(request: Request[Any, Any, Any]) -> Clock:
     return clock
 
 
+def _recapture(request: Request[Any, Any, Any]) -> Recapture:
+    recapture: Recapture = request.app.state.recapture
+    return recapture
+
+
 def _principal() -> Callable[..., Any]:
     def provide(request: Request[Any, Any, Any]) -> Any:
         return request.user
@@ -340,3 +352,4 @@ _PROVIDERS: Mapping[str, Callable[..., Any]] = {
     "partner": _principal(),
     "gate": _principal(),
 }
+    "recapture": _recapture,

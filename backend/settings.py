@@ -58,6 +58,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     model_pack: str | None = None
     models_dir: Path | None = None
     face_threads: int = 2
+    # After how many months a child under ten, and a minor from ten on, is reminded to have the face taken anew.
+    recapture_months_child: int = 12
+    recapture_months_young: int = 24
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
@@ -112,3 +115,6 @@ def _check(settings: Settings) -> None:
         raise SettingsRefused(f"{PREFIX}PORT must be between 0 and 65535")
     if settings.api_workers < 1 or settings.face_threads < 1:
         raise SettingsRefused(f"{PREFIX}API_WORKERS and {PREFIX}FACE_THREADS must be at least 1")
+    months = (settings.recapture_months_child, settings.recapture_months_young)
+    if not all(1 <= month <= 120 for month in months):  # noqa: PLR2004 - at most ten years
+        raise SettingsRefused(f"{PREFIX}RECAPTURE_MONTHS_CHILD and {PREFIX}RECAPTURE_MONTHS_YOUNG: 1 to 120")

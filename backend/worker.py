@@ -34,6 +34,7 @@ from backend.enrolment.register import service as register_photos
 from backend.enrolment.register.imports import job as photo_imports
 from backend.enrolment.register.imports.service import JOB as PHOTO_IMPORT
 from backend.gates.frames import service as frames
+from backend.guardians.rules import Recapture
 from backend.households.imports import service as imports
 from backend.households.imports.running import Runner as ImportRunner
 from backend.keys import rotation
@@ -49,6 +50,7 @@ from backend.privacy.forgetting.service import forget_pass_names
 from backend.privacy.retention import jobs as retention
 from backend.privacy.saga import Saga
 from backend.resources import Resources, open_resources
+from backend.privacy.wards.jobs import GrowingUp
 from backend.settings import Settings
 
 __all__ = ["main", "run"]
@@ -88,7 +90,7 @@ async def main(settings: Settings, *, clock: Clock = utc_now, stop: asyncio.Even
         _log.info("worker-started")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_work(resources, clock, stop, settings))
-            tasks.create_task(_lead(resources, clock, stop))
+            tasks.create_task(_lead(resources, clock, stop, settings))
     _log.info("worker-stopped")
 
 
@@ -164,24 +166,35 @@ async def _end_with(queue: QueueManager, stop: asyncio.Event) -> None:
     queue.shutdown.set()
 
 
-async def _lead(resources: Resources, clock: Clock, stop: asyncio.Event) -> None:
+async def _lead(resources: Resources, clock: Clock, stop: asyncio.Event, settings: Settings) -> None:
     """Do what is due by the clock, while no other worker does."""
     while not stop.is_set():
         try:
             async with leading(resources.db, LEAD, stop=stop) as conn:
                 if conn is not None:
                     _log.info("worker-leads")
-                    await _duties(resources, clock, stop, conn)
+                    await _duties(resources, clock, stop, conn, settings)
         except* _LOST as errors:
             _log.warning("lead-lost", error=type(errors.exceptions[0]).__name__)
         await pause(stop, _RETRY_S)
 
 
 async def _duties(
-    resources: Resources, clock: Clock, stop: asyncio.Event, lead: "asyncpg.Connection[asyncpg.Record]"
+    resources: Resources,
+    clock: Clock,
+    stop: asyncio.Event,
+    lead: "asyncpg.Connection[asyncpg.Record]",
+    settings: Settings,
 ) -> None:
     db, keys, objects = resources.db, resources.keys, resources.objects
     duties: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
+    growing_up = GrowingUp(
+        db,
+        resources.sender,
+        pepper=resources.pepper,
+        public_url=settings.public_url,
+        recapture=Recapture(settings.recapture_months_child, settings.recapture_months_young),
+    )
         "tick": (1, lambda: tick(db, clock)),
         "erasures": (0.25, lambda: privacy.enqueue_due_erasures(db, now=clock())),
         "tenancies": (2, lambda: privacy.end_due_tenancies(db, now=clock())),
@@ -194,6 +207,7 @@ async def _duties(
         "register-photos": (60, lambda: register_photos.destroy_gone(db, keys, objects)),
         "register-photo-imports": (30, lambda: photo_imports.tend_imports(db, keys, objects, now=clock())),
         "unused-faces": (300, lambda: privacy.begin_unused_erasures(db, now=clock())),
+        "growing-up": (300, lambda: growing_up.turn(now=clock())),
         "names-of-guests": (300, lambda: forget_pass_names(db, now=clock())),
         # Once a day and chain; asked often, so that a day on which the worker was away for hours has its heads too.
         "audit-heads": (600, lambda: sign_heads(db, keys, now=clock())),

@@ -27,7 +27,7 @@ async def export_of(conn: Connection, *, person_id: UUID, targets: Sequence[str]
             FROM audit_entry WHERE actor = ANY ($1) OR target = ANY ($2)
             ORDER BY at, community_id, seq
             """,
-            [f"{calling}:{person_id}" for calling in ("resident", "guest", "courier")],
+            [f"{calling}:{person_id}" for calling in ("resident", "guest", "courier", "guardian", "young")],
             [f"person:{person_id}", *targets],
         )
     }

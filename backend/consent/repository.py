@@ -101,7 +101,7 @@ async def get_standing(conn: Connection, *, person_id: UUID, purpose: str, versi
         ConsentRow,
         """
         SELECT consent_id, person_id, purpose, version, language, text_sha256, surface, given_at, withdrawn_at,
-            paper_reference, recorded_by
+            paper_reference, recorded_by, given_by, guardian_relation
         FROM consent
         WHERE person_id = $1 AND purpose = $2 AND version = $3 AND withdrawn_at IS NULL
         """,
@@ -140,7 +140,7 @@ async def list_consents(conn: Connection, *, person_id: UUID) -> list[ConsentRow
         ConsentRow,
         """
         SELECT consent_id, person_id, purpose, version, language, text_sha256, surface, given_at, withdrawn_at,
-            paper_reference, recorded_by
+            paper_reference, recorded_by, given_by, guardian_relation
         FROM consent WHERE person_id = $1 ORDER BY given_at DESC, purpose LIMIT 500
         """,
         person_id,

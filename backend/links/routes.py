@@ -1,7 +1,8 @@
 """Visitors: open a link, renew its session."""
 
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 from litestar import Request, Router, post
 
 from backend.kit.auth import ACCESS_TTL, Tokens, VisitorPrincipal
@@ -56,7 +57,7 @@ async def refresh_session(
 
 def _session(principal: VisitorPrincipal, access_token: str, refresh_token: str) -> VisitorSession:
     return VisitorSession(
-        kind="guest" if principal.kind == "guest" else "courier",
+        kind=msgspec.convert(principal.kind, Literal["guest", "courier", "young"]),
         access_token=access_token,
         expires_in=int(ACCESS_TTL.total_seconds()),
         refresh_token=refresh_token,

@@ -25,7 +25,7 @@ class RefreshSession(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class VisitorSession(msgspec.Struct, frozen=True):
     """Access for a guest or a courier. ``expires_in`` is in seconds."""
 
-    kind: Literal["guest", "courier"]
+    kind: Literal["guest", "courier", "young"]
     access_token: str
     expires_in: int
     refresh_token: str

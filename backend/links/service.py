@@ -43,7 +43,8 @@ async def create(
 
     Args:
         conn: a transaction in the inviting community's scope, or the platform's.
-        kind: "guest" (then ``community_id``) or "courier" (then ``partner_id`` and ``person_id``).
+        kind: "guest" (then ``community_id``), "courier" (then ``partner_id`` and ``person_id``) or "young" (then
+            ``community_id`` and ``person_id``): somebody from fourteen on who decides about his own face.
         invitation_id: the pass or the courier.
         community_id: where a resident invites.
         partner_id: the company that invites.

@@ -44,11 +44,19 @@ __all__ = [
     "set_step_done",
 ]
 
-Reason = Literal["tenancy_ended", "member_left", "consent_withdrawn", "photos_withdrawn", "unused", "account_deleted"]
+Reason = Literal[
+    "tenancy_ended",
+    "member_left",
+    "consent_withdrawn",
+    "photos_withdrawn",
+    "unused",
+    "account_deleted",
+    "consent_lapsed",
+]
 Extent = Literal["everything", "community", "photos"]
 StepName = Literal["grants", "credentials", "templates", "photos", "key", "person", "gates"]
 #: What somebody may still be whose rights ended elsewhere.
-Role = Literal["resident", "staff", "guest", "courier"]
+Role = Literal["resident", "staff", "guest", "courier", "guardian"]
 
 
 class Existed(msgspec.Struct, frozen=True):

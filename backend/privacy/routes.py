@@ -45,7 +45,7 @@ from backend.privacy.schemas import (
     Withdrawn,
 )
 
-__all__ = ["resident_router", "staff_router", "visitor_router"]
+__all__ = ["certificate_link_of", "list_own", "resident_router", "staff_router", "visitor_router"]
 
 
 @post(
@@ -156,13 +156,13 @@ async def withdraw_visitor_consent(
 @get("/erasures", responses=problems(Unauthorised), summary="List my erasures")
 async def list_resident_erasures(resident: ResidentPrincipal, db: Database) -> ErasureList:
     """The caller's erasures and how far they are, the newest first."""
-    return await _list_own(db, resident.person_id)
+    return await list_own(db, resident.person_id)
 
 
 @get("/erasures", responses=problems(Unauthorised), summary="List my erasures")
 async def list_visitor_erasures(visitor: VisitorPrincipal, db: Database) -> ErasureList:
     """The caller's erasures and how far they are, the newest first."""
-    return await _list_own(db, visitor.person_id)
+    return await list_own(db, visitor.person_id)
 
 
 @post(
@@ -194,7 +194,7 @@ async def remove_member(
         await _record(conn, community_id, actor, "member.end", f"member:{member_id}", begun)
         # Whoever removes somebody else gets no key to that one's papers.
         own = [row for row in begun if row.person_id == resident.person_id]
-        link = await _link(conn, own[0], pepper, public_url) if own else None
+        link = await certificate_link_of(conn, own[0], pepper, public_url) if own else None
     return MemberEnded(member_id=member_id, erasures=_started(begun), certificate_link=link)
 
 
@@ -218,7 +218,7 @@ async def delete_account(
             action="account.delete",
             target=f"erasure:{row.erasure_id}",
         )
-        link = await _link(conn, row, pepper, public_url)
+        link = await certificate_link_of(conn, row, pepper, public_url)
     return AccountDeleted(erasure_id=row.erasure_id, certificate_link=link)
 
 
@@ -230,16 +230,18 @@ async def _withdraw(
         if begun is None:
             return Withdrawn(withdrawn=False, erasures=())
         await _record(conn, None, f"{calling}:{person_id}", "consent.withdraw", f"consent:{purpose}", [begun])
-        link = await _link(conn, begun, pepper, public_url)
+        link = await certificate_link_of(conn, begun, pepper, public_url)
     return Withdrawn(withdrawn=True, erasures=_started([begun]), certificate_link=link)
 
 
-async def _link(conn: Connection, row: ErasureRow, pepper: bytes, public_url: str) -> str:
+async def certificate_link_of(conn: Connection, row: ErasureRow, pepper: bytes, public_url: str) -> str:
+    """The address of the person's own certificate."""
     own = await certificates.ensure(conn, erasure_id=row.erasure_id, person_id=row.person_id, about_community=None)
     return certificate_link(public_url, own.certificate_id, pepper=pepper)
 
 
-async def _list_own(db: Database, person_id: UUID) -> ErasureList:
+async def list_own(db: Database, person_id: UUID) -> ErasureList:
+    """The person's erasures, as he sees them."""
     async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
         rows = await repository.list_erasures_of_person(conn, person_id=person_id)
         return ErasureList(tuple([await _detail(conn, row) for row in rows]))

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from backend.access import service as access
 from backend.accounts import service as log_ins
-from backend.consent import repository as holds
+from backend.consent import repository as consents
 from backend.consent import service as consent
 from backend.consent.service import Purpose
 from backend.couriers import service as couriers
+from backend.guardians import service as guardians
 from backend.households import repository as households
 from backend.households import service as register
 from backend.households.errors import MemberNotFound, TenantOnly
@@ -38,6 +39,7 @@ __all__ = [
     "end_member",
     "end_membership",
     "end_tenancy",
+    "lapse",
     "remove_from_household",
     "schedule_tenancy_end",
     "withdraw_consent",
@@ -122,13 +124,18 @@ async def remove_from_household(
     return await end_member(conn, community_id=community_id, member_id=member_id, now=now)
 
 
-async def withdraw_consent(conn: Connection, *, person_id: UUID, purpose: Purpose, now: datetime) -> ErasureRow | None:
+async def withdraw_consent(
+    conn: Connection, *, person_id: UUID, purpose: Purpose, now: datetime, own: bool = True
+) -> ErasureRow | None:
     """Take back a consent, and begin to erase what rested on it; None where none stood. The person's scope.
 
     Without consent to faces, template, photographs and key go, in every community; the right to enter stays, by QR
-    code. Without consent to keeping photographs, those that are kept go.
+    code. Without consent to keeping photographs, those that are kept go. ``own``: he says so himself, which is also an
+    answer where he was asked to decide at fourteen.
     """
     await repository.lock_person(conn, person_id=person_id)
+    if own and purpose is Purpose.FACE_ACCESS:
+        await guardians.note_answer(conn, person_id=person_id, now=now)
     if not await consent.withdraw(conn, person_id=person_id, purpose=purpose, now=now):
         return None
     if purpose is Purpose.PHOTO_RETENTION:
@@ -137,6 +144,24 @@ async def withdraw_consent(conn: Connection, *, person_id: UUID, purpose: Purpos
     return await _begin(
         conn, person_id=person_id, reason="consent_withdrawn", extent="everything", places=places, now=now
     )
+
+
+async def lapse(conn: Connection, *, person_id: UUID, by_guardian: bool, now: datetime) -> ErasureRow | None:
+    """End what guardians agreed to for somebody (or what he did himself and could not), and erase what rested on it.
+
+    None where nothing of it stood. His scope. The right to enter stays, by QR code.
+    """
+    await repository.lock_person(conn, person_id=person_id)
+    ended = [
+        purpose
+        for purpose in Purpose
+        if await consents.withdraw_as(conn, person_id=person_id, purpose=purpose, by_guardian=by_guardian, now=now)
+    ]
+    if not ended:
+        return None
+    extent: Extent = "everything" if Purpose.FACE_ACCESS in ended else "photos"
+    places = await people.list_subjects_of_person(conn, person_id=person_id) if extent == "everything" else []
+    return await _begin(conn, person_id=person_id, reason="consent_lapsed", extent=extent, places=places, now=now)
 
 
 async def delete_account(conn: Connection, *, person_id: UUID, session_id: UUID, now: datetime) -> ErasureRow:
@@ -280,6 +305,6 @@ async def _begin(
         # The consents end with what they were for, and nothing new is given until the old key is gone.
         for purpose in Purpose:
             await consent.withdraw(conn, person_id=person_id, purpose=purpose, now=now)
-        await holds.insert_hold(conn, person_id=person_id, erasure_id=row.erasure_id)
+        await consents.insert_hold(conn, person_id=person_id, erasure_id=row.erasure_id)
     await repository.enqueue(conn, entrypoint=JOB, erasure_id=row.erasure_id)
     return row

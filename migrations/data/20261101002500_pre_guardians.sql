@@ -129,6 +129,10 @@ ALTER TABLE erasure ADD CONSTRAINT erasure_reason_check CHECK (
     reason IN ('tenancy_ended', 'member_left', 'consent_withdrawn', 'photos_withdrawn', 'unused', 'account_deleted',
         'consent_lapsed')
 );
+-- Whoever acts for a child keeps his account, also where he has moved away himself.
+ALTER TABLE erasure DROP CONSTRAINT erasure_kept_roles_check;
+ALTER TABLE erasure ADD CONSTRAINT erasure_kept_roles_check
+    CHECK (kept_roles <@ ARRAY['resident', 'staff', 'guest', 'courier', 'guardian']);
 
 -- A link with which a young person without an account decides for himself, on any phone.
 ALTER TABLE visitor_link DROP CONSTRAINT visitor_link_kind_check;
@@ -144,6 +148,10 @@ ALTER TABLE visitor_link ADD CONSTRAINT visitor_link_check
     CHECK ((kind = 'guest') = (inviting_community_id IS NOT NULL));
 ALTER TABLE visitor_link DROP CONSTRAINT visitor_link_kind_check;
 ALTER TABLE visitor_link ADD CONSTRAINT visitor_link_kind_check CHECK (kind IN ('guest', 'courier'));
+UPDATE erasure SET kept_roles = array_remove(kept_roles, 'guardian');
+ALTER TABLE erasure DROP CONSTRAINT erasure_kept_roles_check;
+ALTER TABLE erasure ADD CONSTRAINT erasure_kept_roles_check
+    CHECK (kept_roles <@ ARRAY['resident', 'staff', 'guest', 'courier']);
 DELETE FROM erasure WHERE reason = 'consent_lapsed';
 ALTER TABLE erasure DROP CONSTRAINT erasure_reason_check;
 ALTER TABLE erasure ADD CONSTRAINT erasure_reason_check CHECK (

@@ -24,7 +24,7 @@ from backend.privacy.certificates.schemas import (
     Remains,
 )
 from backend.privacy.repository import ErasureRow, Existed, Extent, PlaceRow, StepRow
-from backend.privacy.rules import KEY_BACKUPS_EXPIRE, PROOF_KEPT
+from backend.privacy.rules import FACE_ONLY, KEY_BACKUPS_EXPIRE, PROOF_KEPT
 
 __all__ = ["LEASE_MARGIN", "PlaceWords", "certify", "gate_word", "same", "secret_fits", "secret_of", "settled_at"]
 
@@ -40,6 +40,7 @@ _ROLES: Mapping[str, Remains] = {
 }
 _FACE = ("template", "photograph", "key")
 _PROOF: tuple[Law, ...] = ("PIPL art. 69", "GDPR art. 7(1)", "GDPR art. 17(3)(e)", "Civil Code (CN) art. 188")
+    "guardian": "role_guardian",
 _CONSENT: tuple[Law, ...] = ("PIPL art. 13(1)(1)", "PIPL art. 29", "GDPR art. 9(2)(a)")
 _CONTRACT: tuple[Law, ...] = ("PIPL art. 13(1)(2)", "GDPR art. 6(1)(b)")
 _SECURITY: tuple[Law, ...] = ("PIPL art. 51", "GDPR art. 6(1)(f)", "GDPR art. 32")
@@ -190,7 +191,7 @@ def _remains(
         found.append(Remaining("face_elsewhere", _CONSENT, None))
     elif erasure.extent == "photos":
         found.append(Remaining("template", _CONSENT, None))
-    stays = erasure.reason in ("consent_withdrawn", "photos_withdrawn")
+    stays = erasure.reason in ("photos_withdrawn", *FACE_ONLY)
     gone = not stays and not erasure.kept_roles
     if own:
         found.extend(Remaining(_ROLES[role], _CONTRACT, None) for role in erasure.kept_roles)

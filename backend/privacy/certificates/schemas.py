@@ -50,6 +50,7 @@ Remains = Literal[
     "role_guest",
     "role_resident",
     "role_staff",
+    "role_guardian",
     "template",
 ]
 

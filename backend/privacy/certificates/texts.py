@@ -71,6 +71,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "extent.community": ("仅限所列小区", "what the communities named had"),
     "extent.photos": ("仅照片", "the photographs"),
     # Kinds.
+    "reason.consent_lapsed": (
+        "同意失效：监护人的同意未由年满十四周岁的本人接续，或已无监护人",
+        "the consent lapsed: a guardian's, which the young person did not make his own, or nobody is his guardian",
+    ),
     "kind.template": ("人脸特征模板", "face template"),
     "kind.photograph": ("登记照片", "photographs"),
     "kind.key": ("个人密钥", "the person's own key"),
@@ -137,6 +141,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "remains.role_staff": ("工作人员身份所需：账户", "what the work as staff needs: the account; until that ends"),
     "remains.template": ("人脸特征模板：人脸通行同意仍有效", "the template: consent to face recognition still stands"),
+    "remains.role_guardian": (
+        "监护人身份所需：账户和监护关系，至监护终止",
+        "what acting for a child needs: the account and the tie to the child; until that ends",
+    ),
     # The page before the certificate.
     "enter": ("查看证明", "Show the certificate"),
     "enter.how": (

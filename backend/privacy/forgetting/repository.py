@@ -32,6 +32,7 @@ class RolesRow(msgspec.Struct, frozen=True):
     staff: bool
     guest: bool
     courier: bool
+    guardian: bool
 
 
 class InventoryRow(msgspec.Struct, frozen=True):
@@ -82,7 +83,8 @@ async def find_roles(conn: Connection, *, person_id: UUID, at: datetime, invited
                     WHERE person_id = $1 AND kind = 'guest' AND closed_at IS NULL AND expires_at > $2) AS guest,
             EXISTS (SELECT FROM kinds WHERE kind = 'courier')
                 OR EXISTS (SELECT FROM courier_employment WHERE person_id = $1 AND left_at IS NULL
-                    AND (accepted_at IS NOT NULL OR coalesce(link_sent_at, created_at) > $2 - $3::interval)) AS courier
+                    AND (accepted_at IS NOT NULL OR coalesce(link_sent_at, created_at) > $2 - $3::interval)) AS courier,
+            EXISTS (SELECT FROM guardianship WHERE guardian_id = $1 AND ended_at IS NULL) AS guardian
         """,
         person_id, at, invited_for,
     )  # fmt: skip
@@ -186,6 +188,7 @@ async def list_unused_people(
             AND NOT EXISTS (SELECT FROM courier_employment e WHERE e.person_id = p.person_id AND e.left_at IS NULL
                 AND (e.accepted_at IS NOT NULL
                     OR coalesce(e.link_sent_at, e.created_at) > $1::timestamptz - $3::interval))
+            AND NOT EXISTS (SELECT FROM guardianship g WHERE g.guardian_id = p.person_id AND g.ended_at IS NULL)
             AND NOT EXISTS (SELECT FROM erasure e WHERE e.person_id = p.person_id AND e.completed_at IS NULL)
         ORDER BY p.person_id LIMIT $4
         """,

@@ -14,6 +14,7 @@ from backend.access import service as access
 from backend.accounts import repository as accounts
 from backend.accounts import service as log_ins
 from backend.consent import repository as holds
+from backend.guardians import repository as guardians
 from backend.kit.db import Connection, Database, Scope
 from backend.people import repository as people
 from backend.privacy import repository as erasures
@@ -27,6 +28,8 @@ __all__ = [
     "forget_pass_names",
     "inventory",
     "phone_to_tell",
+    "phone_to_tell_of",
+    "phones_of_guardians",
     "roles",
 ]
 
@@ -58,13 +61,14 @@ async def roles(conn: Connection, *, person_id: UUID, now: datetime) -> list[Rol
         ("staff", row.staff),
         ("guest", row.guest),
         ("courier", row.courier),
+        ("guardian", row.guardian),
     ]
     return [role for role, is_one in named if is_one]
 
 
 def account_goes(erasure: ErasureRow, kept: Sequence[Role]) -> bool:
-    """Whether his account and number go: they serve residents, and end when he says so."""
-    return erasure.reason == "account_deleted" or not {"resident", "staff"} & set(kept)
+    """Whether his account and number go: they serve residents and guardians, and end when he says so."""
+    return erasure.reason == "account_deleted" or not {"resident", "staff", "guardian"} & set(kept)
 
 
 async def forget(db: Database, *, erasure: ErasureRow, now: datetime) -> list[Role]:
@@ -110,11 +114,36 @@ async def forget_pass_names(db: Database, *, now: datetime) -> int:
 
 
 async def phone_to_tell(db: Database, *, person_id: UUID) -> tuple[str, str] | None:
-    """The person's number and language, while he has an account."""
+    """The person's number and language, while he has an account; of a child without one, a guardian's."""
+    own = await phone_to_tell_of(db, person_id=person_id)
+    if own is not None:
+        return own
+    async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
+        ties = await guardians.list_guardians(conn, person_id=person_id, standing=False)
+    # A child that has left has no guardian any more: whoever was one to the last.
+    last = max((tie.ended_at for tie in ties if tie.ended_at is not None), default=None)
+    standing = [tie for tie in ties if tie.ended_at is None] or [tie for tie in ties if tie.ended_at == last]
+    for tie in standing:
+        found = await phone_to_tell_of(db, person_id=tie.guardian_id)
+        if found is not None:
+            return found
+    return None
+
+
+async def phones_of_guardians(db: Database, *, person_id: UUID) -> list[tuple[str, str]]:
+    """The numbers and languages of everybody who acts for a child."""
+    async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
+        ties = await guardians.list_guardians(conn, person_id=person_id)
+    found = [await phone_to_tell_of(db, person_id=tie.guardian_id) for tie in ties]
+    return [one for one in found if one is not None]
+
+
+async def phone_to_tell_of(db: Database, *, person_id: UUID) -> tuple[str, str] | None:
+    """The person's own number and language, while he has an account."""
     async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
         phone = await accounts.phone_of_person(conn, person_id=person_id)
         person = await people.get_person(conn, person_id=person_id)
-    return None if phone is None else (phone, "zh-CN" if person is None else person.language)
+    return None if phone is None or person is None else (phone, person.language)
 
 
 async def _leave(db: Database, *, community_id: UUID, subject_id: UUID, person_id: UUID) -> None:

@@ -9,6 +9,9 @@ from backend.access import service as access
 from backend.communities import repository as communities
 from backend.communities.errors import CommunityNotFound
 from backend.consent.service import Purpose
+from backend.guardians import repository as guardians
+from backend.guardians import service as guarding
+from backend.guardians.errors import GuardianRefused
 from backend.households.members import repository as members
 from backend.kit.db import Connection, enter_community
 from backend.people import repository as people
@@ -34,7 +37,7 @@ _DAY = timedelta(days=1)
 
 
 class Asker(msgspec.Struct, frozen=True):
-    """Who asks, and how.
+    """Who asks, and how. ``guardian_id`` acts for the person, and the session is the guardian's.
 
     ``begun`` is when his session began by a one-time code; ``surface`` decides whether that counts: a guest has no
     number with us, what he has is the one session that holds his link.
@@ -44,6 +47,7 @@ class Asker(msgspec.Struct, frozen=True):
     surface: str
     session_id: UUID | None
     begun: datetime | None
+    guardian_id: UUID | None = None
 
     def require_fresh(self, *, now: datetime) -> None:
         """Go on only with a log-in of the last five minutes.
@@ -100,6 +104,7 @@ async def ask(conn: Connection, *, asker: Asker, asked: Asked, now: datetime) ->
         due_at=due_at(now, zone),
         state=_first_state(asked.kind, subject),
         export_until=now + EXPORT_VALID if asked.kind == "access" else None,
+        asked_by=asker.guardian_id,
         now=now,
     )
     await _do_at_once(conn, row, subject, now)
@@ -149,6 +154,8 @@ async def lift(conn: Connection, *, asker: Asker, request_id: UUID, now: datetim
         FreshLogInNeeded: a resident's log-in was more than five minutes ago.
         RequestNotFound: it is no restriction of his.
         RequestDecided: it was lifted already.
+        GuardianRefused: another guardian asked for it.
+        GuardianNeeded: a guardian asked for it, and the person is a child.
     """
     asker.require_fresh(now=now)
     row = await repository.lock_request(conn, request_id=request_id, person_id=asker.person_id)
@@ -156,11 +163,22 @@ async def lift(conn: Connection, *, asker: Asker, request_id: UUID, now: datetim
         raise RequestNotFound
     if row.state != "granted":
         raise RequestDecided
+    await _require_lifter(conn, row, asker, now)
     subject = await people.get_subject(conn, community_id=row.about_community_id, person_id=asker.person_id)
     if subject is not None:
         await enter_community(conn, subject.community_id)
         await access.release(conn, community_id=subject.community_id, subject_id=subject.subject_id)
     return await repository.decide(conn, request_id=request_id, state="lifted", answer=None, staff_id=None, now=now)
+
+
+async def _require_lifter(conn: Connection, row: RequestRow, asker: Asker, now: datetime) -> None:
+    """The stricter of two guardians wins: what one asked for, the other does not take back while he is one."""
+    if row.asked_by in (None, asker.guardian_id):
+        return
+    if asker.guardian_id is None:
+        await guarding.require_own_age(conn, person_id=row.person_id, now=now)
+    elif any(tie.guardian_id == row.asked_by for tie in await guardians.list_guardians(conn, person_id=row.person_id)):
+        raise GuardianRefused
 
 
 async def open_export(conn: Connection, *, asker: Asker, request_id: UUID, now: datetime) -> RequestRow:
@@ -195,7 +213,9 @@ async def _do_at_once(conn: Connection, row: RequestRow, subject: SubjectRow | N
         await people.update_person(conn, person_id=row.person_id, name=row.name, language=None)
     if row.kind == "erasure":
         for purpose in (Purpose.FACE_ACCESS, Purpose.PHOTO_RETENTION):
-            await privacy.withdraw_consent(conn, person_id=row.person_id, purpose=purpose, now=now)
+            await privacy.withdraw_consent(
+                conn, person_id=row.person_id, purpose=purpose, now=now, own=row.asked_by is None
+            )
     if row.kind == "restriction" and subject is not None:
         # Last: it holds the community's roster.
         await enter_community(conn, subject.community_id)

@@ -22,7 +22,18 @@ from backend.resources import Resources
 from gate_sdk.face import pack_template
 from tests.backend.households.town import Resident, Town
 
-__all__ = ["ALL", "NOTHING", "PACK", "Left", "acknowledge", "attach", "give_face", "install_gate", "left_of"]
+__all__ = [
+    "ALL",
+    "NOTHING",
+    "PACK",
+    "Left",
+    "acknowledge",
+    "attach",
+    "give_face",
+    "install_gate",
+    "left_of",
+    "store_face",
+]
 
 PACK = "sface-2021dec"
 
@@ -44,11 +55,16 @@ ALL = Left(templates=1, photos=3, objects=3, credentials=1, gallery=1, key=True)
 
 async def give_face(town: Town, resident: Resident, *, keep_photos: bool = True) -> UUID:
     """A template, three photographs and the place in the community's gallery; answers the subject's id."""
-    resources, now = town.world.resources, town.world.clock()
-    person_id = resident.person_id
     for purpose in Purpose if keep_photos else (Purpose.FACE_ACCESS,):
         answer = await resident.actor.put(f"/resident/v1/consents/{purpose}", json={"version": 1})
         assert answer.status_code == 200, answer.text
+    return await store_face(town, resident)
+
+
+async def store_face(town: Town, resident: Resident) -> UUID:
+    """The same of somebody who has agreed, or for whom somebody has."""
+    resources, now = town.world.resources, town.world.clock()
+    person_id = resident.person_id
     key = await resources.keys.ensure_person_key(person_id, owner_id=town.community_id)
     vector = np.random.default_rng().normal(size=128).astype(np.float32)
     template = pack_template(vector / np.linalg.norm(vector))

@@ -1,0 +1,1 @@
+"""Children and whoever acts for them: consents, faces, requests; coming of age."""
