@@ -62,6 +62,7 @@ from backend.partners.routes import partner_router as partners_partner
 from backend.partners.routes import resident_router as partners_resident
 from backend.partners.routes import staff_router as partners_staff
 from backend.privacy.certificates.routes import public_router as certificates_public
+from backend.privacy.holds.routes import staff_router as holds_staff
 from backend.privacy.requests.routes import resident_router as requests_resident
 from backend.privacy.requests.routes import staff_router as requests_staff
 from backend.privacy.requests.routes import visitor_router as requests_visitor
@@ -129,6 +130,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         partners_staff,
         couriers_staff,
         privacy_staff,
+        holds_staff,
         requests_staff,
         retention_staff,
         register_photos_staff,

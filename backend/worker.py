@@ -47,6 +47,7 @@ from backend.privacy import imported
 from backend.privacy import jobs as privacy
 from backend.privacy import service as erasing
 from backend.privacy.forgetting.service import forget_pass_names
+from backend.privacy.holds import release as holds
 from backend.privacy.retention import jobs as retention
 from backend.privacy.saga import Saga
 from backend.resources import Resources, open_resources
@@ -208,6 +209,8 @@ async def _duties(
         "register-photo-imports": (30, lambda: photo_imports.tend_imports(db, keys, objects, now=clock())),
         "unused-faces": (300, lambda: privacy.begin_unused_erasures(db, now=clock())),
         "growing-up": (300, lambda: growing_up.turn(now=clock())),
+        "legal-holds": (30, lambda: holds.release_ended(db, keys, objects, now=clock())),
+        "unset-holds": (3600, lambda: holds.sweep(db, keys, objects, now=clock())),
         "names-of-guests": (300, lambda: forget_pass_names(db, now=clock())),
         # Once a day and chain; asked often, so that a day on which the worker was away for hours has its heads too.
         "audit-heads": (600, lambda: sign_heads(db, keys, now=clock())),

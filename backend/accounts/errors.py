@@ -2,7 +2,7 @@
 
 PhoneInvalid 422 · CodeRefused 401 · TooManyCodes 429 · SessionEnded 401 · TokenRenewedElsewhere 409 ·
 SessionNotFound 404 ·
-StaffNotFound 404 · StaffExists 409 · LastAdministrator 409 · RoleReachesFurther 422
+StaffNotFound 404 · StaffExists 409 · LastAdministrator 409 · RoleReachesFurther 422 · LegalOfficerAlone 422
 """
 
 from backend.kit.problems import Conflict, NotFound, TooManyRequests, Unauthorised, Unprocessable
@@ -10,6 +10,7 @@ from backend.kit.problems import Conflict, NotFound, TooManyRequests, Unauthoris
 __all__ = [
     "CodeRefused",
     "LastAdministrator",
+    "LegalOfficerAlone",
     "PhoneInvalid",
     "RoleReachesFurther",
     "SessionEnded",
@@ -88,7 +89,14 @@ class LastAdministrator(Conflict):
 
 
 class RoleReachesFurther(Unprocessable):
-    """An authority's administrator cannot be one for a single community."""
+    """An authority's administrator or legal officer cannot be one for a single community."""
 
     code = "role-reaches-further"
     remedy = "Leave the community out, or make him the community's manager."
+
+
+class LegalOfficerAlone(Unprocessable):
+    """A legal officer has no other role."""
+
+    code = "legal-officer-alone"
+    remedy = "Give this role to somebody who has no other, and that one nothing else."

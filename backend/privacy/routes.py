@@ -29,6 +29,7 @@ from backend.privacy.certificates.routes import staff_router as certificates_sta
 from backend.privacy.certificates.routes import visitor_router as certificates_visitor
 from backend.privacy.certificates.service import certificate_link
 from backend.privacy.errors import ErasureNotFound, TenantCannotLeave
+from backend.privacy.holds import repository as holds
 from backend.privacy.repository import ErasureRow, PlaceRow
 from backend.privacy.requests.errors import FreshLogInNeeded
 from backend.privacy.schemas import (
@@ -251,10 +252,12 @@ async def _detail(conn: Connection, row: ErasureRow) -> Erasure:
     """The erasure as the scope sees it: to a community its own gates, to the person all of them."""
     steps = await repository.list_steps(conn, erasure_id=row.erasure_id)
     places = await repository.list_places(conn, erasure_id=row.erasure_id)
+    # Before other communities are entered: what they know of is theirs.
+    held = await holds.list_disclosed(conn, person_id=row.person_id, begun_at=row.started_at)
     receipts: dict[UUID, list[GateReceiptRow]] = {}
     for place in places:
         receipts[place.community_id] = await _receipts(conn, place)
-    return Erasure.of(row, steps, places, receipts)
+    return Erasure.of(row, steps, places, receipts, () if row.extent == "community" else held)
 
 
 async def _receipts(conn: Connection, place: PlaceRow) -> list[GateReceiptRow]:

@@ -5,7 +5,7 @@ it has answered.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -22,9 +22,10 @@ from backend.kit.messages import MessagesUnavailable, Sender
 from backend.kit.storage import ObjectStore
 from backend.privacy import repository, service
 from backend.privacy.certificates import repository as certificates
-from backend.privacy.certificates.rules import settled_at
+from backend.privacy.certificates.rules import PlaceWords, settled_at
 from backend.privacy.certificates.service import Certifier, certificate_link
 from backend.privacy.forgetting import service as forgetting
+from backend.privacy.holds import repository as legal_holds
 from backend.privacy.repository import ErasureRow, PlaceRow, StepName
 from backend.privacy.rules import FACE_ONLY, next_attempt, while_waiting
 from backend.privacy.wards import service as wards
@@ -36,6 +37,8 @@ _log = structlog.get_logger(__name__)
 _MOST_SWEEPS = 10
 #: How long a carrier of messages may be away before somebody is forgotten without having been written to.
 _MESSAGE_PATIENCE = timedelta(hours=1)
+#: How long at most before an erasure looks again whether a legal hold has ended.
+_HOLD_PATIENCE = timedelta(hours=1)
 
 
 class Saga:
@@ -122,6 +125,8 @@ class Saga:
         if all(step.name != "person" for step in steps):
             await self._note_roles(erasure)
         words = await self._certifier.words(erasure, now=now)
+        if await self._is_held(erasure, words, now=now):
+            return False
         if await self._certifier.complete(erasure.erasure_id, person_id=erasure.person_id, words=words, now=now):
             _log.info("erasure-completed", erasure=str(erasure.erasure_id))
             try:
@@ -270,6 +275,22 @@ class Saga:
         if not complete:
             await self._certifier.issue(erasure.erasure_id, person_id=erasure.person_id, words=words, now=now)
         return complete
+
+    async def _is_held(self, erasure: ErasureRow, words: list[PlaceWords], *, now: datetime) -> bool:
+        """Whether an order keeps photographs of the person: all else is erased by now, and this waits for its end."""
+        if erasure.extent == "community":
+            return False
+        async with self._db.transaction(Scope(platform=True), read_only=True) as conn:
+            standing = await legal_holds.list_standing(conn, person_id=erasure.person_id, set_before=erasure.started_at)
+        if not standing:
+            return False
+        await self._certifier.issue(erasure.erasure_id, person_id=erasure.person_id, words=words, now=now)
+        async with self._db.transaction(Scope(person_id=erasure.person_id)) as conn:
+            # What releases the hold asks for the next attempt; this one is for the case that it is lost.
+            await repository.set_attempt(
+                conn, erasure_id=erasure.erasure_id, next_attempt_at=now + _HOLD_PATIENCE, error=None
+            )
+        return True
 
     async def _places(self, erasure: ErasureRow) -> list[PlaceRow]:
         async with self._db.transaction(Scope(person_id=erasure.person_id), read_only=True) as conn:

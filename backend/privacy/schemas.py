@@ -9,6 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from backend.gates.repository import GateReceiptRow
+from backend.privacy.holds.repository import HoldRow
+from backend.privacy.holds.rules import Basis
 from backend.privacy.repository import ErasureRow, Extent, PlaceRow, Reason, StepName, StepRow
 from backend.privacy.rules import KEY_BACKUPS_EXPIRE
 
@@ -25,7 +27,7 @@ __all__ = [
     "Withdrawn",
 ]
 
-State = Literal["running", "waiting_for_gates", "completed"]
+State = Literal["running", "waiting_for_gates", "held", "completed"]
 Time = Annotated[datetime, Meta(tz=True)]
 
 
@@ -106,6 +108,20 @@ class Place(msgspec.Struct, frozen=True):
     gates: tuple[GateAcknowledgement, ...]
 
 
+class HeldPhotographs(msgspec.Struct, frozen=True):
+    """Photographs that an order kept, or keeps, from the erasure; they and their key are destroyed when it ends."""
+
+    basis: Basis
+    photographs: int
+    until: datetime
+    released_at: datetime | None
+
+    @classmethod
+    def of(cls, row: HoldRow) -> "HeldPhotographs":
+        """From the database's row."""
+        return cls(row.basis, row.photographs, row.ended_at or row.ends_at, row.released_at)
+
+
 class Erasure(msgspec.Struct, frozen=True):
     """An erasure and how far it is.
 
@@ -123,6 +139,7 @@ class Erasure(msgspec.Struct, frozen=True):
     backups_unreadable_by: datetime | None
     steps: tuple[Step, ...]
     places: tuple[Place, ...]
+    held: tuple[HeldPhotographs, ...]
 
     @classmethod
     def of(
@@ -131,8 +148,9 @@ class Erasure(msgspec.Struct, frozen=True):
         steps: Sequence[StepRow],
         places: Sequence[PlaceRow],
         gates: Mapping[UUID, Sequence[GateReceiptRow]],
+        holds: Sequence[HoldRow],
     ) -> "Erasure":
-        """From the database's rows; ``gates`` by community."""
+        """From the database's rows; ``gates`` by community, ``holds`` as far as the reader may know of them."""
         done = {step.name: step.done_at for step in steps}
         key_destroyed = done.get("key")
         return cls(
@@ -140,12 +158,13 @@ class Erasure(msgspec.Struct, frozen=True):
             reason=row.reason,
             extent=row.extent,
             kept=_KEPT[row.extent],
-            state=_state(row, steps),
+            state=_state(row, steps, held=any(hold.released_at is None for hold in holds)),
             started_at=row.started_at,
             completed_at=row.completed_at,
             backups_unreadable_by=None if key_destroyed is None else key_destroyed + KEY_BACKUPS_EXPIRE,
             steps=tuple(Step(step.name, step.done_at) for step in steps),
             places=tuple(_place(place, gates.get(place.community_id, ())) for place in places),
+            held=tuple(HeldPhotographs.of(hold) for hold in holds),
         )
 
 
@@ -197,10 +216,12 @@ _KEPT: Mapping[Extent, tuple[Literal["template", "photos", "key"], ...]] = {
 }
 
 
-def _state(row: ErasureRow, steps: Sequence[StepRow]) -> State:
+def _state(row: ErasureRow, steps: Sequence[StepRow], *, held: bool) -> State:
     if row.completed_at is not None:
         return "completed"
     waiting = [step.name for step in steps if step.done_at is None]
+    if held and not waiting:
+        return "held"
     return "waiting_for_gates" if waiting in ([], ["gates"]) else "running"
 
 

@@ -7,7 +7,13 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from backend.privacy.certificates.schemas import CertifiedGate, CertifiedPlace, Remaining, SignedCertificate
+from backend.privacy.certificates.schemas import (
+    CertifiedGate,
+    CertifiedHold,
+    CertifiedPlace,
+    Remaining,
+    SignedCertificate,
+)
 from backend.privacy.certificates.texts import Language, law, text
 
 __all__ = ["HEADERS", "entrance", "render"]
@@ -106,6 +112,7 @@ def render(signed: SignedCertificate, language: Language) -> str:
             for step in c.stores
         ]), language),
         *(_place(place, language) for place in c.places),
+        _section("held", _rows([_held(one, language) for one in c.held]), language) if c.held else "",
         _section("remains", _rows([_remaining(one, language) for one in c.remains]), language),
         _how(signed, language),
         f"<p class=id>{c.certificate_id} · {html.escape(c.issuer)} · {html.escape(signed.signature.kid)}</p>",
@@ -173,6 +180,14 @@ def _gate(gate: CertifiedGate, language: Language) -> tuple[str, ...]:
     if gate.state == "outstanding" and gate.wiped_by is not None:
         said.append(f"{text('wiped_by', language)} {_time(gate.wiped_by)}")
     return html.escape(gate.name), state, "<br>".join(said)
+
+
+def _held(one: CertifiedHold, language: Language) -> tuple[str, ...]:
+    laws = html.escape(" · ".join(law(name, language) for name in one.laws))
+    said = f"{_time(one.set_at)} – {_time(one.until)}<br><span class=soft>{text('law', language)}</span> {laws}"
+    if one.released_at is not None:
+        said += f"<br>{text('held.released', language)} {_time(one.released_at)}"
+    return f"{text(f'basis.{one.basis}', language)} ({one.photographs})", said
 
 
 def _remaining(one: Remaining, language: Language) -> tuple[str, ...]:

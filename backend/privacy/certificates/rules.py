@@ -15,6 +15,7 @@ from backend.privacy.certificates.schemas import (
     FORMAT,
     Certificate,
     CertifiedGate,
+    CertifiedHold,
     CertifiedPlace,
     CertifiedStep,
     ConsentVersion,
@@ -23,6 +24,8 @@ from backend.privacy.certificates.schemas import (
     Remaining,
     Remains,
 )
+from backend.privacy.holds.repository import HoldRow
+from backend.privacy.holds.rules import LAWS
 from backend.privacy.repository import ErasureRow, Existed, Extent, PlaceRow, StepRow
 from backend.privacy.rules import FACE_ONLY, KEY_BACKUPS_EXPIRE, PROOF_KEPT
 
@@ -107,6 +110,7 @@ def certify(
     steps: Sequence[StepRow],
     places: Sequence[PlaceWords],
     consents: Sequence[ConsentProofRow],
+    holds: Sequence[HoldRow],
     completed_at: datetime | None,
     now: datetime,
 ) -> Certificate:
@@ -120,6 +124,7 @@ def certify(
         steps: and how far it is.
         places: each community with its name and its gates.
         consents: what the person had agreed to.
+        holds: orders that kept photographs, as far as he may be told.
         completed_at: None makes a provisional one.
         now: the time.
     """
@@ -129,6 +134,7 @@ def certify(
     certified = tuple(_place(one.place, one.name, one.gates) for one in shown)
     own = about_community is None
     there_was = msgspec.json.decode(erasure.existed, type=tuple[Existed, ...])
+    held = tuple(_held(row) for row in holds if about_community in (None, row.community_id))
     existed = tuple(kind for kind in there_was if _concerns(erasure.extent, kind.kind))
     return Certificate(
         format=FORMAT,
@@ -151,7 +157,11 @@ def certify(
         gates_outstanding=sum(gate.state == "outstanding" for place in certified for gate in place.gates),
         backups_unreadable_by=None if key_destroyed is None else key_destroyed + KEY_BACKUPS_EXPIRE,
         kept_roles=tuple(erasure.kept_roles) if own else (),
-        remains=tuple(_remains(erasure, shown, own=own, consented=bool(consents), completed_at=completed_at)),
+        remains=(
+            *_remains(erasure, shown, own=own, consented=bool(consents), completed_at=completed_at),
+            *(Remaining("held_photographs", one.laws, one.until) for one in held if one.released_at is None),
+        ),
+        held=held,
     )
 
 
@@ -232,4 +242,15 @@ def _consent(row: ConsentProofRow) -> ConsentVersion:
         text_sha256=row.text_sha256.hex(),
         given_at=row.given_at,
         withdrawn_at=row.withdrawn_at,
+    )
+
+
+def _held(row: HoldRow) -> CertifiedHold:
+    return CertifiedHold(
+        basis=row.basis,
+        laws=LAWS[row.basis],
+        photographs=row.photographs,
+        set_at=row.set_at,
+        until=row.ended_at or row.ends_at,
+        released_at=row.released_at,
     )

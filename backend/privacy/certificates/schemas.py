@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from backend.privacy.holds.rules import Basis
 from backend.privacy.repository import Existed, Extent, Reason, Role, StepName
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "CertificateForm",
     "CertificateSecret",
     "CertifiedGate",
+    "CertifiedHold",
     "CertifiedPlace",
     "CertifiedStep",
     "ConsentVersion",
@@ -45,6 +47,7 @@ Remains = Literal[
     "entries",
     "erasure_record",
     "face_elsewhere",
+    "held_photographs",
     "register_without_name",
     "role_courier",
     "role_guest",
@@ -108,6 +111,20 @@ class CertifiedPlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gates: tuple[CertifiedGate, ...]
 
 
+class CertifiedHold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An order that kept ``photographs`` of the person's, sealed under a key that opens nothing else.
+
+    ``until`` is when it ends or ended; ``released_at`` when they and their key were destroyed.
+    """
+
+    basis: Basis
+    laws: tuple[Law, ...]
+    photographs: int
+    set_at: datetime
+    until: datetime
+    released_at: datetime | None
+
+
 class Remaining(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Something that stays: by which law, and until when; without a date, until what ``what`` stands for ends."""
 
@@ -116,8 +133,8 @@ class Remaining(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     until: datetime | None
 
 
-class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is signed.
+class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is signed. ``held`` is left out where it is empty, so that older certificates read as they were signed.
 
     ``about`` is "person" for his own, which names every community, or "community" for the part that one may see.
     """
@@ -141,6 +158,7 @@ class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backups_unreadable_by: datetime | None
     kept_roles: tuple[Role, ...]
     remains: tuple[Remaining, ...]
+    held: tuple[CertifiedHold, ...] = ()
 
 
 class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,6 +14,7 @@ from backend.privacy.certificates.repository import CertificateRow
 from backend.privacy.certificates.rules import PlaceWords, certify, gate_word, same, secret_of
 from backend.privacy.certificates.schemas import CertifiedGate, SignedCertificate
 from backend.privacy.certificates.signing import sign
+from backend.privacy.holds import repository as holds
 from backend.privacy.repository import ErasureRow, PlaceRow
 from backend.privacy.retention import repository as retention
 from backend.privacy.retention.rules import period_of
@@ -99,6 +100,7 @@ class Certifier:
                 return False
             steps = await erasures.list_steps(conn, erasure_id=erasure_id)
             consents = await repository.list_consents(conn, person_id=person_id, erasure_id=erasure_id)
+            held = await holds.list_disclosed(conn, person_id=person_id, begun_at=erasure.started_at)
             await begin(conn, erasure=erasure, places=[one.place.community_id for one in words])
             for row in await repository.list_of_erasure(conn, erasure_id=erasure_id):
                 made = certify(
@@ -109,6 +111,7 @@ class Certifier:
                     steps=steps,
                     places=words,
                     consents=consents,
+                    holds=() if erasure.extent == "community" else held,
                     completed_at=completed_at,
                     now=now,
                 )

@@ -14,14 +14,14 @@ Language: TypeAlias = Literal["zh-CN", "en"]
 TEXTS: Mapping[str, tuple[str, str]] = {
     "title": ("个人信息删除证明", "Certificate of erasure"),
     "complete": ("已完成", "complete"),
-    "provisional": ("进行中，仍有大门设备待确认", "provisional: gates are still waited for"),
+    "provisional": ("进行中，尚未全部确认", "provisional: not everything is confirmed yet"),
     "intro.complete": (
         "下列个人信息已删除，各存储位置和各大门设备均已确认（或已失效）。",
         "The data named here is erased. Every store, and every gate, has confirmed it or can no longer hold it.",
     ),
     "intro.provisional": (
-        "服务器上的个人信息已删除。尚有大门设备未确认；其确认后、超时自行清除后或停用后，本证明将自动更新为“已完成”。",
-        "The servers have erased the data. Some gates are waited for: each confirms, wipes itself, or is revoked.",
+        "个人信息已删除，但下列尚待确认或依法保留的除外。大门设备确认、超时自行清除或停用后，且依法保留期满后，本证明将自动更新为“已完成”。",
+        "All is erased but what is named here as outstanding or kept. The certificate becomes complete by itself.",
     ),
     "begun": ("提出时间", "Asked for"),
     "completed": ("完成时间", "Completed"),
@@ -50,6 +50,12 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "version": ("版本", "version"),
     "given": ("同意", "given"),
     "withdrawn": ("撤回", "withdrawn"),
+    "held": ("依法暂缓删除的照片", "Photographs that an order kept"),
+    "held.released": ("照片及密钥销毁于", "they and their key were destroyed at"),
+    "basis.criminal_investigation": ("刑事侦查", "a criminal investigation"),
+    "basis.court_preservation": ("法院证据保全", "a court's order to preserve evidence"),
+    "basis.supervisory_authority": ("监管部门要求", "an order of the supervisory authority"),
+    "basis.legal_claim": ("法律请求权", "a legal claim"),
     "roster": ("名单版本", "roster"),
     "digest": ("名单摘要", "digest"),
     "wiped_by": ("至迟自行清除于", "wipes itself by"),
@@ -123,6 +129,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "人脸信息：本人的另一项通行权限仍需使用，至该权限终止",
         "template, photographs and key: another right of the person needs them, until it ends",
     ),
+    "remains.held_photographs": (
+        "依法暂缓删除的照片：单独加密，其他信息已删除",
+        "photographs that an order keeps, sealed under a key of their own; all else is erased",
+    ),
     "remains.register_without_name": (
         "租住记录：住房和起止时间，不含姓名和号码",
         "the tenancy's record: home and dates, without name and number",
@@ -162,7 +172,13 @@ def text(key: str, language: Language) -> str:
     return found[0] if language == "zh-CN" else found[1]
 
 
-_LAWS = {"PIPL": "个人信息保护法", "Civil Code (CN)": "民法典", "Cybersecurity Law (CN)": "网络安全法"}
+_LAWS = {
+    "PIPL": "个人信息保护法",
+    "Civil Code (CN)": "民法典",
+    "Cybersecurity Law (CN)": "网络安全法",
+    "Criminal Procedure Law (CN)": "刑事诉讼法",
+    "Civil Procedure Law (CN)": "民事诉讼法",
+}
 _ARTICLE = re.compile(r"(?P<law>.+) art\. (?P<article>\d+)(?:\((?P<first>\d+)\))?(?:\((?P<second>\d+)\))?")
 
 

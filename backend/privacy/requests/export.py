@@ -130,6 +130,16 @@ async def _privacy(conn: Connection, person_id: UUID) -> dict[str, list[dict[str
             person_id,
         ),
         "consent_proof": await fetch_dicts(conn, "SELECT * FROM consent_proof WHERE person_id = $1", person_id),
+        # One that he must not know of is not seen in his scope.
+        "legal_hold": await fetch_dicts(
+            conn,
+            """
+            SELECT hold_id, community_id, person_id, subject_id, basis, reference, told, photographs, set_at, ends_at,
+                ended_at, released_at
+            FROM legal_hold WHERE person_id = $1 AND (told OR released_at IS NOT NULL) ORDER BY set_at
+            """,
+            person_id,
+        ),
         "subject_request": await fetch_dicts(
             conn,
             """

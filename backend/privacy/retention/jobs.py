@@ -23,9 +23,9 @@ from backend.enrolment.register.imports import repository as photo_imports
 from backend.entries import repository as entries
 from backend.gates import repository as gates
 from backend.gates.frames import service as frames
-from backend.households.members import repository as members
 from backend.households.imports import repository as import_reports
 from backend.households.imports import service as imports
+from backend.households.members import repository as members
 from backend.keys.service import Keys
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.storage import ObjectStore
@@ -33,6 +33,7 @@ from backend.links import repository as links
 from backend.people import repository as people
 from backend.privacy import repository as erasures
 from backend.privacy.forgetting import repository as traces
+from backend.privacy.holds import repository as holds
 from backend.privacy.requests import repository as requests
 from backend.privacy.retention import repository
 from backend.privacy.retention.repository import PLATFORM
@@ -101,6 +102,9 @@ IN_COMMUNITIES: Mapping[str, _InCommunity] = {
         conn, community_id=community, before=before, now=now, limit=limit
     ),
     "register_photo_imports": lambda conn, community, before, _, limit: photo_imports.delete_old(
+        conn, community_id=community, before=before, limit=limit
+    ),
+    "legal_holds": lambda conn, community, before, _, limit: holds.delete_old_holds(
         conn, community_id=community, before=before, limit=limit
     ),
     # After whatever names a pseudonym.

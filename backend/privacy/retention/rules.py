@@ -29,6 +29,7 @@ class Law(StrEnum):
     """What a time rests on."""
 
     PIPL_NECESSITY = "PIPL art. 6"
+    PIPL_DUTY = "PIPL art. 13"
     PIPL_SHORTEST = "PIPL art. 19"
     PIPL_SENSITIVE = "PIPL art. 28"
     PIPL_DELETE = "PIPL art. 47"

@@ -1,0 +1,301 @@
+"""SQL of legal holds and of the photographs that they keep."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, affected, fetch_all, fetch_one
+from backend.privacy.holds.rules import Basis
+
+__all__ = [
+    "HeldPhotoRow",
+    "HoldRow",
+    "PhotoRow",
+    "delete_old_holds",
+    "end",
+    "end_due",
+    "get",
+    "get_photo",
+    "has_begun_erasure",
+    "insert",
+    "known_holds",
+    "list_disclosed",
+    "list_ended",
+    "list_in_community",
+    "list_photos",
+    "list_photos_of_person",
+    "list_standing",
+    "list_unfinished_erasures",
+    "release",
+    "renew",
+    "subject_of_id",
+]
+
+
+class HoldRow(msgspec.Struct, frozen=True):
+    """A hold; ``told`` is False where the person must not know of it while it stands."""
+
+    community_id: UUID
+    hold_id: UUID
+    person_id: UUID
+    subject_id: UUID
+    basis: Basis
+    reference: str
+    told: bool
+    photographs: int
+    set_by: UUID
+    set_at: datetime
+    ends_at: datetime
+    ended_at: datetime | None
+    ended_by: UUID | None
+    released_at: datetime | None
+
+
+class HeldPhotoRow(msgspec.Struct, frozen=True):
+    """A photograph that a hold keeps."""
+
+    photo_id: UUID
+    object_key: str
+    taken_at: datetime
+
+
+class PhotoRow(msgspec.Struct, frozen=True):
+    """A photograph of a person's enrolments, as it lies under his own key."""
+
+    object_id: UUID
+    object_key: str
+    taken_at: datetime
+
+
+class _Subject(msgspec.Struct, frozen=True):
+    subject_id: UUID
+    person_id: UUID
+
+
+class _Erasure(msgspec.Struct, frozen=True):
+    erasure_id: UUID
+
+
+class _Hold(msgspec.Struct, frozen=True):
+    hold_id: UUID
+
+
+async def subject_of_id(conn: Connection, *, community_id: UUID, subject_id: UUID) -> tuple[UUID, UUID] | None:
+    """The pseudonym and whose it is. The community's scope."""
+    row = await fetch_one(
+        conn,
+        _Subject,
+        "SELECT subject_id, person_id FROM subject WHERE community_id = $1 AND subject_id = $2",
+        community_id, subject_id,
+    )  # fmt: skip
+    return None if row is None else (row.subject_id, row.person_id)
+
+
+async def list_photos_of_person(conn: Connection, *, person_id: UUID) -> list[PhotoRow]:
+    """All photographs of the person's enrolments. Needs his scope."""
+    return await fetch_all(
+        conn,
+        PhotoRow,
+        "SELECT object_id, object_key, taken_at FROM enrolment_photo WHERE person_id = $1 ORDER BY taken_at, object_id",
+        person_id,
+    )
+
+
+async def has_begun_erasure(conn: Connection, *, person_id: UUID) -> bool:
+    """Whether an erasure has begun that has yet to take the person's photographs. Needs his scope."""
+    found: bool = await conn.fetchval(
+        """
+        SELECT EXISTS (
+            SELECT FROM erasure e JOIN erasure_step s USING (erasure_id)
+            WHERE e.person_id = $1 AND e.completed_at IS NULL AND e.extent <> 'community'
+                AND s.name IN ('templates', 'photos', 'key') AND s.done_at IS NULL
+        )
+        """,
+        person_id,
+    )
+    return found
+
+
+async def insert(conn: Connection, row: HoldRow, photos: Sequence[HeldPhotoRow]) -> None:
+    """A hold with what it keeps. The community's scope."""
+    await conn.execute(
+        """
+        INSERT INTO legal_hold (community_id, hold_id, person_id, subject_id, basis, reference, told, photographs,
+                                set_by, set_at, ends_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        """,
+        row.community_id, row.hold_id, row.person_id, row.subject_id, row.basis, row.reference, row.told,
+        row.photographs, row.set_by, row.set_at, row.ends_at,
+    )  # fmt: skip
+    await conn.execute(
+        """
+        INSERT INTO hold_photo (community_id, hold_id, photo_id, object_key, taken_at)
+        SELECT $1, $2, photo_id, object_key, taken_at
+        FROM unnest($3::uuid[], $4::text[], $5::timestamptz[]) AS photo (photo_id, object_key, taken_at)
+        """,
+        row.community_id, row.hold_id, [photo.photo_id for photo in photos], [photo.object_key for photo in photos],
+        [photo.taken_at for photo in photos],
+    )  # fmt: skip
+
+
+async def get(conn: Connection, *, community_id: UUID, hold_id: UUID) -> HoldRow | None:
+    """One hold."""
+    return await _one(conn, "SELECT * FROM legal_hold WHERE community_id = $1 AND hold_id = $2", community_id, hold_id)
+
+
+async def list_in_community(
+    conn: Connection, *, community_id: UUID, before: tuple[datetime, UUID] | None, limit: int
+) -> list[HoldRow]:
+    """The community's holds, those set last at the head."""
+    at, hold_id = before or (None, None)
+    return await _all(
+        conn,
+        """
+        SELECT * FROM legal_hold
+        WHERE community_id = $1
+            AND ($2::timestamptz IS NULL OR set_at < $2 OR (set_at = $2 AND hold_id > $3))
+        ORDER BY set_at DESC, hold_id LIMIT $4
+        """,
+        community_id, at, hold_id, limit,
+    )  # fmt: skip
+
+
+async def list_photos(conn: Connection, *, community_id: UUID, hold_id: UUID) -> list[HeldPhotoRow]:
+    """What a hold keeps, the oldest first."""
+    return await fetch_all(
+        conn,
+        HeldPhotoRow,
+        """
+        SELECT photo_id, object_key, taken_at FROM hold_photo WHERE community_id = $1 AND hold_id = $2
+        ORDER BY taken_at, photo_id
+        """,
+        community_id, hold_id,
+    )  # fmt: skip
+
+
+async def get_photo(conn: Connection, *, community_id: UUID, hold_id: UUID, photo_id: UUID) -> HeldPhotoRow | None:
+    """One photograph of a hold that has not ended."""
+    return await fetch_one(
+        conn,
+        HeldPhotoRow,
+        """
+        SELECT p.photo_id, p.object_key, p.taken_at
+        FROM hold_photo p JOIN legal_hold h USING (community_id, hold_id)
+        WHERE p.community_id = $1 AND p.hold_id = $2 AND p.photo_id = $3 AND h.ended_at IS NULL
+        """,
+        community_id, hold_id, photo_id,
+    )  # fmt: skip
+
+
+async def renew(
+    conn: Connection, *, community_id: UUID, hold_id: UUID, ends_at: datetime, reference: str | None, now: datetime
+) -> HoldRow | None:
+    """The hold with another end; None where it has ended."""
+    return await _one(
+        conn,
+        """
+        UPDATE legal_hold SET ends_at = $3, reference = coalesce($4, reference)
+        WHERE community_id = $1 AND hold_id = $2 AND ended_at IS NULL AND ends_at > $5 RETURNING *
+        """,
+        community_id, hold_id, ends_at, reference, now,
+    )  # fmt: skip
+
+
+async def end(conn: Connection, *, community_id: UUID, hold_id: UUID, by: UUID, now: datetime) -> HoldRow | None:
+    """The hold, lifted; None where it has ended."""
+    return await _one(
+        conn,
+        """
+        UPDATE legal_hold SET ended_at = $4, ended_by = $3
+        WHERE community_id = $1 AND hold_id = $2 AND ended_at IS NULL RETURNING *
+        """,
+        community_id, hold_id, by, now,
+    )  # fmt: skip
+
+
+async def end_due(conn: Connection, *, at: datetime) -> None:
+    """End the holds whose time is over: none of them is renewed from then on. The worker's, in the platform scope."""
+    await conn.execute("UPDATE legal_hold SET ended_at = ends_at WHERE ended_at IS NULL AND ends_at <= $1", at)
+
+
+async def list_ended(conn: Connection, *, limit: int) -> list[HoldRow]:
+    """Holds that have ended and still keep something. The worker's, in the platform scope."""
+    return await _all(
+        conn,
+        "SELECT * FROM legal_hold WHERE released_at IS NULL AND ended_at IS NOT NULL ORDER BY ends_at LIMIT $1",
+        limit,
+    )
+
+
+async def release(conn: Connection, *, community_id: UUID, hold_id: UUID, at: datetime) -> bool:
+    """Note that nothing is kept any more; False where that was noted. The worker's, in the community's scope."""
+    await conn.execute("DELETE FROM hold_photo WHERE community_id = $1 AND hold_id = $2", community_id, hold_id)
+    done = await conn.execute(
+        "UPDATE legal_hold SET released_at = $3 WHERE community_id = $1 AND hold_id = $2 AND released_at IS NULL",
+        community_id, hold_id, at,
+    )  # fmt: skip
+    return affected(done) == 1
+
+
+async def list_standing(conn: Connection, *, person_id: UUID, set_before: datetime) -> list[HoldRow]:
+    """Holds that keep photographs of the person and were set by then. The worker's, in the platform scope."""
+    return await _all(
+        conn,
+        "SELECT * FROM legal_hold WHERE person_id = $1 AND set_at <= $2 AND released_at IS NULL ORDER BY ends_at",
+        person_id, set_before,
+    )  # fmt: skip
+
+
+async def list_disclosed(conn: Connection, *, person_id: UUID, begun_at: datetime) -> list[HoldRow]:
+    """Holds that an erasure met, as far as they may be told: all in the person's scope, its own in a community's."""
+    return await _all(
+        conn,
+        """
+        SELECT * FROM legal_hold
+        WHERE person_id = $1 AND set_at <= $2 AND (released_at IS NULL OR released_at >= $2)
+            AND (told OR released_at IS NOT NULL)
+        ORDER BY set_at, hold_id
+        """,
+        person_id, begun_at,
+    )  # fmt: skip
+
+
+async def list_unfinished_erasures(conn: Connection, *, person_id: UUID) -> list[UUID]:
+    """The person's erasures that go on. The worker's, in the platform scope."""
+    rows = await fetch_all(
+        conn, _Erasure, "SELECT erasure_id FROM erasure WHERE person_id = $1 AND completed_at IS NULL", person_id
+    )
+    return [row.erasure_id for row in rows]
+
+
+async def known_holds(conn: Connection, *, holds: Sequence[UUID]) -> set[UUID]:
+    """Those of them that were set and keep something. The worker's, in the platform scope."""
+    rows = await fetch_all(
+        conn, _Hold, "SELECT hold_id FROM legal_hold WHERE hold_id = ANY ($1) AND released_at IS NULL", list(holds)
+    )
+    return {row.hold_id for row in rows}
+
+
+async def delete_old_holds(conn: Connection, *, community_id: UUID, before: datetime, limit: int) -> int:
+    """Delete the record of holds that were released before that time, at most ``limit``; how many. The worker's."""
+    return affected(
+        await conn.execute(
+            """
+            DELETE FROM legal_hold WHERE community_id = $1 AND hold_id IN (
+                SELECT hold_id FROM legal_hold WHERE community_id = $1 AND released_at < $2 LIMIT $3
+            )
+            """,
+            community_id, before, limit,
+        )
+    )  # fmt: skip
+
+
+async def _one(conn: Connection, sql: str, *args: object) -> HoldRow | None:
+    record = await conn.fetchrow(sql, *args)
+    return None if record is None else msgspec.convert(dict(record), HoldRow)
+
+
+async def _all(conn: Connection, sql: str, *args: object) -> list[HoldRow]:
+    return [msgspec.convert(dict(record), HoldRow) for record in await conn.fetch(sql, *args)]
