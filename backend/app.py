@@ -40,8 +40,8 @@ from backend.gates.frames.routes import staff_router as frames_staff
 from backend.gates.routes import gate_router as gates_gate
 from backend.gates.routes import staff_router as gates_staff
 from backend.gates.sync import GateSync
-from backend.households.cards.routes import staff_router as cards_staff
 from backend.guardians.rules import Recapture
+from backend.households.cards.routes import staff_router as cards_staff
 from backend.households.homes.routes import staff_router as homes_staff
 from backend.households.imports.routes import staff_router as imports_staff
 from backend.households.routes import resident_router as households_resident
@@ -72,11 +72,11 @@ from backend.privacy.retention.routes import visitor_router as retention_visitor
 from backend.privacy.routes import resident_router as privacy_resident
 from backend.privacy.routes import staff_router as privacy_staff
 from backend.privacy.routes import visitor_router as privacy_visitor
+from backend.privacy.wards.routes import resident_router as wards_resident
+from backend.privacy.wards.staff import staff_router as wards_staff
 from backend.resources import Resources, open_resources
 from backend.settings import Settings, SettingsRefused, load_settings
 from backend.visitors.codes.routes import resident_router as pass_codes_resident
-from backend.privacy.wards.routes import resident_router as wards_resident
-from backend.privacy.wards.staff import staff_router as wards_staff
 from backend.visitors.codes.routes import visitor_router as pass_codes_visitor
 from backend.visitors.invitations.routes import visitor_router as visitors_visitor
 from backend.visitors.routes import resident_router as visitors_resident
@@ -99,10 +99,10 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         privacy_resident,
         requests_resident,
         retention_resident,
+        wards_resident,
     ),
     Surface.VISITOR: (
         links_visitor,
-        wards_resident,
         codes_visitor,
         consent_visitor,
         enrolment_visitor,
@@ -130,6 +130,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         partners_staff,
         couriers_staff,
         privacy_staff,
+        wards_staff,
         holds_staff,
         requests_staff,
         retention_staff,
@@ -137,8 +138,6 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         photo_imports_staff,
     ),
 }
-        wards_staff,
-        holds_staff,
 
 _TITLES = {
     Surface.RESIDENT: "Doorward for residents",
@@ -165,11 +164,11 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
             app.state.clock = clock
             app.state.proxies = settings.proxies
             app.state.public_url = settings.public_url
+            app.state.recapture = Recapture(settings.recapture_months_child, settings.recapture_months_young)
             app.state.gates = GateSync(resources.db, resources.keys, clock)
             async with app.state.gates.feed.running():
                 yield
 
-            app.state.recapture = Recapture(settings.recapture_months_child, settings.recapture_months_young)
     app = Litestar(
         route_handlers=[
             jwks,
@@ -319,14 +318,14 @@ def _public_url(request: Request[Any, Any, Any]) -> str:
     return public_url
 
 
-def _clock(request: Request[Any, Any, Any]) -> Clock:
-    clock: Clock = request.app.state.clock
-    return clock
-
-
 def _recapture(request: Request[Any, Any, Any]) -> Recapture:
     recapture: Recapture = request.app.state.recapture
     return recapture
+
+
+def _clock(request: Request[Any, Any, Any]) -> Clock:
+    clock: Clock = request.app.state.clock
+    return clock
 
 
 def _principal() -> Callable[..., Any]:
@@ -350,8 +349,8 @@ _PROVIDERS: Mapping[str, Callable[..., Any]] = {
     "client_address": _client_address,
     "gates": _gates,
     "public_url": _public_url,
+    "recapture": _recapture,
     "resident": _principal(),
     "partner": _principal(),
     "gate": _principal(),
 }
-    "recapture": _recapture,

@@ -50,8 +50,8 @@ from backend.privacy.forgetting.service import forget_pass_names
 from backend.privacy.holds import release as holds
 from backend.privacy.retention import jobs as retention
 from backend.privacy.saga import Saga
-from backend.resources import Resources, open_resources
 from backend.privacy.wards.jobs import GrowingUp
+from backend.resources import Resources, open_resources
 from backend.settings import Settings
 
 __all__ = ["main", "run"]
@@ -207,8 +207,8 @@ async def _duties(
         "look-alikes": (3600, lambda: enrolment.settle_lookalikes(db)),
         "register-photos": (60, lambda: register_photos.destroy_gone(db, keys, objects)),
         "register-photo-imports": (30, lambda: photo_imports.tend_imports(db, keys, objects, now=clock())),
-        "unused-faces": (300, lambda: privacy.begin_unused_erasures(db, now=clock())),
         "growing-up": (300, lambda: growing_up.turn(now=clock())),
+        "unused-faces": (300, lambda: privacy.begin_unused_erasures(db, now=clock())),
         "legal-holds": (30, lambda: holds.release_ended(db, keys, objects, now=clock())),
         "unset-holds": (3600, lambda: holds.sweep(db, keys, objects, now=clock())),
         "names-of-guests": (300, lambda: forget_pass_names(db, now=clock())),

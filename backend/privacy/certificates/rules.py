@@ -40,10 +40,10 @@ _ROLES: Mapping[str, Remains] = {
     "staff": "role_staff",
     "guest": "role_guest",
     "courier": "role_courier",
+    "guardian": "role_guardian",
 }
 _FACE = ("template", "photograph", "key")
 _PROOF: tuple[Law, ...] = ("PIPL art. 69", "GDPR art. 7(1)", "GDPR art. 17(3)(e)", "Civil Code (CN) art. 188")
-    "guardian": "role_guardian",
 _CONSENT: tuple[Law, ...] = ("PIPL art. 13(1)(1)", "PIPL art. 29", "GDPR art. 9(2)(a)")
 _CONTRACT: tuple[Law, ...] = ("PIPL art. 13(1)(2)", "GDPR art. 6(1)(b)")
 _SECURITY: tuple[Law, ...] = ("PIPL art. 51", "GDPR art. 6(1)(f)", "GDPR art. 32")

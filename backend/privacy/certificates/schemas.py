@@ -50,10 +50,10 @@ Remains = Literal[
     "held_photographs",
     "register_without_name",
     "role_courier",
+    "role_guardian",
     "role_guest",
     "role_resident",
     "role_staff",
-    "role_guardian",
     "template",
 ]
 

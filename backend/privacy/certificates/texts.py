@@ -71,16 +71,16 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "reason.consent_withdrawn": ("撤回人脸通行同意", "consent to face recognition was withdrawn"),
     "reason.photos_withdrawn": ("撤回保留照片的同意", "consent to keeping photographs was withdrawn"),
     "reason.unused": ("通行权限已结束并超过约定期限", "no right to enter for longer than was promised"),
+    "reason.consent_lapsed": (
+        "同意失效：监护人的同意未由年满十四周岁的本人接续，或已无监护人",
+        "the consent lapsed: a guardian's, which the young person did not make his own, or nobody is his guardian",
+    ),
     "reason.account_deleted": ("注销账户", "the account was deleted"),
     # Extents.
     "extent.everything": ("全部", "everything"),
     "extent.community": ("仅限所列小区", "what the communities named had"),
     "extent.photos": ("仅照片", "the photographs"),
     # Kinds.
-    "reason.consent_lapsed": (
-        "同意失效：监护人的同意未由年满十四周岁的本人接续，或已无监护人",
-        "the consent lapsed: a guardian's, which the young person did not make his own, or nobody is his guardian",
-    ),
     "kind.template": ("人脸特征模板", "face template"),
     "kind.photograph": ("登记照片", "photographs"),
     "kind.key": ("个人密钥", "the person's own key"),
@@ -141,6 +141,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "配送员身份所需：姓名、公司登记、人脸信息（如已同意），至其终止",
         "what the work as a courier needs: name, the company's registration, the face if he agreed; until that ends",
     ),
+    "remains.role_guardian": (
+        "监护人身份所需：账户和监护关系，至监护终止",
+        "what acting for a child needs: the account and the tie to the child; until that ends",
+    ),
     "remains.role_guest": (
         "访客身份所需：姓名和通行权限，至来访结束",
         "what a visit needs: name and right; until it ends",
@@ -151,10 +155,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "remains.role_staff": ("工作人员身份所需：账户", "what the work as staff needs: the account; until that ends"),
     "remains.template": ("人脸特征模板：人脸通行同意仍有效", "the template: consent to face recognition still stands"),
-    "remains.role_guardian": (
-        "监护人身份所需：账户和监护关系，至监护终止",
-        "what acting for a child needs: the account and the tie to the child; until that ends",
-    ),
     # The page before the certificate.
     "enter": ("查看证明", "Show the certificate"),
     "enter.how": (
