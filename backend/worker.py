@@ -188,7 +188,6 @@ async def _duties(
     settings: Settings,
 ) -> None:
     db, keys, objects = resources.db, resources.keys, resources.objects
-    duties: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
     growing_up = GrowingUp(
         db,
         resources.sender,
@@ -196,6 +195,7 @@ async def _duties(
         public_url=settings.public_url,
         recapture=Recapture(settings.recapture_months_child, settings.recapture_months_young),
     )
+    duties: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
         "tick": (1, lambda: tick(db, clock)),
         "erasures": (0.25, lambda: privacy.enqueue_due_erasures(db, now=clock())),
         "tenancies": (2, lambda: privacy.end_due_tenancies(db, now=clock())),
