@@ -30,6 +30,7 @@ from backend.embedded.children import tie_to_parent
 from backend.enrolment.faces import FaceService
 from backend.enrolment.register.imports.routes import staff_router as photo_imports_staff
 from backend.enrolment.register.routes import staff_router as register_photos_staff
+from backend.enrolment.desk.routes import staff_router as desk_staff
 from backend.enrolment.reviews.routes import staff_router as reviews_staff
 from backend.enrolment.routes import resident_router as enrolment_resident
 from backend.enrolment.routes import visitor_router as enrolment_visitor
@@ -134,6 +135,9 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         holds_staff,
         requests_staff,
         retention_staff,
+        desk_staff,
+        register_photos_staff,
+        photo_imports_staff,
         register_photos_staff,
         photo_imports_staff,
     ),

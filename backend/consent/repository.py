@@ -13,6 +13,7 @@ __all__ = [
     "ConsentRow",
     "DocumentRow",
     "Language",
+    "Paper",
     "delete_hold",
     "delete_old_consents",
     "get_document",
@@ -40,6 +41,13 @@ class DocumentRow(msgspec.Struct, frozen=True):
     body: str
     sha256: bytes
     published_at: datetime
+
+
+class Paper(msgspec.Struct, frozen=True):
+    """A text signed on paper: the number under which the office keeps the sheet, and who of its staff recorded it."""
+
+    reference: str
+    recorded_by: UUID
 
 
 class ConsentRow(msgspec.Struct, frozen=True):
@@ -118,17 +126,19 @@ async def insert_consent(
     given_at: datetime,
     given_by: UUID | None = None,
     guardian_relation: GuardianRelation | None = None,
+    paper: Paper | None = None,
 ) -> bool:
     """The person's agreement; False, and nothing happens, where it stands already. Needs the person's scope."""
     done = await conn.execute(
         """
         INSERT INTO consent (person_id, purpose, version, language, text_sha256, surface, given_at, given_by,
-            guardian_relation)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            guardian_relation, paper_reference, recorded_by)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         ON CONFLICT (person_id, purpose, version) WHERE withdrawn_at IS NULL DO NOTHING
         """,
         person_id, document.purpose, document.version, document.language, document.sha256, surface, given_at,
-        given_by, guardian_relation,
+        given_by, guardian_relation, None if paper is None else paper.reference,
+        None if paper is None else paper.recorded_by,
     )  # fmt: skip
     return affected(done) == 1
 

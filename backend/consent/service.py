@@ -12,7 +12,7 @@ from backend.consent.errors import (
     ConsentVersionOutdated,
     ErasureRunning,
 )
-from backend.consent.repository import ConsentRow, Language
+from backend.consent.repository import ConsentRow, Language, Paper
 from backend.guardians import service as guardians
 from backend.guardians.repository import GuardianshipRow
 from backend.kit.db import Connection
@@ -48,6 +48,7 @@ async def give(
     actor: str,
     now: datetime,
     guardian: GuardianshipRow | None = None,
+    paper: Paper | None = None,
 ) -> ConsentRow:
     """Record that the person agrees to this text; repeating it changes nothing. Needs the person's scope.
 
@@ -57,10 +58,11 @@ async def give(
         purpose: what for.
         version: of the text that he was shown; must be the current one.
         language: in which he read it.
-        surface: "resident" or "visitor": where he was asked.
+        surface: "resident", "visitor" or "desk": where he was asked.
         actor: he himself, as the audit trail names him.
         now: the time.
         guardian: who agrees for him, and by which tie; shown to be his guardian by the caller.
+        paper: where he signed it, on the surface "desk".
 
     Raises:
         GuardianNeeded: he is under fourteen, and nobody agrees for him.
@@ -95,6 +97,7 @@ async def give(
         given_at=now,
         given_by=None if guardian is None else guardian.guardian_id,
         guardian_relation=None if guardian is None else guardian.relation,
+        paper=paper,
     ):
         target = f"consent:{purpose}/{version}"
         await audit.record(conn, community_id=None, actor=actor, action="consent.give", target=target)

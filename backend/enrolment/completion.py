@@ -72,10 +72,13 @@ async def complete(
     enrolment_id: UUID,
     actor: str,
     now: datetime,
+    desk: UUID | None = None,
 ) -> list[Placed]:
     """Make one template of the three photographs and bring it to every community where the person may pass.
 
     Repeating it carries on where it was cut off. ``actor`` is the person himself, as the audit trail names him.
+    At the desk of the community ``desk`` it is the member of staff, who has seen him: there the face needs no other
+    look.
 
     Raises:
         ConsentMissing, EnrolmentNotFound, EnrolmentExpired, PhotosMissing, PhotosChanged: as the names say.
@@ -84,6 +87,8 @@ async def complete(
     """
     async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
         read = await _read(conn, person_id, enrolment_id)
+    if read.enrolment.desk_community != desk:
+        raise EnrolmentNotFound
     try:
         if read.template is not None:
             face = await open_face(keys, read.template)
@@ -94,7 +99,13 @@ async def complete(
     placed = []
     for subject in read.subjects:
         outcome = await settle(
-            db, keys, community_id=subject.community_id, subject_id=subject.subject_id, face=face, now=now
+            db,
+            keys,
+            community_id=subject.community_id,
+            subject_id=subject.subject_id,
+            face=face,
+            now=now,
+            seen_by=read.enrolment.desk_staff if subject.community_id == desk else None,
         )
         if outcome is not Outcome.NOT_NEEDED:
             placed.append(Placed(subject.community_id, outcome))
@@ -105,7 +116,7 @@ async def complete(
 async def _make_once(db: Database, keys: Keys, faces: FaceService, read: _Read, actor: str, now: datetime) -> Face:
     """The template of an open enrolment, also where a request of the same moment was faster to make it."""
     try:
-        still_open(read.enrolment, now)
+        still_open(read.enrolment, now, desk=read.enrolment.desk_community)
         return await _make(db, keys, faces, read, actor, now)
     except EnrolmentEnded:
         person_id, enrolment_id = read.enrolment.person_id, read.enrolment.enrolment_id
@@ -142,7 +153,8 @@ async def _make(db: Database, keys: Keys, faces: FaceService, read: _Read, actor
         duplicate_from=duplicate_threshold(faces.pack),
     )
     async with db.transaction(Scope(person_id=person_id)) as conn:
-        still_open(await repository.lock_enrolment(conn, person_id=person_id, enrolment_id=enrolment_id), now)
+        locked = await repository.lock_enrolment(conn, person_id=person_id, enrolment_id=enrolment_id)
+        still_open(locked, now, desk=enrolment.desk_community)
         await consent.require(conn, person_id=person_id, purpose=Purpose.FACE_ACCESS)
         photos = await repository.list_photos(conn, person_id=person_id, enrolment_id=enrolment_id)
         if [photo.object_id for photo in photos] != [photo.object_id for photo in read.photos]:
@@ -203,13 +215,16 @@ async def _read(conn: Connection, person_id: UUID, enrolment_id: UUID) -> _Read:
     )
 
 
-def still_open(enrolment: EnrolmentRow | None, now: datetime) -> EnrolmentRow:
+def still_open(enrolment: EnrolmentRow | None, now: datetime, *, desk: UUID | None = None) -> EnrolmentRow:
     """The enrolment, if photographs may still be taken.
+
+    By whom it was begun: into one of a community's desk (``desk``) the person himself puts nothing, or a face would
+    pass for seen that nobody has seen.
 
     Raises:
         EnrolmentNotFound, EnrolmentEnded, EnrolmentExpired: as the names say.
     """
-    if enrolment is None:
+    if enrolment is None or enrolment.desk_community != desk:
         raise EnrolmentNotFound
     if enrolment.state != "open":
         raise EnrolmentEnded

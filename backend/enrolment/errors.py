@@ -186,7 +186,8 @@ class PhotoRefused(_Refused):
 
     `code` is the reason's, extra.messages say what to do in each language. Codes: no_face, several_faces,
     face_too_small, face_cut_off, blurred, too_dark, too_bright, low_contrast, turned_sideways, turned_up_or_down,
-    tilted, hard_to_recognise, not_frontal, turn_more, turn_other_side, image_unreadable, image_too_many_pixels.
+    tilted, hard_to_recognise (covered, mostly), not_frontal, turn_more, turn_other_side, not_solid (flat, like a
+    print), not_live, not_the_same_person, not_a_picture, image_unreadable, image_too_many_pixels.
     """
 
     code = "photo-refused"

@@ -29,6 +29,7 @@ from gate_sdk.face import (
     ImageRefused,
     ImageTooLarge,
     ImageTypeUnsupported,
+    LivenessModel,
     ModelPack,
     PackError,
     Quality,
@@ -110,9 +111,10 @@ class FaceService:
     that people are told to come back in a moment instead of looking at a page that hangs.
     """
 
-    def __init__(self, engine: FaceEngine, *, threads: int) -> None:
-        """Take over an engine; its model runs should use one thread each."""
+    def __init__(self, engine: FaceEngine, *, threads: int, liveness: LivenessModel | None = None) -> None:
+        """Take over an engine, and the pack's liveness model where it has one; each run should use one thread."""
         self.engine = engine
+        self.liveness = liveness
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="faces")
         self._free = threads
         self._waiting: OrderedDict[UUID, deque[asyncio.Future[None]]] = OrderedDict()
@@ -146,7 +148,15 @@ class FaceService:
         finally:
             self._uploads -= 1
 
-    async def check(self, data: bytes, *, declared: str, person_id: UUID, limits: QualityLimits = ENROLMENT) -> Checked:
+    async def check(
+        self,
+        data: bytes,
+        *,
+        declared: str,
+        person_id: UUID,
+        limits: QualityLimits = ENROLMENT,
+        live: bool = False,
+    ) -> Checked:
         """Look at a photograph.
 
         Args:
@@ -154,6 +164,7 @@ class FaceService:
             declared: its Content-Type.
             person_id: whose turn it takes.
             limits: what is good enough.
+            live: whether somebody stands before the camera, and a picture of one is to be refused.
 
         Raises:
             FacesBusy: too many wait.
@@ -163,7 +174,8 @@ class FaceService:
         await self._take_turn(person_id)
         try:
             loop = asyncio.get_running_loop()
-            look = functools.partial(check_photo, self.engine, data, declared, limits=limits)
+            liveness = self.liveness if live else None
+            look = functools.partial(check_photo, self.engine, data, declared, limits=limits, liveness=liveness)
             return await loop.run_in_executor(self._pool, look)
         finally:
             self._next()
@@ -221,9 +233,10 @@ async def open_faces(*, pack_id: str | None, models_dir: Path | None, threads: i
     name = pack_id or DEFAULT_PACK
     try:
         engine = await asyncio.to_thread(_engine, name, models_dir)
+        liveness = await asyncio.to_thread(LivenessModel.load, engine.pack)
     except PackError as error:
         raise _refused(name, models_dir, error) from error
-    service = FaceService(engine, threads=threads)
+    service = FaceService(engine, threads=threads, liveness=liveness)
     try:
         yield service
     finally:
@@ -256,13 +269,22 @@ def _engine(pack_id: str, models_dir: Path | None) -> FaceEngine:
     return FaceEngine(ModelPack.load(pack_id, cache=models_dir))
 
 
-def check_photo(engine: FaceEngine, data: bytes, declared: str | None, *, limits: QualityLimits = ENROLMENT) -> Checked:
+def check_photo(
+    engine: FaceEngine,
+    data: bytes,
+    declared: str | None,
+    *,
+    limits: QualityLimits = ENROLMENT,
+    liveness: LivenessModel | None = None,
+) -> Checked:
     """Look at one photograph; blocking, about 0.1 s for 12 megapixels. See :meth:`FaceService.check`."""
     try:
         frame = decode(data, declared=declared)
     except ImageTooLarge as error:
         raise PhotoTooLarge from error
-    except (ImageTypeUnsupported, ImageMislabelled) as error:
+    except ImageTypeUnsupported as error:
+        raise PhotoRefused("not_a_picture") from error
+    except ImageMislabelled as error:
         raise PhotoTypeUnsupported from error
     except ImageRefused as error:
         raise PhotoRefused(error.code) from error
@@ -276,6 +298,9 @@ def check_photo(engine: FaceEngine, data: bytes, declared: str | None, *, limits
     quality = assess(frame, face, embedding.norm, limits=limits)
     if not quality.ok:
         raise PhotoRefused(*quality.refusals)
+    # Last: whoever can be told of bad light is told of that, which fools such models as well.
+    if liveness is not None and liveness.score(frame, face) < liveness.threshold:
+        raise PhotoRefused("not_live")
     features = Features(embedding=embedding, landmarks=face.landmarks, yaw=quality.pose.yaw)
     return Checked(jpeg=_encoded(_head(frame, face)), features=features, quality=quality)
 

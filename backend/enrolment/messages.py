@@ -21,6 +21,18 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 _OWN = {
+    "not_a_picture": Remedy(
+        "This file is no photograph. Take a picture, or choose a JPEG, PNG, WebP or HEIC file.",
+        "此文件不是照片。请拍摄照片，或选择 JPEG、PNG、WebP、HEIC 格式的文件。",
+    ),
+    "not_live": Remedy(
+        "Stand before the camera yourself, in even light; pictures of pictures and of screens are not accepted.",
+        "请本人在均匀光线下面对镜头拍摄；不接受翻拍照片或屏幕。",
+    ),
+    "not_the_same_person": Remedy(
+        "This picture does not show the person of the one before. Take it again, alone in the picture.",
+        "此照片与前一张不是同一个人，请独自重新拍摄。",
+    ),
     "image_unreadable": Remedy("The file is damaged. Take the picture again.", "文件已损坏，请重新拍照。"),
     "image_too_many_pixels": Remedy("The picture may have at most 50 megapixels.", "照片不能超过五千万像素。"),
     "not_frontal": Remedy("Look straight into the camera for this picture.", "这张照片请正对镜头。"),

@@ -104,16 +104,19 @@ async def insert_enrolment(
     capture_policy: CapturePolicy,
     started_at: datetime,
     expires_at: datetime,
+    desk_community: UUID | None = None,
+    desk_staff: UUID | None = None,
 ) -> EnrolmentRow:
-    """A new, open enrolment."""
+    """A new, open enrolment; ``desk_*`` where staff take its photographs of somebody who stands before them."""
     return await require_one(
         conn,
         EnrolmentRow,
         """
-        INSERT INTO enrolment (person_id, pack, capture_policy, started_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5) RETURNING *
+        INSERT INTO enrolment
+            (person_id, pack, capture_policy, started_at, expires_at, desk_community, desk_staff)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *
         """,
-        person_id, pack, capture_policy, started_at, expires_at,
+        person_id, pack, capture_policy, started_at, expires_at, desk_community, desk_staff,
     )  # fmt: skip
 
 

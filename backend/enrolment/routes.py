@@ -26,7 +26,7 @@ from backend.enrolment.errors import (
     UploadInterrupted,
 )
 from backend.enrolment.faces import MAX_PHOTO_BYTES, FaceService
-from backend.enrolment.schemas import Completed, Enrolment, EnrolmentList, NewEnrolment, PhotoTaken
+from backend.enrolment.schemas import Completed, Enrolment, EnrolmentList, EnrolmentProgress, NewEnrolment, PhotoTaken
 from backend.enrolment.uploads import PhotoOperation, declared_type, received
 from backend.keys.service import Keys
 from backend.kit.auth import ResidentPrincipal, VisitorPrincipal
@@ -196,6 +196,20 @@ async def list_visitor(visitor: VisitorPrincipal, db: Database, clock: Clock) ->
     return await _list(_visitor(visitor), db, clock)
 
 
+@get("/{enrolment_id:uuid}", responses=problems(Unauthorised, EnrolmentNotFound), summary="Read an enrolment")
+async def read_resident(
+    enrolment_id: UUID, resident: ResidentPrincipal, db: Database, clock: Clock
+) -> EnrolmentProgress:
+    """Which pictures are taken and which are to be taken still, to go on after a lost connection."""
+    return await _read(_resident(resident), enrolment_id, db, clock)
+
+
+@get("/{enrolment_id:uuid}", responses=problems(Unauthorised, EnrolmentNotFound), summary="Read an enrolment")
+async def read_visitor(enrolment_id: UUID, visitor: VisitorPrincipal, db: Database, clock: Clock) -> EnrolmentProgress:
+    """Which pictures are taken and which are to be taken still, to go on after a lost connection."""
+    return await _read(_visitor(visitor), enrolment_id, db, clock)
+
+
 async def _begin(
     caller: Caller, data: NewEnrolment, db: Database, objects: ObjectStore, faces: FaceService, clock: Clock
 ) -> Enrolment:
@@ -265,6 +279,11 @@ async def _complete(
     return status.completed(placed)
 
 
+async def _read(caller: Caller, enrolment_id: UUID, db: Database, clock: Clock) -> EnrolmentProgress:
+    async with db.transaction(Scope(person_id=caller.person_id), read_only=True) as conn:
+        return await service.progress(conn, person_id=caller.person_id, enrolment_id=enrolment_id, now=clock())
+
+
 async def _list(caller: Caller, db: Database, clock: Clock) -> EnrolmentList:
     async with db.transaction(Scope(person_id=caller.person_id), read_only=True) as conn:
         return await status.list_status(conn, person_id=caller.person_id, now=clock())
@@ -272,11 +291,11 @@ async def _list(caller: Caller, db: Database, clock: Clock) -> EnrolmentList:
 
 resident_router = Router(
     path="/enrolments",
-    route_handlers=[begin_resident, photo_resident, complete_resident, list_resident],
+    route_handlers=[begin_resident, photo_resident, complete_resident, list_resident, read_resident],
     tags=["faces"],
 )
 visitor_router = Router(
     path="/enrolments",
-    route_handlers=[begin_visitor, photo_visitor, complete_visitor, list_visitor],
+    route_handlers=[begin_visitor, photo_visitor, complete_visitor, list_visitor, read_visitor],
     tags=["faces"],
 )

@@ -15,6 +15,7 @@ __all__ = [
     "Completed",
     "Enrolment",
     "EnrolmentList",
+    "EnrolmentProgress",
     "EnrolmentState",
     "NewEnrolment",
     "PhotoTaken",
@@ -49,6 +50,22 @@ class Enrolment(msgspec.Struct, frozen=True):
             captures=captures(row.capture_policy),
             expires_at=row.expires_at,
         )
+
+
+class EnrolmentProgress(msgspec.Struct, frozen=True):
+    """How far an enrolment has come.
+
+    ``done`` are the slots whose pictures were good and are kept, ``captures`` those still to be taken: none once it is
+    complete or its time is over. ``attempts_left`` pictures may be tried.
+    """
+
+    enrolment_id: UUID
+    state: Literal["open", "expired", "completed", "refused"]
+    capture_policy: CapturePolicy
+    done: tuple[int, ...]
+    captures: tuple[Capture, ...]
+    attempts_left: int
+    expires_at: datetime
 
 
 class PhotoTaken(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 Nothing slow happens within a transaction: a photograph is read, looked at, sealed and stored between two short ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -12,10 +12,11 @@ import msgspec
 from backend.audit import service as audit
 from backend.communities import repository as communities
 from backend.communities.errors import CommunityNotFound
+from backend.communities.repository import CapturePolicy
 from backend.consent import service as consent
 from backend.consent.service import Purpose
 from backend.enrolment import repository
-from backend.enrolment.capture import policy_for, pose_refusal
+from backend.enrolment.capture import SLOTS, captures, policy_for, pose_refusal
 from backend.enrolment.completion import Placed, complete, opened, still_open
 from backend.enrolment.errors import (
     EnrolmentNotFound,
@@ -24,6 +25,7 @@ from backend.enrolment.errors import (
     TooManyPhotos,
 )
 from backend.enrolment.faces import Checked, FaceService
+from backend.enrolment.findings import are_one_person, same_person_threshold
 from backend.enrolment.gallery.service import (
     Outcome,
     attach,
@@ -37,7 +39,9 @@ from backend.enrolment.gallery.service import (
 )
 from backend.enrolment.repository import EnrolmentRow
 from backend.enrolment.retention import discard, erase_person, sweep, tidy
-from backend.enrolment.sealing import photo_key, seal_features, seal_photo
+from backend.enrolment.schemas import EnrolmentProgress
+from backend.enrolment.sealing import Features, photo_key, seal_features, seal_photo
+from backend.enrolment.solid import moves_like_a_head
 from backend.keys.errors import KeyDestroyed
 from backend.keys.service import Keys
 from backend.kit.db import Connection, Database, Scope
@@ -57,6 +61,7 @@ __all__ = [
     "erase_person",
     "gallery_templates",
     "open_templates",
+    "progress",
     "rebuild_gallery",
     "settle_lookalikes",
     "sweep",
@@ -124,7 +129,32 @@ async def begin(
     return enrolment
 
 
-async def admit(db: Database, *, person_id: UUID, enrolment_id: UUID, now: datetime) -> None:
+async def progress(
+    conn: Connection, *, person_id: UUID, enrolment_id: UUID, now: datetime, desk: UUID | None = None
+) -> EnrolmentProgress:
+    """How far one of the person's enrolments has come. His scope.
+
+    Raises:
+        EnrolmentNotFound: it is not his, or another has taken its place.
+    """
+    row = await repository.get_enrolment(conn, person_id=person_id, enrolment_id=enrolment_id)
+    if row is None or row.desk_community != desk:
+        raise EnrolmentNotFound
+    photos = await repository.list_photos(conn, person_id=person_id, enrolment_id=enrolment_id)
+    done = {photo.slot for photo in photos}
+    is_open = row.state == "open" and now < row.expires_at
+    return EnrolmentProgress(
+        enrolment_id=enrolment_id,
+        state="expired" if row.state == "open" and not is_open else row.state,
+        capture_policy=row.capture_policy,
+        done=tuple(sorted(done)),
+        captures=tuple(one for one in captures(row.capture_policy) if is_open and one.slot not in done),
+        attempts_left=max(0, MAX_ATTEMPTS - row.attempts) if is_open else 0,
+        expires_at=row.expires_at,
+    )
+
+
+async def admit(db: Database, *, person_id: UUID, enrolment_id: UUID, now: datetime, desk: UUID | None = None) -> None:
     """Count an attempt, before the photograph is received.
 
     Raises:
@@ -133,7 +163,7 @@ async def admit(db: Database, *, person_id: UUID, enrolment_id: UUID, now: datet
     async with db.transaction(Scope(person_id=person_id)) as conn:
         await consent.require(conn, person_id=person_id, purpose=Purpose.FACE_ACCESS)
         enrolment = still_open(
-            await repository.count_attempt(conn, person_id=person_id, enrolment_id=enrolment_id), now
+            await repository.count_attempt(conn, person_id=person_id, enrolment_id=enrolment_id), now, desk=desk
         )
         if enrolment.attempts > MAX_ATTEMPTS:
             raise TooManyPhotos(headers={"Retry-After": "60"})
@@ -152,24 +182,25 @@ async def take_photo(
     data: bytes,
     declared: str,
     now: datetime,
+    desk: UUID | None = None,
 ) -> Checked:
-    """Look at a photograph and keep it, sealed, in its slot.
+    """Look at a photograph and keep it, sealed, in its slot. ``desk`` is the community whose staff take it, if any.
 
     Raises:
         PhotoRefused, PhotoTypeUnsupported, PhotoTooLarge, FacesBusy: see :meth:`FaceService.check`.
         EnrolmentNotFound, EnrolmentEnded, EnrolmentExpired: it went meanwhile.
         EnrolmentUnderErasure: the person's key was destroyed.
     """
-    checked = await faces.check(data, declared=declared, person_id=person_id)
+    checked = await faces.check(data, declared=declared, person_id=person_id, live=True)
     scope = Scope(person_id=person_id)
     async with db.transaction(scope, read_only=True) as conn:
         row = await repository.get_enrolment(conn, person_id=person_id, enrolment_id=enrolment_id)
-        enrolment = still_open(row, now)
+        enrolment = still_open(row, now, desk=desk)
         photos = await repository.list_photos(conn, person_id=person_id, enrolment_id=enrolment_id)
         known = await _known_communities(conn, person_id, invited_to)
     key = await _ensure_key(keys, person_id, known)
-    others = {photo.slot: opened(key, person_id, photo).yaw for photo in photos if photo.slot != slot}
-    refusal = pose_refusal(enrolment.capture_policy, slot, checked.features.yaw, others)
+    others = {photo.slot: opened(key, person_id, photo) for photo in photos if photo.slot != slot}
+    refusal = _refusal(faces, enrolment.capture_policy, slot, checked.features, others)
     if refusal is not None:
         raise PhotoRefused(refusal)
     object_id = uuid4()
@@ -178,7 +209,7 @@ async def take_photo(
     try:
         async with db.transaction(scope) as conn:
             row = await repository.lock_enrolment(conn, person_id=person_id, enrolment_id=enrolment_id)
-            still_open(row, now)
+            still_open(row, now, desk=desk)
             before = await repository.list_photos(conn, person_id=person_id, enrolment_id=enrolment_id)
             await repository.upsert_photo(
                 conn,
@@ -196,6 +227,24 @@ async def take_photo(
         raise
     await discard(objects, [photo.object_key for photo in before if photo.slot == slot])
     return checked
+
+
+def _refusal(
+    faces: FaceService, policy: CapturePolicy, slot: int, mine: Features, others: Mapping[int, Features]
+) -> str | None:
+    """What stands against a picture beside those already taken, while the person is there to take it again."""
+    refusal = pose_refusal(policy, slot, mine.yaw, {other: one.yaw for other, one in others.items()})
+    if refusal is not None:
+        return refusal
+    threshold = same_person_threshold(faces.pack, policy)
+    if not all(are_one_person([mine.embedding, one.embedding], threshold) for one in others.values()):
+        return "not_the_same_person"
+    together = {**others, slot: mine}
+    if policy == "guided" and len(together) == len(SLOTS):
+        front, one_side, other_side = (together[number].landmarks for number in SLOTS)
+        if not moves_like_a_head(front, one_side, other_side):
+            return "not_solid"
+    return None
 
 
 async def _known_communities(conn: Connection, person_id: UUID, invited_to: UUID | None) -> list[UUID]:

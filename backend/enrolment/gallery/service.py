@@ -168,6 +168,11 @@ async def make_active(
         done = await put_active(
             conn, community_id=community_id, subject_id=subject_id, face=face, now=now, vouched=voucher is not None
         )
+        if done and by is not None:
+            # Seen in person: that he has changed since his old photographs needs no other look anywhere.
+            await repository.accept_template(
+                conn, person_id=face.row.person_id, template_id=face.row.template_id, accepted=True
+            )
         if done and voucher is not None:
             await audit.record(
                 conn,

@@ -62,13 +62,18 @@ async def test_what_is_no_photograph_or_mislabelled_is_415(world: World) -> None
         ("image/png", jpeg(portrait(0.5))),
         ("application/json", b"{}"),
         ("multipart/form-data; boundary=x", b"--x--"),
-        ("image/gif", b"GIF89a" + bytes(50)),
-        ("image/jpeg", b"<svg/>"),
-        ("image/jpeg", b""),
         ("", jpeg(portrait(0.5))),
     ):
         answer = await put(actor, enrolment, 1, photo, kind=kind)
         assert (answer.status_code, answer.json()["code"]) == (415, "photo-type-unsupported"), kind
+
+
+async def test_what_is_no_picture_is_said_to_be_none(world: World) -> None:
+    _, actor, enrolment = await enrolling(world)
+    for kind, file in (("image/gif", b"GIF89a" + bytes(50)), ("image/jpeg", b"<svg/>"), ("image/jpeg", b"")):
+        answer = await put(actor, enrolment, 1, file, kind=kind)
+        assert (answer.status_code, answer.json()["code"]) == (422, "not_a_picture"), kind
+        assert set(answer.json()["extra"]["messages"]) == {"zh-CN", "en"}
 
 
 async def test_too_many_bytes_are_413_announced_or_not(world: World) -> None:

@@ -19,6 +19,20 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     add = actions.add_parser("add", help="add a pack of your own from a folder with manifest.json")
     add.add_argument("folder", type=Path, metavar="DIR")
     add.set_defaults(run=_guarded, action=_add)
+    liveness = actions.add_parser("liveness", help="put a liveness model of your own beside an installed pack")
+    liveness.add_argument("file", type=Path, metavar="FILE", help="the ONNX file")
+    liveness.add_argument("--sha256", required=True, help="of the file, as its origin publishes it")
+    liveness.add_argument(
+        "--threshold", type=float, required=True, help="scores below it are attacks; measured, see docs/recognition.md"
+    )
+    liveness.add_argument("--measured", required=True, help="on what the threshold was set, and what was found there")
+    liveness.add_argument("--licence", required=True, help="of the weights, as an SPDX expression")
+    liveness.add_argument("--origin", required=True, help="where the weights come from")
+    liveness.add_argument("--pack", help="default: the default pack")
+    liveness.add_argument("--side", type=int, default=128, help="of the model's input in pixels (default: 128)")
+    liveness.add_argument("--enlarge", type=float, default=1.5, help="of the face's box (default: 1.5)")
+    liveness.add_argument("--live", type=int, default=0, help="index of the live class (default: 0)")
+    liveness.set_defaults(run=_guarded, action=_liveness)
     listing = actions.add_parser("list", help="list the installed packs")
     listing.set_defaults(run=_guarded, action=_list)
     verify = actions.add_parser("verify", help="check hashes and run the models")
@@ -66,6 +80,25 @@ def _add(options: argparse.Namespace) -> int:
 
     pack = checks.add_folder(options.folder, cache=options.cache)
     print(f"{pack.id} installed in {pack.folder}")
+    return 0
+
+
+def _liveness(options: argparse.Namespace) -> int:
+    import msgspec  # noqa: PLC0415  see _guarded
+
+    from gate_sdk.face import errors, liveness, packs  # noqa: PLC0415  numpy only here
+
+    pack = packs.ModelPack.load(options.pack or packs.DEFAULT_PACK, cache=options.cache)
+    given = {
+        name: getattr(options, name)
+        for name in ("threshold", "measured", "licence", "origin", "side", "enlarge", "live")
+    }
+    try:
+        manifest = msgspec.convert({**given, "sha256": options.sha256.lower()}, liveness.LivenessManifest)
+    except msgspec.ValidationError as error:
+        raise errors.PackInvalid(str(error)) from error
+    liveness.add_liveness(pack, options.file, manifest)
+    print(f"{pack.id}: liveness model added, threshold {manifest.threshold:g}")
     return 0
 
 

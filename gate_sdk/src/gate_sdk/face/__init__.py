@@ -32,6 +32,7 @@ from gate_sdk.face.errors import (
     TemplateMalformed,
 )
 from gate_sdk.face.gallery import Gallery, Match
+from gate_sdk.face.liveness import LivenessManifest, LivenessModel, add_liveness
 from gate_sdk.face.manifest import Calibration, Manifest
 from gate_sdk.face.packs import DEFAULT_PACK, ModelPack
 from gate_sdk.face.quality import ENROLMENT, GATE, Pose, Quality, QualityLimits, RefusalCode, Remedy, assess
@@ -57,6 +58,8 @@ __all__ = [
     "ImageTooManyPixels",
     "ImageTypeUnsupported",
     "ImageUnreadable",
+    "LivenessManifest",
+    "LivenessModel",
     "Manifest",
     "Match",
     "ModelPack",
@@ -73,6 +76,7 @@ __all__ = [
     "TemplateMalformed",
     "Vector",
     "Zone",
+    "add_liveness",
     "align",
     "assess",
     "bystanders",

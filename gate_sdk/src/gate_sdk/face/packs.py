@@ -188,7 +188,7 @@ def store(manifest: Manifest, files: Mapping[str, bytes], *, cache: Path | None 
             fresh = Path(work) / "new"
             fresh.mkdir()
             for name, data in {**files, MANIFEST_FILE: write_manifest(manifest)}.items():
-                _write_durably(fresh / name, data)
+                write_durably(fresh / name, data)
             _replace(fresh, target, Path(work) / "old", manifest)
             _sync_directory(root)
     except OSError as error:
@@ -226,7 +226,8 @@ def _replace(fresh: Path, target: Path, aside: Path, manifest: Manifest) -> None
     fresh.rename(target)
 
 
-def _write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file so that it is on the disk when this returns."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()
