@@ -11,6 +11,7 @@ from backend.accounts.limits import ADDRESS_LIMITS, PHONE_LIMITS
 from backend.accounts.service import REFRESH_TTL
 from backend.enrolment.retention import ORPHANED
 from backend.enrolment.service import TTL as ENROLMENT_TTL
+from backend.gates.frames.rules import FRAMES_KEPT
 from backend.households.imports.service import KEPT as IMPORTED_FILES_KEPT
 from backend.privacy.retention.rules import Bounds, Enforcement, Law, Rule, in_words
 from backend.privacy.rules import COURIER_GRACE, GRACE, KEY_BACKUPS_EXPIRE, PROOF_KEPT
@@ -20,15 +21,27 @@ __all__ = ["RULES", "markdown"]
 
 _TABLE = (
     Rule(
-        key="denied_frames",
+        key="passers_by",
         tables=(),
-        what="pictures of whoever was denied, and of passers-by",
-        what_zh="被拒绝者及路人的图像",
+        what="pictures of passers-by, and of anybody whom a gate lets in",
+        what_zh="路人以及获准通行者的图像",
         since="never written, by gate or server",
         period=timedelta(0),
         why="nobody agreed to them, and no purpose needs them",
         laws=(Law.PIPL_SENSITIVE, Law.GDPR_BIOMETRIC),
         by=Enforcement.NEVER_KEPT,
+    ),
+    Rule(
+        key="denied_frames",
+        tables=("denied_frame_policy", "denied_frame_key", "denied_frame"),
+        what="one small picture of a face that a gate refused: never written, unless the community has turned that on, "
+        "for a named purpose; then for the hours that it names beneath its consent text, at the longest these",
+        what_zh="被拒绝通行者的人脸小图 (默认不保存, 仅在小区为特定目的开启时保存)",
+        since="the denied approach",
+        period=FRAMES_KEPT,
+        why="to find out why gates refuse the right people, or to clear up attempts to intrude",
+        laws=(Law.PIPL_NECESSITY, Law.PIPL_SENSITIVE, Law.PIPL_SHORTEST, Law.GDPR_BIOMETRIC, Law.GDPR_STORAGE),
+        by=Enforcement.JOB,
     ),
     Rule(
         key="resident_faces",
