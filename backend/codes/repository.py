@@ -24,6 +24,7 @@ __all__ = [
     "insert_key",
     "insert_token",
     "insert_use",
+    "is_for_some_doors",
     "list_keys",
 ]
 
@@ -176,6 +177,20 @@ async def get_token(conn: Connection, *, community_id: UUID, token_id: bytes, lo
         """,
         community_id, token_id,
     )  # fmt: skip
+
+
+async def is_for_some_doors(conn: Connection, *, community_id: UUID, pass_id: UUID) -> bool:
+    """Whether a right of the pass is limited to some doors."""
+    found: bool = await conn.fetchval(
+        """
+        SELECT EXISTS (
+            SELECT FROM access_grant
+            WHERE community_id = $1 AND source = 'pass' AND source_id = $2 AND door_groups IS NOT NULL
+        )
+        """,
+        community_id, pass_id,
+    )  # fmt: skip
+    return found
 
 
 async def insert_token(

@@ -20,9 +20,9 @@ from backend.codes.errors import (
     PublicKeyInvalid,
     TooManyPhones,
 )
-from backend.codes.schemas import Challenge, Clock, NewPhone, Phone, PhoneList
+from backend.codes.schemas import Challenge, NewPhone, Phone, PhoneList
 from backend.kit.auth import ResidentPrincipal, VisitorPrincipal
-from backend.kit.clock import Clock as Now
+from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.problems import Unauthorised, problems
 from backend.links.errors import LinkClosed, LinkExpired, LinkHeld
@@ -47,20 +47,18 @@ def _router(surface: str) -> Router:
     """The same routes for residents and for visitors: whoever may pass may also show a code."""
     link = (LinkClosed, LinkExpired, LinkHeld) if surface == "visitor" else ()
 
-    @get("/time", opt={"public": True}, security=[{}], summary="Read the server's time")
-    async def read_time(clock: Now) -> Clock:
-        """For a phone whose clock is off by more than half a minute: its codes would be refused."""
-        return Clock(now_us=_now_us(clock()))
-
     @post(
         "/communities/{community_id:uuid}/phones/challenge",
         status_code=200,
-        responses=problems(Unauthorised, *link),
+        responses=problems(Unauthorised, NobodyHere, *link),
         summary="Ask for a challenge to register a phone",
     )
-    async def challenge(community_id: UUID, person: Holder, pepper: bytes, clock: Now) -> Challenge:
+    async def challenge(community_id: UUID, person: Holder, db: Database, pepper: bytes, clock: Clock) -> Challenge:
         """What the phone signs, within five minutes, to show that it holds its key."""
         now = clock()
+        scope = Scope(community_id=community_id, person_id=person.person_id)
+        async with db.transaction(scope, read_only=True) as conn:
+            await service.require_subject(conn, community_id=community_id, person_id=person.person_id)
         return Challenge(
             challenge=new_challenge(pepper, community_id=community_id, person_id=person.person_id, now=now),
             expires_at=now + CHALLENGE_TTL,
@@ -75,7 +73,7 @@ def _router(surface: str) -> Router:
         summary="Register a phone's key",
     )
     async def register(
-        community_id: UUID, data: NewPhone, person: Holder, db: Database, pepper: bytes, clock: Now
+        community_id: UUID, data: NewPhone, person: Holder, db: Database, pepper: bytes, clock: Clock
     ) -> Phone:
         """Let codes that this phone signs open the community's gates. The private key never leaves the phone.
 
@@ -100,7 +98,7 @@ def _router(surface: str) -> Router:
         responses=problems(Unauthorised, NobodyHere, *link),
         summary="List your phones",
     )
-    async def list_phones(community_id: UUID, person: Holder, db: Database, clock: Now) -> PhoneList:
+    async def list_phones(community_id: UUID, person: Holder, db: Database, clock: Clock) -> PhoneList:
         """The phones whose codes open this community's gates for you, and the server's time."""
         scope = Scope(community_id=community_id, person_id=person.person_id)
         async with db.transaction(scope, read_only=True) as conn:
@@ -127,7 +125,7 @@ def _router(surface: str) -> Router:
 
     return Router(
         path="/",
-        route_handlers=[read_time, challenge, register, list_phones, revoke],
+        route_handlers=[challenge, register, list_phones, revoke],
         dependencies={"person": Provide(_visitor if surface == "visitor" else _resident)},
         tags=["codes"],
     )

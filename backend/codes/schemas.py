@@ -9,21 +9,15 @@ from msgspec import Meta
 
 from backend.codes.repository import KeyRow
 
-__all__ = ["Challenge", "Clock", "NewPhone", "Phone", "PhoneList"]
+__all__ = ["Challenge", "NewPhone", "Phone", "PhoneList"]
 
 Label = Annotated[str, Meta(min_length=1, max_length=60, description="What the owner calls the phone")]
 PublicKey = Annotated[bytes, Meta(min_length=32, max_length=128)]
 Opaque = Annotated[bytes, Meta(min_length=1, max_length=128)]
 
 
-class Clock(msgspec.Struct, frozen=True):
-    """The server's time, for a phone whose own clock is off: microseconds since the Unix epoch."""
-
-    now_us: int
-
-
 class Challenge(msgspec.Struct, frozen=True):
-    """What the phone signs, and by when."""
+    """What the phone signs, and by when; ``now_us`` is the server's time, for a phone whose own clock is off."""
 
     challenge: bytes
     expires_at: datetime

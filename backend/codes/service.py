@@ -209,12 +209,14 @@ async def token_of_pass(
         row = await repository.get_token_of_pass(conn, community_id=community_id, pass_id=pass_id)
         if row is None or _changed(row, wanted):
             row = await _replace(conn, community_id=community_id, before=row, wanted=wanted, now=now)
+    # A gate that has not heard of a token cannot know its doors. Where they matter it has to: known since ever.
+    limited = await repository.is_for_some_doors(conn, community_id=community_id, pass_id=pass_id)
     code = VisitorCode(
         token_id=row.token_id,
         from_s=int(row.valid_from.timestamp()),
         until_s=int(row.valid_until.timestamp()),
         # Up: never earlier than the roster that names it.
-        since_s=int(row.known_since.timestamp()) + 1,
+        since_s=0 if limited else int(row.known_since.timestamp()) + 1,
         uses=row.uses,
     )
     return encode_visitor(sign_visitor(code, community=community_id, key=key.private))

@@ -105,7 +105,7 @@ def routes() -> list[Route]:
 def _last(route: Route) -> int:
     # What ends somebody's rights would spare the routes after it; what ends the session that asks, all of them.
     endings = (
-        r" .*(consents/.*withdraw|companies/.*)$",
+        r" .*(consents/.*withdraw|companies/.*|phones/.*)$",
         r" .*withdraw$",
         r"^DELETE ",
         r" .*(end|revoke|suspend)$",

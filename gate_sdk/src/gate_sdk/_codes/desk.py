@@ -152,13 +152,17 @@ class CodeDesk:
         answer = _ask(counter, UseClaim(token_id=code.token_id, use=use), timeout)
         allowed = answer is None or answer.allowed
         with self._lock:
-            # Counted here as well, so that a gate which loses its network goes on from where it was.
-            if allowed and self._store.uses(code.token_id) >= code.uses:
-                allowed = False
             if not allowed:
                 return self._decision(Verdict(Outcome.DENY, Reason.CODE_USED_UP, decision.subject), code, Via.QR, began)
+            # Looked at again: a lockdown may have been declared meanwhile, the pass cancelled, another question about
+            # the token settled, or a clock set.
+            again = self._decide(code, None, began)
+            self._pending.pop((again.at_us, again.credential), None)
+            if again.reason is not Reason.USE_UNCOUNTED:
+                return again
+            # Counted here as well, so that a gate which loses its network goes on from where it was.
             self._store.keep_use(code.token_id, code.until_s * 1_000_000, now_us=self._time.now_us())
-            verdict = Verdict(Outcome.ALLOW, Reason.MATCHED, decision.subject)
+            verdict = Verdict(Outcome.ALLOW, Reason.MATCHED, again.subject)
             return msgspec.structs.replace(self._decision(verdict, code, Via.QR, began), use=use)
 
     def _late(self, decision: Decision, seconds: int) -> bool:

@@ -153,7 +153,7 @@ class FakeBackend:
                 token_id=token_id,
                 from_s=from_us // 1_000_000,
                 until_s=until_us // 1_000_000,
-                since_s=self.roster.now_us() // 1_000_000,
+                since_s=self.roster.now_us() // 1_000_000 + 1,
                 uses=uses,
             )
             return encode_visitor(sign_visitor(code, community=self.roster.community, key=self.roster.key))

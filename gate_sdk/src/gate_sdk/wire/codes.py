@@ -118,7 +118,7 @@ class VisitorCode(msgspec.Struct, frozen=True):
     """A visitor's token, signed by the community.
 
     Times are seconds since the Unix epoch; the window is half open. ``uses`` 0 has no limit. ``since_s``: heads issued
-    from then on come with a roster that names the token, unless it was cancelled.
+    from then on come with a roster that names the token, unless it was cancelled; 0 where a gate has to have it there.
     """
 
     token_id: bytes
