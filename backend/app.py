@@ -27,10 +27,10 @@ from backend.couriers.routes import partner_router as couriers_partner
 from backend.couriers.routes import resident_router as couriers_resident
 from backend.couriers.routes import staff_router as couriers_staff
 from backend.embedded.children import tie_to_parent
+from backend.enrolment.desk.routes import staff_router as desk_staff
 from backend.enrolment.faces import FaceService
 from backend.enrolment.register.imports.routes import staff_router as photo_imports_staff
 from backend.enrolment.register.routes import staff_router as register_photos_staff
-from backend.enrolment.desk.routes import staff_router as desk_staff
 from backend.enrolment.reviews.routes import staff_router as reviews_staff
 from backend.enrolment.routes import resident_router as enrolment_resident
 from backend.enrolment.routes import visitor_router as enrolment_visitor
@@ -128,6 +128,9 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         households_staff,
         imports_staff,
         reviews_staff,
+        desk_staff,
+        register_photos_staff,
+        photo_imports_staff,
         partners_staff,
         couriers_staff,
         privacy_staff,
@@ -135,11 +138,6 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         holds_staff,
         requests_staff,
         retention_staff,
-        desk_staff,
-        register_photos_staff,
-        photo_imports_staff,
-        register_photos_staff,
-        photo_imports_staff,
     ),
 }
 
