@@ -17,9 +17,9 @@ from backend.accounts.routes import staff_router as accounts_staff
 from backend.accounts.staff.routes import staff_member
 from backend.audit.routes import public_router as audit_public
 from backend.audit.routes import staff_router as audit_staff
-from backend.communities.frames.routes import staff_router as frame_policy_staff
 from backend.codes.routes import resident_router as codes_resident
 from backend.codes.routes import visitor_router as codes_visitor
+from backend.communities.frames.routes import staff_router as frame_policy_staff
 from backend.communities.routes import staff_router as communities_staff
 from backend.consent.routes import resident_router as consent_resident
 from backend.consent.routes import visitor_router as consent_visitor

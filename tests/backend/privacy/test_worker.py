@@ -7,12 +7,15 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
+from backend.keys.errors import KeyDestroyed, KeyMissing
+from backend.kit.auth import StaffRole
 from backend.kit.clock import utc_now
 from backend.kit.db import Scope
 from backend.privacy import service
@@ -259,3 +262,78 @@ async def test_it_outlives_every_connection_it_had(world: World, workers: Worker
     _, _, second = await moved_out(world)
     await until(completed(world, second), workers)
     assert process.returncode is None
+
+
+async def held_and_moved_out(world: World) -> tuple[Town, Resident, UUID, str]:
+    """A household of one whose tenancy has just ended, photographs under a hold that has ended too."""
+    world.clock.now = utc_now()
+    town = await build_town(world, office=await world.administrator(f"Authority {uuid4()}"))
+    tenant = await town.tenant()
+    await give_face(town, tenant)
+    officer = await world.staff(town.office, StaffRole.LEGAL_OFFICER)
+    order = {
+        "basis": "court_preservation",
+        "reference": "2026-0815",
+        "ends_at": (world.clock() + timedelta(days=30)).isoformat(),
+        "member_id": str(tenant.member_id),
+    }
+    made = await officer.post(f"{town.staff_path}/holds", json=order)
+    assert made.status_code == 201, made.text
+    hold_id = made.json()["hold_id"]
+    async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+        (erasure,) = await service.end_tenancy(
+            conn, community_id=town.community_id, tenancy_id=tenant.tenancy_id, now=world.clock()
+        )
+    assert (await officer.post(f"{town.staff_path}/holds/{hold_id}/end")).status_code == 200
+    return town, tenant, erasure.erasure_id, hold_id
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize(
+    "url,statement",
+    [
+        ("keys", "LOCK TABLE person_key IN ACCESS EXCLUSIVE MODE"),
+        ("superuser", "LOCK TABLE hold_photo IN ACCESS EXCLUSIVE MODE"),
+        ("superuser", "LOCK TABLE erasure_certificate IN ACCESS EXCLUSIVE MODE"),
+    ],
+)
+async def test_killed_while_a_hold_is_released_it_is_finished_by_the_next(
+    world: World, workers: Workers, url: str, statement: str
+) -> None:
+    town, tenant, erasure_id, hold_id = await held_and_moved_out(world)
+    address: str = getattr(world.urls, url)
+    async with held(address, statement):
+        process = await workers.start()
+        await until(lambda: somebody_waits(address), workers)
+        process.kill()
+        await process.wait()
+        assert not await completed(world, erasure_id)()
+    await workers.start()
+    await until(completed(world, erasure_id), workers)
+    assert await left_of(world.resources, tenant.person_id, [town.community_id]) == NOTHING
+    assert [key async for key in world.resources.objects.list("held/")] == []
+    with pytest.raises((KeyMissing, KeyDestroyed)):
+        await world.resources.keys.person_key(UUID(hold_id))
+    assert await certificates(world, erasure_id) == ["complete", "complete"]
+
+
+@pytest.mark.deep
+async def test_killed_while_heads_are_signed_each_chain_gets_one(world: World, workers: Workers) -> None:
+    world.clock.now = utc_now()
+    town = await build_town(world, office=await world.administrator(f"Authority {uuid4()}"))
+    async with held(world.urls.superuser, "LOCK TABLE audit_checkpoint IN SHARE MODE"):
+        process = await workers.start()
+        await until(lambda: somebody_waits(world.urls.superuser), workers)
+        process.kill()
+        await process.wait()
+    await workers.start()
+
+    async def signed() -> bool:
+        conn = await asyncpg.connect(world.urls.superuser)
+        try:
+            rows = await conn.fetch("SELECT community_id FROM audit_checkpoint")
+        finally:
+            await conn.close()
+        return sorted(row["community_id"] for row in rows) == sorted([UUID(int=0), town.community_id])
+
+    await until(signed, workers)
