@@ -43,6 +43,8 @@ from backend.gates.routes import staff_router as gates_staff
 from backend.gates.sync import GateSync
 from backend.guardians.rules import Recapture
 from backend.households.cards.routes import staff_router as cards_staff
+from backend.households.activations.routes import staff_router as activations_staff
+from backend.households.exports.routes import staff_router as exports_staff
 from backend.households.homes.routes import staff_router as homes_staff
 from backend.households.imports.routes import staff_router as imports_staff
 from backend.households.routes import resident_router as households_resident
@@ -64,6 +66,7 @@ from backend.partners.routes import resident_router as partners_resident
 from backend.partners.routes import staff_router as partners_staff
 from backend.privacy.certificates.routes import public_router as certificates_public
 from backend.privacy.holds.routes import staff_router as holds_staff
+from backend.privacy.moving.routes import staff_router as moving_staff
 from backend.privacy.requests.routes import resident_router as requests_resident
 from backend.privacy.requests.routes import staff_router as requests_staff
 from backend.privacy.requests.routes import visitor_router as requests_visitor
@@ -127,6 +130,9 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         homes_staff,
         households_staff,
         imports_staff,
+        moving_staff,
+        activations_staff,
+        exports_staff,
         reviews_staff,
         desk_staff,
         register_photos_staff,

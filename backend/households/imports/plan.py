@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from backend.households.imports.columns import Column
 from backend.households.imports.values import Line, LineRefused
 from backend.households.members.repository import MemberState, Relation
 
@@ -210,7 +211,7 @@ class _Planner:
         if line.relation == "tenant" and household.tenant not in (None, there.member_id):
             raise LineRefused("second-tenant")
         # Of somebody who has joined the register needs no number: he logs in with his own.
-        phone = line.phone if there.state in ("proposed", "invited") else there.phone
+        phone = (line.phone or there.phone) if there.state in ("proposed", "invited") else there.phone
         changed = (there.name, there.relation, there.phone) != (line.name, line.relation, phone)
         if changed:
             if line.relation == "tenant":
@@ -229,6 +230,9 @@ class _Planner:
             raise LineRefused("member-ended")
         if line.relation == "tenant" and household.tenant is not None:
             raise LineRefused("second-tenant")
+        if line.relation == "tenant" and line.phone is None:
+            # A tenant joins by a code and by his number; the others' codes are handed to them.
+            raise LineRefused("missing", Column.PHONE)
         if household.open >= household.home.member_limit:
             raise LineRefused("home-full")
         member = NewMember(self._new_id(), tenancy_id, line.number, line.name, line.relation, line.phone)

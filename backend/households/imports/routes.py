@@ -22,7 +22,7 @@ from backend.households.imports.repository import ImportRow, OutcomeRow
 from backend.households.imports.schemas import Apply, Import, ImportKey, ImportPage, NewImport
 from backend.households.imports.staging import MAX_BYTES
 from backend.keys.service import Keys
-from backend.kit.auth import StaffMember
+from backend.kit.auth import SecondFactorRequired, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
@@ -99,7 +99,7 @@ async def read_import(import_id: UUID, staff: StaffMember, db: Database, clock: 
 @post(
     "/imports/{import_id:uuid}/apply",
     status_code=202,
-    responses=problems(Unauthorised, Forbidden, ImportNotFound, ImportNotOpen, EndsDiffer),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, ImportNotFound, ImportNotOpen, EndsDiffer),
     summary="Apply a checked import",
 )
 async def apply_import(import_id: UUID, data: Apply, staff: StaffMember, db: Database, clock: Clock) -> Import:

@@ -28,19 +28,22 @@ _OPEN = 5
 _PAGE = 100
 
 
-async def reach_of(conn: Connection, staff: StaffMember) -> list[UUID] | None:
-    """The communities whose register the member of staff may write; None for all of his authority's.
+async def reach_of(
+    conn: Connection, staff: StaffMember, permission: Permission = Permission.REGISTER_WRITE
+) -> list[UUID] | None:
+    """The communities for which the member of staff has the permission; None for all of his authority's.
 
     Raises:
         Forbidden: none.
+        SecondFactorRequired: it needs a second factor, which this session has not given lately.
     """
     try:
-        staff.require(Permission.REGISTER_WRITE)
+        staff.require(permission)
     except Forbidden:
         reach = [
             community_id
             for role in StaffRole
-            if _may(staff, role)
+            if _may(staff, role, permission)
             for community_id in await repository.list_reach(conn, staff_id=staff.staff_id, role=role.value)
         ]
         if not reach:
@@ -121,11 +124,14 @@ async def apply(conn: Connection, *, staff: StaffMember, import_id: UUID, confir
     Raises:
         Forbidden, ImportNotFound: as :func:`get`.
         ImportNotOpen: it was not checked, or is under way.
+        SecondFactorRequired: it ends people, and this session has not given a second factor lately.
         EndsDiffer: the check shows another number of people to be ended.
     """
     row = await get(conn, staff=staff, import_id=import_id, lock=True)
     if row.state != "checked":
         raise ImportNotOpen
+    if parse_options(row).new.ends_missing:
+        await reach_of(conn, staff, Permission.TENANCY_END)
     if (await repository.get_progress(conn, import_id=import_id)).ended != confirmed.ends:
         raise EndsDiffer
     options = msgspec.structs.replace(parse_options(row), check=False, large_ends=confirmed.large_ends)
@@ -177,9 +183,9 @@ async def shred(db: Database, keys: Keys, objects: ObjectStore, *, now: datetime
     return len(over)
 
 
-def _may(staff: StaffMember, role: StaffRole) -> bool:
+def _may(staff: StaffMember, role: StaffRole, permission: Permission) -> bool:
     try:
-        msgspec.structs.replace(staff, roles=(role,)).require(Permission.REGISTER_WRITE)
+        msgspec.structs.replace(staff, roles=(role,)).require(permission)
     except Forbidden:
         return False
     return True

@@ -112,8 +112,6 @@ def read_line(
     if relation is None:
         raise LineRefused("relation-unknown", Column.RELATION)
     phone = _phone(cells.get(Column.PHONE, ""))
-    if relation == "tenant" and phone is None:
-        raise LineRefused("missing", Column.PHONE)
     starts_at = _midnight(cells[Column.STARTS], place.time_zone, 0, Column.STARTS)
     last = cells.get(Column.ENDS, "")
     # The last day belongs to the tenancy.

@@ -1,0 +1,70 @@
+"""SQL of codes by the hundred."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from backend.kit.db import Connection, fetch_all
+
+__all__ = ["WaitingRow", "list_waiting", "put_codes"]
+
+
+class WaitingRow(msgspec.Struct, frozen=True):
+    """An invited member and where he lives."""
+
+    member_id: UUID
+    building: str
+    unit: str
+    home: str
+    name: str
+    relation: str
+
+
+async def list_waiting(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    building_id: UUID | None,
+    renew: bool,
+    after: UUID | None,
+    limit: int,
+    now: datetime,
+) -> list[WaitingRow]:
+    """Invited members by their ids, those without a good code unless ``renew``; locked, so that nobody gets two."""
+    return await fetch_all(
+        conn,
+        WaitingRow,
+        """
+        SELECT m.member_id, b.name AS building, h.unit, h.label AS home, m.name, m.relation
+        FROM member m
+        JOIN tenancy t ON t.community_id = $1 AND t.tenancy_id = m.tenancy_id AND t.ended_at IS NULL
+            AND (t.ends_at IS NULL OR t.ends_at > $6)
+        JOIN home h ON h.community_id = $1 AND h.home_id = t.home_id AND ($2::uuid IS NULL OR h.building_id = $2)
+        JOIN building b ON b.community_id = $1 AND b.building_id = h.building_id
+        WHERE m.community_id = $1 AND m.state = 'invited' AND ($4::uuid IS NULL OR m.member_id > $4)
+            AND ($3 OR NOT EXISTS (
+                SELECT FROM activation a
+                WHERE a.community_id = $1 AND a.member_id = m.member_id AND a.used_at IS NULL AND a.expires_at > $6
+            ))
+        ORDER BY m.member_id LIMIT $5
+        FOR UPDATE OF m
+        """,
+        community_id, building_id, renew, after, limit, now,
+    )  # fmt: skip
+
+
+async def put_codes(
+    conn: Connection, *, community_id: UUID, member_ids: Sequence[UUID], hashes: Sequence[bytes], expires_at: datetime
+) -> None:
+    """The members' codes, in place of older ones."""
+    await conn.execute(
+        """
+        INSERT INTO activation (community_id, member_id, code_hash, expires_at)
+        SELECT $1, u.*, $4 FROM unnest($2::uuid[], $3::bytea[]) AS u
+        ON CONFLICT (community_id, member_id)
+        DO UPDATE SET code_hash = excluded.code_hash, expires_at = excluded.expires_at, used_at = NULL
+        """,
+        community_id, list(member_ids), list(hashes), expires_at,
+    )  # fmt: skip

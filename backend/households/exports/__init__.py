@@ -1,0 +1,1 @@
+"""The register as a file that an import reads again."""

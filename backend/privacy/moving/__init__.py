@@ -1,0 +1,1 @@
+"""Households that move: planned ends changed or withdrawn, another home, another community."""
