@@ -30,6 +30,7 @@ from backend.households.members.repository import MemberRow, MembershipRow
 from backend.households.repository import TenancyRow
 from backend.households.schemas import Activation, NewTenancy
 from backend.kit.db import Connection
+from backend.links import service as links
 from backend.people import repository as people
 
 __all__ = [
@@ -225,6 +226,8 @@ async def _end(
         if member.person_id is None:
             continue
         await access.end_grants(conn, community_id=community_id, source=SOURCE, source_id=member.member_id, now=now)
+        # The link by which a young person without a phone decides is his as a member.
+        await links.close(conn, invitation_id=member.member_id, now=now)
         subject = await people.get_subject(conn, community_id=community_id, person_id=member.person_id)
         if subject is not None:
             ended.append(SubjectEnded(subject.subject_id, member.person_id, member.member_id))

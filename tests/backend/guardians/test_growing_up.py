@@ -262,6 +262,21 @@ async def test_the_operator_sets_how_often(world: World, worker_db: Database) ->
     assert world.messages(child.tenant.actor.phone)[-1]["template"] == "recapture"
 
 
+async def test_the_link_ends_with_the_membership(world: World, growing_up: GrowingUp) -> None:
+    town = await build_town(world)
+    child = await child_of(town, await town.tenant(), THIRTEEN)
+    world.clock.now = BIRTHDAY
+    await growing_up.turn(now=world.clock())
+    link = link_sent_to(world, child.tenant)
+    headers = await young_session(town, link)
+    office = await world.login(town.office.phone, surface="staff")
+    ended = await office.post(f"{town.staff_path}/members/{child.member_id}/end")
+    assert ended.status_code == 201, ended.text
+    assert (await world.api.get("/visitor/v1/consents", headers=headers)).status_code == 410
+    again = await world.api.post("/visitor/v1/session", json={"token": link.partition("#")[2]})
+    assert again.status_code == 410
+
+
 @pytest.mark.parametrize("age", ["child", "adult"])
 async def test_a_link_to_decide_is_for_young_people_alone(world: World, age: str) -> None:
     town = await build_town(world)

@@ -66,7 +66,16 @@ async def test_a_link_in_the_files_place_is_not_followed(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("template", sorted(TEMPLATES))
 def test_every_template_speaks_both_languages_of_the_same_things(template: str) -> None:
-    values = {"code": "1", "minutes": "2", "community": "3", "link": "4", "company": "5", "certificate": "6"}
+    values = {
+        "code": "1",
+        "minutes": "2",
+        "community": "3",
+        "link": "4",
+        "company": "5",
+        "certificate": "6",
+        "days": "7",
+        "device": "8",
+    }
     assert set(TEMPLATES[template]) == {"zh-CN", "en"}
     for language in ("zh-CN", "en"):
         assert "$" not in render(template, values, language)
