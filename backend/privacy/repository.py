@@ -274,6 +274,7 @@ async def list_unused_faces(
     """People (or the one named) with a template and no right to enter anywhere, now or to come, for over the grace.
 
     The worker's, in the platform scope. ``courier_grace`` is for whoever has been a courier or has never had a right.
+    An erasure that only waits for a legal hold's end, which may be months, keeps nobody from being among them.
     """
     return await fetch_all(
         conn,
@@ -291,7 +292,8 @@ async def list_unused_faces(
             AND greatest(f.made_at, r.ended_at)
                 <= $1::timestamptz - CASE WHEN coalesce(r.courier, true) THEN $3::interval ELSE $2::interval END
             AND NOT EXISTS (SELECT FROM erasure e WHERE e.person_id = f.person_id
-                AND e.extent = 'everything' AND e.completed_at IS NULL)
+                AND e.extent = 'everything' AND e.completed_at IS NULL
+                AND EXISTS (SELECT FROM erasure_step t WHERE t.erasure_id = e.erasure_id AND t.done_at IS NULL))
         ORDER BY f.person_id LIMIT $4
         """,
         at, grace, courier_grace, limit, person_id,

@@ -189,7 +189,8 @@ async def list_unused_people(
                 AND (e.accepted_at IS NOT NULL
                     OR coalesce(e.link_sent_at, e.created_at) > $1::timestamptz - $3::interval))
             AND NOT EXISTS (SELECT FROM guardianship g WHERE g.guardian_id = p.person_id AND g.ended_at IS NULL)
-            AND NOT EXISTS (SELECT FROM erasure e WHERE e.person_id = p.person_id AND e.completed_at IS NULL)
+            AND NOT EXISTS (SELECT FROM erasure e JOIN erasure_step t USING (erasure_id)
+                WHERE e.person_id = p.person_id AND e.completed_at IS NULL AND t.done_at IS NULL)
         ORDER BY p.person_id LIMIT $4
         """,
         at, grace, courier_grace, limit,

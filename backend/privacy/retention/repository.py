@@ -164,7 +164,9 @@ async def delete_idle_subjects(conn: Connection, *, community_id: UUID, before: 
                     AND NOT EXISTS (SELECT FROM member o
                         WHERE o.community_id = $1 AND o.person_id = s.person_id AND o.state <> 'ended')
                     AND NOT EXISTS (SELECT FROM erasure_place o JOIN erasure e USING (erasure_id)
-                        WHERE o.community_id = $1 AND o.subject_id = s.subject_id AND e.completed_at IS NULL)
+                        JOIN erasure_step t USING (erasure_id)
+                        WHERE o.community_id = $1 AND o.subject_id = s.subject_id AND e.completed_at IS NULL
+                            AND t.done_at IS NULL)
                 ORDER BY s.subject_id LIMIT $3
             )
             """,
@@ -191,7 +193,8 @@ async def list_idle_people(conn: Connection, *, before: datetime, limit: int) ->
                 AND NOT EXISTS (SELECT FROM courier_employment o WHERE o.person_id = p.person_id)
                 AND NOT EXISTS (SELECT FROM consent o WHERE o.person_id = p.person_id)
                 AND NOT EXISTS (SELECT FROM enrolment o WHERE o.person_id = p.person_id)
-                AND NOT EXISTS (SELECT FROM erasure o WHERE o.person_id = p.person_id AND o.completed_at IS NULL)
+                AND NOT EXISTS (SELECT FROM erasure o JOIN erasure_step t USING (erasure_id)
+                    WHERE o.person_id = p.person_id AND o.completed_at IS NULL AND t.done_at IS NULL)
             ORDER BY p.person_id LIMIT $2
             """,
             before, limit,

@@ -10,11 +10,13 @@ import httpx
 import msgspec
 import pytest
 
+from backend.access import service as access
 from backend.audit.service import verify_chain
 from backend.keys.errors import KeyDestroyed, KeyMissing
 from backend.kit.auth import StaffRole
 from backend.kit.db import Database, Scope
 from backend.kit.storage import ObjectStore, StorageUnavailable
+from backend.privacy import jobs
 from backend.privacy.holds.release import release_ended, sweep
 from backend.privacy.holds.rules import held_key, hold_of_key, is_period
 from backend.privacy.saga import Saga
@@ -272,6 +274,27 @@ async def test_photographs_alone_that_go_are_kept_by_a_hold_too(world: World, wo
     await release(world, worker_db)
     assert await saga.resume(erasure_id)
     assert (await left_of(world.resources, tenant.person_id, [town.community_id])).templates == 1
+
+
+async def test_an_erasure_that_waits_for_a_hold_keeps_no_later_face_from_being_erased_in_time(
+    world: World, worker_db: Database, saga: Saga
+) -> None:
+    town, tenant, officer = await town_with_officer(world)
+    await hold(town, officer, tenant)
+    withdrawn = await tenant.actor.post("/resident/v1/consents/face_access/withdraw")
+    waiting = withdrawn.json()["erasures"][0]["erasure_id"]
+    assert not await saga.resume(UUID(waiting))
+    # He agrees anew, and then has no right any more.
+    subject_id = await give_face(town, tenant)
+    async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+        await access.end_subject(conn, community_id=town.community_id, subject_id=subject_id, now=world.clock())
+    world.clock.now += timedelta(hours=25)
+    assert await jobs.begin_unused_erasures(worker_db, now=world.clock()) == 1
+    async with worker_db.transaction(Scope(platform=True), read_only=True) as conn:
+        begun = await conn.fetchval("SELECT erasure_id FROM erasure WHERE reason = 'unused'")
+    # The hold was there before it, and keeps what it kept; the face is gone.
+    assert not await saga.resume(begun)
+    assert await left_of(world.resources, tenant.person_id, [town.community_id]) == NOTHING
 
 
 async def test_only_the_legal_officer_has_to_do_with_holds(world: World) -> None:
