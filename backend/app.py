@@ -26,6 +26,9 @@ from backend.consent.routes import visitor_router as consent_visitor
 from backend.couriers.routes import partner_router as couriers_partner
 from backend.couriers.routes import resident_router as couriers_resident
 from backend.couriers.routes import staff_router as couriers_staff
+from backend.doors.emergencies.routes import staff_router as emergencies_staff
+from backend.doors.routes import staff_router as doors_staff
+from backend.doors.schedules.routes import staff_router as schedules_staff
 from backend.embedded.children import tie_to_parent
 from backend.enrolment.desk.routes import staff_router as desk_staff
 from backend.enrolment.faces import FaceService
@@ -124,6 +127,9 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         cards_staff,
         communities_staff,
         frame_policy_staff,
+        doors_staff,
+        emergencies_staff,
+        schedules_staff,
         entries_staff,
         gates_staff,
         frames_staff,

@@ -28,6 +28,7 @@ from pgqueuer.domain.settings import DBSettings
 from backend.access import service as access
 from backend.audit.signing import sign_heads
 from backend.couriers import settling as couriers
+from backend.doors.plans import service as plans
 from backend.enrolment import service as enrolment
 from backend.enrolment.faces import load_engine
 from backend.enrolment.register import service as register_photos
@@ -202,6 +203,7 @@ async def _duties(
         "imports": (5, lambda: imports.rerun(db)),
         "imported-files": (60, lambda: imports.shred(db, keys, objects, now=clock())),
         "couriers": (30, lambda: couriers.settle(db, keys, now=clock())),
+        "plans-of-doors": (5, lambda: plans.renew_due(db, clock)),
         "waiting-faces": (60, lambda: enrolment.attach_waiting(db, keys, now=clock())),
         "galleries": (60, lambda: enrolment.ensure_galleries(db, keys)),
         "look-alikes": (3600, lambda: enrolment.settle_lookalikes(db)),

@@ -4,7 +4,6 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -14,6 +13,8 @@ from backend.access.service import RosterVersion
 from backend.gates import repository, rosters
 from backend.gates.errors import CursorStale, GateRevoked
 from backend.gates.feed import Generation
+from backend.gates.heads import head_of
+from backend.gates.plans import Held, is_news, plan_of
 from backend.gates.repository import GateRow
 from backend.gates.rosters import DigestRow, HeadRow, RosterRow
 from backend.gates.templates import items_of
@@ -21,7 +22,7 @@ from backend.keys.service import Keys, SigningKey
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.pagination import decode_cursor, encode_cursor
-from gate_sdk.wire import FramePolicy, Head, PageKind, Policy, ServerKey, SyncPage, sign_head
+from gate_sdk.wire import PageKind, PlanRef, ServerKey, SyncPage, sign_head
 
 __all__ = ["MAX_ITEMS", "MAX_PAGE_BYTES", "Page", "Pages", "Position", "Standing", "read_position", "server_keys"]
 
@@ -55,13 +56,14 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
 class Page(msgspec.Struct, frozen=True):
     """An encoded :class:`gate_sdk.wire.SyncPage`, the head's version at its reading, and whom it may be sent to.
 
-    ``templates`` is how many face templates are in it.
+    ``templates`` is how many face templates are in it, ``plan`` what its head names.
     """
 
     body: bytes
     at: RosterVersion
     in_service: frozenset[UUID]
     templates: int
+    plan: PlanRef | None
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -70,6 +72,11 @@ class Standing(msgspec.Struct, frozen=True):
     gate: GateRow
     head: RosterVersion
     digest: bytes | None
+    plan: PlanRef | None
+
+
+# What those who ask for the same share: the community, the state, the plan that they have.
+_Key = tuple[UUID, int, int, Held]
 
 
 class _Shared(msgspec.Struct, frozen=True):
@@ -87,7 +94,7 @@ class Pages:
         self._keys = keys
         self._clock = clock
         self._digests: OrderedDict[tuple[UUID, int, int], DigestRow] = OrderedDict()
-        self._shared: dict[tuple[UUID, int, int], _Shared] = {}
+        self._shared: dict[_Key, _Shared] = {}
 
     async def standing(self, *, community_id: UUID, gate_id: UUID, epoch: int, version: int) -> Standing:
         """The gate, the roster's version, and the digest of (``epoch``, ``version``) if we can tell.
@@ -104,11 +111,14 @@ class Pages:
             if known is None and (head.epoch, head.version) == (epoch, version):
                 known = await self._digest(conn, community_id, head)
         return Standing(
-            gate=gate, head=RosterVersion(head.epoch, head.version), digest=None if known is None else known.digest
+            gate=gate,
+            head=RosterVersion(head.epoch, head.version),
+            digest=None if known is None else known.digest,
+            plan=plan_of(head),
         )
 
-    async def read(self, *, community_id: UUID, position: Position | None) -> Page:
-        """The page at that position, or a snapshot's first.
+    async def read(self, *, community_id: UUID, position: Position | None, held: Held) -> Page:
+        """The page at that position, or a snapshot's first; its last with the plan where ``held`` is another.
 
         Raises:
             CursorStale: the roster has begun another epoch since the sequence began, or forgotten a removal.
@@ -129,6 +139,10 @@ class Pages:
             rows, following = await _rows(conn, community_id, position, head)
             items = await items_of(conn, self._keys, community_id=community_id, rows=rows)
             digest = None if following else await self._digest(conn, community_id, head)
+            plan = plan_of(head)
+            news = digest is not None and plan is not None and is_news(held, plan)
+            # From the snapshot that the head is read from: the two never name different plans.
+            body = await rosters.get_plan(conn, community_id=community_id) if news else msgspec.UNSET
         page = SyncPage(
             kind=position.kind,
             epoch=head.epoch,
@@ -137,15 +151,17 @@ class Pages:
             head=None
             if digest is None
             else sign_head(
-                _head(community_id, head, digest, now=self._clock()), key=signing[0].private, kid=signing[0].kid
+                head_of(community_id, head, digest, now=self._clock()), key=signing[0].private, kid=signing[0].kid
             ),
             keys=() if following else _public(signing),
+            plan=body,
         )
         return Page(
             body=msgspec.msgpack.encode(page),
             at=RosterVersion(head.epoch, head.version),
             in_service=in_service,
             templates=sum(item.template is not None for item in items),
+            plan=plan,
         )
 
     async def changes(
@@ -153,8 +169,9 @@ class Pages:
         *,
         community_id: UUID,
         since: RosterVersion,
+        held: Held,
         generation: Generation,
-        at_least: RosterVersion,
+        at_least: Standing,
         asked: float,
     ) -> Page:
         """What came after ``since``: a delta, empty where nothing did; a snapshot where that version is not ours.
@@ -165,38 +182,39 @@ class Pages:
         Args:
             community_id: the community.
             since: what the gate has.
+            held: which plan it has.
             generation: what the feed has told of the community; news since make a shared page old.
-            at_least: what the caller saw the roster at himself; news may still be on their way to the feed.
+            at_least: what the caller saw roster and plan at himself; news may still be on their way to the feed.
             asked: when the gate asked, by the event loop's clock. No page begun before will do: its head could be
                 older than one that the gate has had since, and would be refused as a replay.
         """
-        key = (community_id, since.epoch, since.version)
+        key = (community_id, since.epoch, since.version, held)
         shared = self._shared.get(key)
         if shared is None or shared.generation != generation or shared.begun < asked:
             shared = self._share(key, generation)
         # One that goes away while he waits must not take the page from the others.
         page = await asyncio.shield(shared.page)
-        if (page.at.epoch, page.at.version) < (at_least.epoch, at_least.version):
+        if _age(page.at, page.plan) < _age(at_least.head, at_least.plan):
             page = await asyncio.shield(self._share(key, generation).page)
         return page
 
-    def _share(self, key: tuple[UUID, int, int], generation: Generation) -> _Shared:
-        community_id, epoch, version = key
-        page = asyncio.create_task(self._changes(community_id, RosterVersion(epoch, version)))
+    def _share(self, key: _Key, generation: Generation) -> _Shared:
+        community_id, epoch, version, held = key
+        page = asyncio.create_task(self._changes(community_id, RosterVersion(epoch, version), held))
         loop = asyncio.get_running_loop()
         shared = _Shared(generation, loop.time(), page)
         self._shared[key] = shared
         loop.call_later(_FRESH_S, self._forget, key, shared)
         return shared
 
-    async def _changes(self, community_id: UUID, since: RosterVersion) -> Page:
+    async def _changes(self, community_id: UUID, since: RosterVersion, held: Held) -> Page:
         try:
             position = Position(PageKind.DELTA, since.epoch, since.version)
-            return await self.read(community_id=community_id, position=position)
+            return await self.read(community_id=community_id, position=position, held=held)
         except CursorStale:
-            return await self.read(community_id=community_id, position=None)
+            return await self.read(community_id=community_id, position=None, held=held)
 
-    def _forget(self, key: tuple[UUID, int, int], shared: _Shared) -> None:
+    def _forget(self, key: _Key, shared: _Shared) -> None:
         if self._shared.get(key) is shared:
             del self._shared[key]
 
@@ -212,6 +230,10 @@ class Pages:
             if len(self._digests) > _KNOWN_DIGESTS:
                 self._digests.popitem(last=False)
         return known
+
+
+def _age(at: RosterVersion, plan: PlanRef | None) -> tuple[int, int, int]:
+    return at.epoch, at.version, 0 if plan is None else plan.revision
 
 
 def read_position(cursor: str | None) -> Position | None:
@@ -269,27 +291,3 @@ def _cut(rows: list[RosterRow], most: int, most_bytes: int) -> list[RosterRow]:
 
 def _size(rows: list[RosterRow]) -> int:
     return sum(len(row.body) + _TEMPLATE_BYTES for row in rows if row.body is not None)
-
-
-def _head(community_id: UUID, head: HeadRow, digest: DigestRow, *, now: datetime) -> Head:
-    return Head(
-        community=community_id,
-        epoch=head.epoch,
-        version=head.version,
-        count=digest.count,
-        digest=digest.digest,
-        issued_at_us=int(now.timestamp()) * 1_000_000 + now.microsecond,
-        policy=Policy(
-            fpir=head.fpir,
-            standing_lease_s=head.standing_lease_s,
-            visiting_lease_s=head.visiting_lease_s,
-            wipe_after_s=head.wipe_after_s,
-        ),
-        denied_frames=_frames(head, now=now),
-    )
-
-
-def _frames(head: HeadRow, *, now: datetime) -> FramePolicy | None:
-    if head.frame_hours is None or head.frames_until is None or head.frames_until <= now:
-        return None
-    return FramePolicy(hours=head.frame_hours, until_us=int(head.frames_until.timestamp()) * 1_000_000)

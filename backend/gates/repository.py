@@ -27,9 +27,11 @@ __all__ = [
     "lock_claim",
     "lock_gate",
     "notify_roster",
+    "update_acked_plan",
     "update_acknowledged",
     "update_device",
     "update_diverged",
+    "update_door",
     "update_revoked",
     "update_seen",
     "use_claim",
@@ -180,7 +182,7 @@ async def update_device(
     await conn.execute(
         """
         UPDATE gate SET public_key = $3, sdk = $4, packs = $5, provisioned_at = $6, last_seen_at = $6,
-            acked_epoch = NULL, acked_version = NULL, acked_at = NULL
+            acked_epoch = NULL, acked_version = NULL, acked_at = NULL, acked_plan = NULL
         WHERE community_id = $1 AND gate_id = $2
         """,
         community_id, gate_id, public_key, sdk, packs, now,
@@ -234,6 +236,27 @@ async def update_acknowledged(
         WHERE community_id = $1 AND gate_id = $2
         """,
         community_id, gate_id, epoch, version, now,
+    )  # fmt: skip
+
+
+async def update_acked_plan(conn: Connection, *, community_id: UUID, gate_id: UUID, revision: int) -> None:
+    """Which plan of the doors the gate goes by."""
+    await conn.execute(
+        "UPDATE gate SET acked_plan = $3 WHERE community_id = $1 AND gate_id = $2", community_id, gate_id, revision
+    )
+
+
+async def update_door(conn: Connection, *, community_id: UUID, gate_id: UUID, door_id: UUID | None) -> GateRow | None:
+    """The gate stands at that door.
+
+    Raises:
+        asyncpg.ForeignKeyViolationError: there is no such door.
+    """
+    return await fetch_one(
+        conn,
+        GateRow,
+        "UPDATE gate SET door_id = $3 WHERE community_id = $1 AND gate_id = $2 RETURNING *",
+        community_id, gate_id, door_id,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from backend.kit.db import Connection, fetch_all, fetch_one, require_one
 
-__all__ = ["HeadRow", "RosterRow", "digest", "get_head", "list_changes", "list_entries", "list_in_service"]
+__all__ = ["HeadRow", "RosterRow", "digest", "get_head", "get_plan", "list_changes", "list_entries", "list_in_service"]
 
 
 class HeadRow(msgspec.Struct, frozen=True):
@@ -15,6 +15,7 @@ class HeadRow(msgspec.Struct, frozen=True):
 
     ``forgotten_version`` is the newest removal that the roster no longer remembers. ``frame_hours`` is how long
     pictures of denied approaches are kept, until ``frames_until``, where the community has turned that on.
+    ``plan_revision`` and ``plan_sha256`` are of the plan of its doors, where there is one.
     """
 
     epoch: int
@@ -24,6 +25,8 @@ class HeadRow(msgspec.Struct, frozen=True):
     standing_lease_s: int
     visiting_lease_s: int
     wipe_after_s: int
+    plan_revision: int | None
+    plan_sha256: bytes | None
     frame_hours: int | None
     frames_until: datetime | None
 
@@ -43,6 +46,10 @@ class DigestRow(msgspec.Struct, frozen=True):
     digest: bytes
 
 
+class _Body(msgspec.Struct, frozen=True):
+    body: bytes
+
+
 class _GateId(msgspec.Struct, frozen=True):
     gate_id: UUID
 
@@ -54,13 +61,22 @@ async def get_head(conn: Connection, *, community_id: UUID) -> HeadRow | None:
         HeadRow,
         """
         SELECT h.epoch, h.version, h.forgotten_version, c.fpir, c.standing_lease_s, c.visiting_lease_s, c.wipe_after_s,
-            f.hours AS frame_hours, f.ends_at AS frames_until
+            p.revision AS plan_revision, p.sha256 AS plan_sha256, f.hours AS frame_hours, f.ends_at AS frames_until
         FROM roster_head h JOIN community c USING (community_id)
         LEFT JOIN denied_frame_policy f USING (community_id)
+        LEFT JOIN door_plan p ON p.community_id = h.community_id AND p.revision > 0
         WHERE h.community_id = $1
         """,
         community_id,
     )
+
+
+async def get_plan(conn: Connection, *, community_id: UUID) -> bytes:
+    """The bytes of the community's plan, which the head of the same snapshot names."""
+    row = await require_one(
+        conn, _Body, "SELECT body FROM door_plan WHERE community_id = $1 AND revision > 0", community_id
+    )
+    return row.body
 
 
 async def digest(conn: Connection, *, community_id: UUID) -> DigestRow:

@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from litestar import Response, Router, get, post
+from litestar import Response, Router, get, post, put
 from litestar.datastructures import ResponseHeader
 from litestar.enums import RequestEncodingType
 from litestar.openapi.datastructures import ResponseSpec
@@ -13,6 +13,8 @@ from litestar.params import Body, Parameter
 from backend.audit import service as audit
 from backend.codes import service as codes
 from backend.communities.errors import CommunityNotFound
+from backend.doors.errors import DoorNotFound
+from backend.doors.plans.service import publish
 from backend.enrolment.faces import FaceService
 from backend.entries import service as entries
 from backend.entries.errors import BatchInvalid
@@ -32,7 +34,7 @@ from backend.gates.errors import (
     TooManyClaims,
 )
 from backend.gates.pages import read_position, server_keys
-from backend.gates.schemas import ClaimCode, Gate, GateList, NewGate, Revocation
+from backend.gates.schemas import ClaimCode, Gate, GateList, GatePlace, NewGate, Revocation
 from backend.gates.sync import MAX_WAIT_S, GateSync
 from backend.keys.service import Keys
 from backend.kit.auth import ACCESS_TTL, GatePrincipal, Permission, SecondFactorRequired, StaffMember, Tokens
@@ -63,6 +65,13 @@ _MAX_BATCH_BYTES = 1_000_000
 _MOST = 2**63 - 1
 Counter = Annotated[int | None, Parameter(ge=0, le=_MOST, description="Of the head that the gate has")]
 Digest = Annotated[str | None, Parameter(pattern="^[0-9a-f]{64}$", description="Of that head, hexadecimal")]
+HeldPlan = Annotated[
+    str | None,
+    Parameter(
+        pattern="^(none|[0-9a-f]{64})$",
+        description="SHA-256 of the plan that the gate has, or `none`; absent: it knows no plans, and is sent none",
+    ),
+]
 Wait = Annotated[int, Parameter(ge=0, le=MAX_WAIT_S, description="Seconds to wait for news at most")]
 
 
@@ -147,6 +156,7 @@ async def sync(
     digest: Digest = None,
     cursor: Cursor = None,
     wait: Wait = 0,
+    plan: HeldPlan = None,
 ) -> Response[bytes]:
     """What changed since the state that the gate names, and by naming acknowledges; all of it where it names none.
 
@@ -157,7 +167,8 @@ async def sync(
         state = Acknowledged(epoch=epoch, version=version, digest=bytes.fromhex(digest))
     elif (epoch, version, digest) != (None, None, None):
         raise StateIncomplete
-    body = await gates.poll(gate, state=state, position=read_position(cursor), wait_s=wait)
+    held = None if plan is None else b"" if plan == "none" else bytes.fromhex(plan)
+    body = await gates.poll(gate, state=state, position=read_position(cursor), wait_s=wait, held=held)
     return Response(body, media_type=MSGPACK)
 
 
@@ -286,6 +297,24 @@ async def revoke_gate(
     return Gate.of(row, head)
 
 
+@put(
+    "/{gate_id:uuid}/door",
+    responses=problems(Unauthorised, Forbidden, CommunityNotFound, GateNotFound, DoorNotFound),
+    summary="Put a gate at a door",
+)
+async def place_gate(
+    community_id: UUID, gate_id: UUID, data: GatePlace, staff: StaffMember, db: Database, clock: Clock
+) -> Gate:
+    """Say at which door the gate stands: its groups and hours go for it from now."""
+    staff.require(Permission.DOORS)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        row = await service.put_at_door(conn, community_id=community_id, gate_id=gate_id, door_id=data.door_id)
+        await _record(conn, community_id, staff, "gate.place", gate_id)
+        await publish(conn, community_id=community_id, now=clock())
+        head, _ = await service.list_health(conn, community_id=community_id)
+    return Gate.of(row, head)
+
+
 async def _record(
     conn: Connection, community_id: UUID, staff: StaffMember, action: str, gate_id: UUID, reason: str | None = None
 ) -> None:
@@ -301,6 +330,6 @@ async def _record(
 
 staff_router = Router(
     path="/communities/{community_id:uuid}/gates",
-    route_handlers=[create_gate, create_claim, list_gates, revoke_gate],
+    route_handlers=[create_gate, create_claim, list_gates, place_gate, revoke_gate],
     tags=["gates"],
 )

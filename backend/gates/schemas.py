@@ -11,7 +11,7 @@ from backend.access.service import RosterVersion
 from backend.gates.repository import GateRow
 from backend.gates.service import Claim
 
-__all__ = ["ClaimCode", "Gate", "GateList", "NewGate", "Revocation"]
+__all__ = ["ClaimCode", "Gate", "GateList", "GatePlace", "NewGate", "Revocation"]
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$", description="As on the door")]
 Why = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$", description="No names")]
@@ -27,6 +27,12 @@ class Revocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why a gate is taken out of service; for the audit trail."""
 
     reason: Why
+
+
+class GatePlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """At which door a gate stands; None is at no door, and there only rights and hours for every door go."""
+
+    door_id: UUID | None
 
 
 class ClaimCode(msgspec.Struct, frozen=True):
@@ -46,7 +52,8 @@ class Gate(msgspec.Struct, frozen=True):
     """A gate and how it is.
 
     ``behind`` is how many versions its roster lacks; None where it has acknowledged nothing of the present epoch.
-    ``diverged_at`` is the last time that it held another roster than ours under the same version.
+    ``diverged_at`` is the last time that it held another roster than ours under the same version. ``plan`` is the
+    revision of the plan of doors that it last said it goes by: how an emergency is seen to have arrived.
     """
 
     gate_id: UUID
@@ -61,6 +68,8 @@ class Gate(msgspec.Struct, frozen=True):
     diverged_at: datetime | None
     revoked_at: datetime | None
     revoke_reason: str | None
+    door_id: UUID | None = None
+    plan: int | None = None
 
     @classmethod
     def of(cls, row: GateRow, head: RosterVersion) -> "Gate":
@@ -79,6 +88,8 @@ class Gate(msgspec.Struct, frozen=True):
             diverged_at=row.diverged_at,
             revoked_at=row.revoked_at,
             revoke_reason=row.revoke_reason,
+            door_id=row.door_id,
+            plan=row.acked_plan,
         )
 
 

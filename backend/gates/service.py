@@ -3,12 +3,14 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from backend.access import service as access
 from backend.access.service import RosterVersion
+from backend.doors.errors import DoorNotFound
 from backend.gates import repository
 from backend.gates.assertions import CLOCK_SKEW, verify_assertion
 from backend.gates.errors import (
@@ -39,9 +41,11 @@ __all__ = [
     "list_health",
     "new_claim",
     "provision",
+    "put_at_door",
     "receipts",
     "record_acknowledged",
     "record_diverged",
+    "record_plan",
     "record_seen",
     "require_in_service",
     "revoke",
@@ -212,6 +216,27 @@ async def record_diverged(conn: Connection, *, gate: GateRow, state: Acknowledge
     await repository.update_diverged(
         conn, community_id=gate.community_id, gate_id=gate.gate_id, version=state.version, now=now
     )
+
+
+async def record_plan(conn: Connection, *, gate: GateRow, revision: int) -> None:
+    """Write down which plan of the doors the gate goes by."""
+    await repository.update_acked_plan(conn, community_id=gate.community_id, gate_id=gate.gate_id, revision=revision)
+
+
+async def put_at_door(conn: Connection, *, community_id: UUID, gate_id: UUID, door_id: UUID | None) -> GateRow:
+    """Say at which door the gate stands; None is at no door. The caller publishes the plan.
+
+    Raises:
+        GateNotFound: there is no such gate.
+        DoorNotFound: there is no such door.
+    """
+    try:
+        row = await repository.update_door(conn, community_id=community_id, gate_id=gate_id, door_id=door_id)
+    except asyncpg.ForeignKeyViolationError:
+        raise DoorNotFound from None
+    if row is None:
+        raise GateNotFound
+    return row
 
 
 async def record_seen(conn: Connection, *, gate: GateRow, now: datetime) -> None:

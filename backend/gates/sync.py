@@ -11,6 +11,7 @@ from backend.gates.errors import RosterDiverged
 from backend.gates.feed import RosterFeed
 from backend.gates.limits import Attempts
 from backend.gates.pages import Page, Pages, Position, Standing
+from backend.gates.plans import Held, is_news
 from backend.keys.service import Keys
 from backend.kit.auth import GatePrincipal
 from backend.kit.clock import Clock
@@ -36,7 +37,13 @@ class GateSync:
         self.claims = Attempts(most=10, per_s=60)
 
     async def poll(
-        self, gate: GatePrincipal, *, state: Acknowledged | None, position: Position | None, wait_s: float
+        self,
+        gate: GatePrincipal,
+        *,
+        state: Acknowledged | None,
+        position: Position | None,
+        wait_s: float,
+        held: Held = None,
     ) -> bytes:
         """The encoded page that answers this poll.
 
@@ -45,6 +52,7 @@ class GateSync:
             state: what it has; None for nothing.
             position: where its sequence of pages goes on; then nothing is acknowledged and nobody waits.
             wait_s: how long it would wait for news.
+            held: which plan of the doors it has.
 
         Raises:
             GateRevoked: it is out of service, perhaps since it began to wait.
@@ -56,23 +64,30 @@ class GateSync:
         # Taken before anything is read; see RosterFeed.
         generation = self.feed.generation(community_id)
         if position is not None or state is None:
-            await self._arrive(gate, None)
-            page = await self.pages.read(community_id=community_id, position=position)
+            await self._arrive(gate, None, held)
+            page = await self.pages.read(community_id=community_id, position=position, held=held)
             return await self._handed_out(gate, page)
-        head = (await self._arrive(gate, state)).head
+        standing = await self._arrive(gate, state, held)
+        head, news = standing.head, is_news(held, standing.plan)
         since = RosterVersion(state.epoch, state.version)
         deadline = asked + wait_s
         alone = True
         while True:
             left = deadline - asyncio.get_running_loop().time()
-            if head == since and left > 0:
+            if head == since and not news and left > 0:
                 alone = await self.feed.wait(community_id, gate.gate_id, since=generation, seconds=left)
                 generation = self.feed.generation(community_id)
             page = await self.pages.changes(
-                community_id=community_id, since=since, generation=generation, at_least=head, asked=asked
+                community_id=community_id,
+                since=since,
+                held=held,
+                generation=generation,
+                at_least=standing,
+                asked=asked,
             )
             await self._check(gate, page)
-            if page.at != since or not alone or asyncio.get_running_loop().time() >= deadline:
+            over = not alone or asyncio.get_running_loop().time() >= deadline
+            if page.at != since or is_news(held, page.plan) or over:
                 return await self._handed_out(gate, page)
 
     async def _handed_out(self, gate: GatePrincipal, page: Page) -> bytes:
@@ -89,7 +104,7 @@ class GateSync:
                 )
         return page.body
 
-    async def _arrive(self, gate: GatePrincipal, state: Acknowledged | None) -> Standing:
+    async def _arrive(self, gate: GatePrincipal, state: Acknowledged | None, held: Held) -> Standing:
         """Take the gate's acknowledgement. Nothing is written where it says what it said before."""
         standing = await self.pages.standing(
             community_id=gate.community_id,
@@ -102,7 +117,10 @@ class GateSync:
         ours = state is not None and state.epoch == head.epoch and state.version <= head.version
         diverged = ours and state is not None and standing.digest not in (None, state.digest)
         news = ours and state is not None and (row.acked_epoch, row.acked_version) != (state.epoch, state.version)
-        if diverged or news or service.seen_is_old(row, now=now):
+        # With a state only: naming it says that it is on the gate's disk, and so is its plan.
+        plan = None if state is None or is_news(held, standing.plan) or held is None else standing.plan
+        plan_news = plan is not None and row.acked_plan != plan.revision
+        if diverged or news or plan_news or service.seen_is_old(row, now=now):
             async with self._db.transaction(Scope(community_id=gate.community_id)) as conn:
                 if diverged and state is not None:
                     await service.record_diverged(conn, gate=row, state=state, now=now)
@@ -111,6 +129,8 @@ class GateSync:
                     await service.record_acknowledged(conn, gate=row, state=state, verified=verified, now=now)
                 else:
                     await service.record_seen(conn, gate=row, now=now)
+                if plan is not None and plan_news:
+                    await service.record_plan(conn, gate=row, revision=plan.revision)
         if diverged:
             _log.error("roster diverged", community=str(gate.community_id), gate=str(gate.gate_id))
             raise RosterDiverged

@@ -17,6 +17,7 @@ from backend.codes import repository as codes
 from backend.consent import repository as consents
 from backend.couriers import deliveries
 from backend.couriers import repository as couriers
+from backend.doors.emergencies import repository as emergencies
 from backend.enrolment import service as enrolment
 from backend.enrolment.register import repository as register_photos
 from backend.enrolment.register.imports import repository as photo_imports
@@ -77,6 +78,9 @@ IN_COMMUNITIES: Mapping[str, _InCommunity] = {
         conn, community_id=community, before=before, limit=limit
     ),
     "ended_rights": lambda conn, community, before, _, limit: access.delete_ended_grants(
+        conn, community_id=community, before=before, limit=limit
+    ),
+    "emergencies": lambda conn, community, before, _, limit: emergencies.delete_old_emergencies(
         conn, community_id=community, before=before, limit=limit
     ),
     "activation_codes": lambda conn, community, before, _, limit: members.delete_old_activations(

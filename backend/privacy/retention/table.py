@@ -158,6 +158,18 @@ _TABLE = (
         bounds=Bounds(1, 90),
     ),
     Rule(
+        key="emergencies",
+        tables=("emergency",),
+        what="lockdowns and unlocks: who of the staff declared and ended them, why and for how long",
+        what_zh="紧急封闭和紧急开放的记录 (下令人员、原因、时长)",
+        since="the end that was declared",
+        period=timedelta(days=1095),
+        why="to answer for doors that were shut or open to everybody",
+        laws=(Law.PIPL_NECESSITY, Law.LIMITATION, Law.GDPR_STORAGE),
+        by=Enforcement.JOB,
+        bounds=Bounds(90, 3650),
+    ),
+    Rule(
         key="ended_rights",
         tables=("access_grant",),
         what="ended rights to enter: kind and window, by pseudonym",

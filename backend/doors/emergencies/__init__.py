@@ -1,0 +1,1 @@
+"""Lockdown and unlock: orders of the staff that stand above hours, doors and faces."""

@@ -1,0 +1,89 @@
+"""Staff: emergencies."""
+
+from uuid import UUID
+
+from litestar import Router, get, post
+
+from backend.audit import service as audit
+from backend.doors.emergencies import repository, service
+from backend.doors.emergencies.schemas import Declaration, DeclaredEmergency, EmergencyList
+from backend.doors.errors import DoorGroupUnknown, EmergencyNotFound, EmergencyOver
+from backend.doors.plans.service import publish
+from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
+from backend.kit.clock import Clock
+from backend.kit.db import Connection, Database, Scope
+from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
+from backend.kit.windows import WindowEmpty, WindowTooLong
+
+__all__ = ["staff_router"]
+
+_MOST = 100
+
+
+@post(
+    "/",
+    responses=problems(
+        Unauthorised, Forbidden, SecondFactorRequired, NotFound, DoorGroupUnknown, WindowEmpty, WindowTooLong
+    ),
+    summary="Declare an emergency",
+)
+async def declare(
+    community_id: UUID, data: Declaration, staff: StaffMember, db: Database, clock: Clock
+) -> DeclaredEmergency:
+    """Unlock doors for everybody, or lock them down for all but some, until a given time within 24 hours.
+
+    Gates that are connected obey in well under a second, and go on to its end when they lose their network. The latest
+    order that goes for a door counts.
+    """
+    staff.require(Permission.EMERGENCY)
+    now = clock()
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        row = await service.declare(conn, community_id=community_id, order=data, staff_id=staff.staff_id, now=now)
+        await _record(conn, community_id, staff, f"emergency.{row.mode}", row.emergency_id, row.reason)
+        plan = await publish(conn, community_id=community_id, now=now)
+    return DeclaredEmergency.of(row, plan=plan)
+
+
+@post(
+    "/{emergency_id:uuid}/end",
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, EmergencyNotFound, EmergencyOver),
+    status_code=204,
+    summary="End an emergency",
+)
+async def end(community_id: UUID, emergency_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
+    """End an order before its time; one that was declared before it and is not over goes again."""
+    staff.require(Permission.EMERGENCY)
+    now = clock()
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        await service.end(conn, community_id=community_id, emergency_id=emergency_id, staff_id=staff.staff_id, now=now)
+        await _record(conn, community_id, staff, "emergency.end", emergency_id, None)
+        await publish(conn, community_id=community_id, now=now)
+
+
+@get("/", responses=problems(Unauthorised, Forbidden, NotFound), summary="List emergencies")
+async def list_emergencies(community_id: UUID, staff: StaffMember, db: Database) -> EmergencyList:
+    """The latest orders. Which gates go by them: compare `plan` of the gates with the list's own."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        rows = await repository.list_emergencies(conn, community_id=community_id, limit=_MOST)
+    return EmergencyList(tuple(DeclaredEmergency.of(row) for row in rows))
+
+
+async def _record(
+    conn: Connection, community_id: UUID, staff: StaffMember, action: str, emergency_id: UUID, reason: str | None
+) -> None:
+    await audit.record(
+        conn,
+        community_id=community_id,
+        actor=f"staff:{staff.staff_id}",
+        action=action,
+        target=f"emergency:{emergency_id}",
+        reason=reason,
+    )
+
+
+staff_router = Router(
+    path="/communities/{community_id:uuid}/emergencies",
+    route_handlers=[declare, end, list_emergencies],
+    tags=["emergencies"],
+)

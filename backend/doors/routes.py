@@ -1,0 +1,139 @@
+"""Staff: doors and door groups."""
+
+from uuid import UUID
+
+from litestar import Router, delete, get, post, put
+
+from backend.audit import service as audit
+from backend.doors import repository, service
+from backend.doors.errors import (
+    DoorExists,
+    DoorGroupExists,
+    DoorGroupInUse,
+    DoorGroupNotFound,
+    DoorGroupUnknown,
+    DoorInUse,
+    DoorNotFound,
+    TooManyDoors,
+)
+from backend.doors.plans.service import publish
+from backend.doors.schemas import Created, Door, DoorFields, DoorGroup, DoorList, GroupFields
+from backend.kit.auth import Permission, StaffMember
+from backend.kit.clock import Clock
+from backend.kit.db import Connection, Database, Scope
+from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
+
+__all__ = ["staff_router"]
+
+
+@get("/doors", responses=problems(Unauthorised, Forbidden, NotFound), summary="List doors and door groups")
+async def list_doors(community_id: UUID, staff: StaffMember, db: Database) -> DoorList:
+    """The community's doors, and the groups that rights and hours speak of."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        doors = await repository.list_doors(conn, community_id=community_id)
+        groups = await repository.list_groups(conn, community_id=community_id)
+    return DoorList(tuple(Door.of(row) for row in doors), tuple(DoorGroup.of(row) for row in groups))
+
+
+@post(
+    "/doors",
+    responses=problems(Unauthorised, Forbidden, NotFound, DoorExists, DoorGroupUnknown, TooManyDoors),
+    summary="Create a door",
+)
+async def create_door(community_id: UUID, data: DoorFields, staff: StaffMember, db: Database, clock: Clock) -> Created:
+    """A new door; gates are put at it by `PUT .../gates/{gate_id}/door`."""
+    staff.require(Permission.DOORS)
+    now = clock()
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        door_id = await service.create_door(
+            conn, community_id=community_id, name=data.name, groups=data.groups, now=now
+        )
+        await _record(conn, community_id, staff, "door.create", f"door:{door_id}")
+    return Created(door_id)
+
+
+@put(
+    "/doors/{door_id:uuid}",
+    responses=problems(Unauthorised, Forbidden, DoorNotFound, DoorExists, DoorGroupUnknown),
+    status_code=204,
+    summary="Change a door",
+)
+async def change_door(
+    community_id: UUID, door_id: UUID, data: DoorFields, staff: StaffMember, db: Database, clock: Clock
+) -> None:
+    """Give a door another name and other groups; its gates hear of it at once."""
+    staff.require(Permission.DOORS)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        await service.change_door(conn, community_id=community_id, door_id=door_id, name=data.name, groups=data.groups)
+        await _record(conn, community_id, staff, "door.change", f"door:{door_id}")
+        await publish(conn, community_id=community_id, now=clock())
+
+
+@delete(
+    "/doors/{door_id:uuid}",
+    responses=problems(Unauthorised, Forbidden, DoorNotFound, DoorInUse),
+    summary="Delete a door",
+)
+async def delete_door(community_id: UUID, door_id: UUID, staff: StaffMember, db: Database) -> None:
+    """Delete a door that no gate stands at."""
+    staff.require(Permission.DOORS)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        await service.delete_door(conn, community_id=community_id, door_id=door_id)
+        await _record(conn, community_id, staff, "door.delete", f"door:{door_id}")
+
+
+@post(
+    "/door-groups",
+    responses=problems(Unauthorised, Forbidden, NotFound, DoorGroupExists, TooManyDoors),
+    summary="Create a door group",
+)
+async def create_group(
+    community_id: UUID, data: GroupFields, staff: StaffMember, db: Database, clock: Clock
+) -> Created:
+    """A new group, without doors yet."""
+    staff.require(Permission.DOORS)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        group_id = await service.create_group(conn, community_id=community_id, name=data.name, now=clock())
+        await _record(conn, community_id, staff, "door-group.create", f"door-group:{group_id}")
+    return Created(group_id)
+
+
+@put(
+    "/door-groups/{group_id:uuid}",
+    responses=problems(Unauthorised, Forbidden, DoorGroupNotFound, DoorGroupExists),
+    status_code=204,
+    summary="Rename a door group",
+)
+async def change_group(community_id: UUID, group_id: UUID, data: GroupFields, staff: StaffMember, db: Database) -> None:
+    """Rename a group; nothing changes at the gates."""
+    staff.require(Permission.DOORS)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        await service.change_group(conn, community_id=community_id, group_id=group_id, name=data.name)
+        await _record(conn, community_id, staff, "door-group.change", f"door-group:{group_id}")
+
+
+@delete(
+    "/door-groups/{group_id:uuid}",
+    responses=problems(Unauthorised, Forbidden, DoorGroupNotFound, DoorGroupInUse),
+    summary="Delete a door group",
+)
+async def delete_group(community_id: UUID, group_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
+    """Delete a group and its hours. Its doors stay; as long as a right to enter names it, so does the group."""
+    staff.require(Permission.DOORS)
+    now = clock()
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        await service.delete_group(conn, community_id=community_id, group_id=group_id, now=now)
+        await _record(conn, community_id, staff, "door-group.delete", f"door-group:{group_id}")
+        await publish(conn, community_id=community_id, now=now)
+
+
+async def _record(conn: Connection, community_id: UUID, staff: StaffMember, action: str, target: str) -> None:
+    await audit.record(conn, community_id=community_id, actor=f"staff:{staff.staff_id}", action=action, target=target)
+
+
+staff_router = Router(
+    path="/communities/{community_id:uuid}",
+    route_handlers=[list_doors, create_door, change_door, delete_door, create_group, change_group, delete_group],
+    tags=["doors"],
+)

@@ -1,0 +1,1 @@
+"""Weekly hours, the days that are not what the calendar says, and for whom at which doors they go."""

@@ -1,0 +1,160 @@
+"""Staff: schedules, hours, special days."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Router, delete, get, post, put
+from litestar.params import Parameter
+
+from backend.audit import service as audit
+from backend.doors.errors import (
+    DoorGroupUnknown,
+    HoursRepeated,
+    ScheduleExists,
+    ScheduleInUse,
+    ScheduleInvalid,
+    ScheduleNotFound,
+    ScheduleUnknown,
+    TooManyDoors,
+)
+from backend.doors.plans.service import publish
+from backend.doors.schedules import repository, service
+from backend.doors.schedules.repository import DayRow
+from backend.doors.schedules.schemas import CalendarYear, Hours, NamedSchedule, ScheduleFields, ScheduleList
+from backend.doors.schemas import Created
+from backend.kit.auth import Permission, StaffMember
+from backend.kit.clock import Clock
+from backend.kit.db import Connection, Database, Scope
+from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
+
+__all__ = ["staff_router"]
+
+Year = Annotated[int, Parameter(ge=2020, le=2100)]
+
+
+@get("/schedules", responses=problems(Unauthorised, Forbidden, NotFound), summary="List schedules")
+async def list_schedules(community_id: UUID, staff: StaffMember, db: Database) -> ScheduleList:
+    """The community's schedules."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        rows = await repository.list_schedules(conn, community_id=community_id)
+    return ScheduleList(tuple(NamedSchedule.of(row) for row in rows))
+
+
+@post(
+    "/schedules",
+    responses=problems(Unauthorised, Forbidden, NotFound, ScheduleExists, ScheduleInvalid, TooManyDoors),
+    summary="Create a schedule",
+)
+async def create_schedule(
+    community_id: UUID, data: ScheduleFields, staff: StaffMember, db: Database, clock: Clock
+) -> Created:
+    """A week of hours. It goes for nobody until `PUT .../hours` names it."""
+    staff.require(Permission.DOORS)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        schedule_id = await service.create(
+            conn, community_id=community_id, name=data.name, schedule=data.schedule(), now=clock()
+        )
+        await _record(conn, community_id, staff, "schedule.create", f"schedule:{schedule_id}")
+    return Created(schedule_id)
+
+
+@put(
+    "/schedules/{schedule_id:uuid}",
+    responses=problems(Unauthorised, Forbidden, ScheduleNotFound, ScheduleExists, ScheduleInvalid),
+    status_code=204,
+    summary="Change a schedule",
+)
+async def change_schedule(
+    community_id: UUID, schedule_id: UUID, data: ScheduleFields, staff: StaffMember, db: Database, clock: Clock
+) -> None:
+    """Give a schedule another name and week; the gates that go by it hear of it at once."""
+    staff.require(Permission.DOORS)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        await service.change(
+            conn, community_id=community_id, schedule_id=schedule_id, name=data.name, schedule=data.schedule()
+        )
+        await _record(conn, community_id, staff, "schedule.change", f"schedule:{schedule_id}")
+        await publish(conn, community_id=community_id, now=clock())
+
+
+@delete(
+    "/schedules/{schedule_id:uuid}",
+    responses=problems(Unauthorised, Forbidden, ScheduleNotFound, ScheduleInUse),
+    summary="Delete a schedule",
+)
+async def delete_schedule(community_id: UUID, schedule_id: UUID, staff: StaffMember, db: Database) -> None:
+    """Delete a schedule that no hours name."""
+    staff.require(Permission.DOORS)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        await service.remove(conn, community_id=community_id, schedule_id=schedule_id)
+        await _record(conn, community_id, staff, "schedule.delete", f"schedule:{schedule_id}")
+
+
+@get("/hours", responses=problems(Unauthorised, Forbidden, NotFound), summary="Read the hours")
+async def read_hours(community_id: UUID, staff: StaffMember, db: Database) -> Hours:
+    """Which schedule goes for whom at which doors."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        return Hours.of(await repository.list_hours(conn, community_id=community_id))
+
+
+@put(
+    "/hours",
+    responses=problems(Unauthorised, Forbidden, NotFound, DoorGroupUnknown, ScheduleUnknown, HoursRepeated),
+    summary="Set the hours",
+)
+async def set_hours(community_id: UUID, data: Hours, staff: StaffMember, db: Database, clock: Clock) -> Hours:
+    """Set all of the community's hours; what is not named is open at every hour. The gates hear of it at once."""
+    staff.require(Permission.DOORS)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        await service.set_hours(conn, community_id=community_id, hours=[rule.row() for rule in data.hours])
+        await _record(conn, community_id, staff, "hours.set", f"community:{community_id}")
+        await publish(conn, community_id=community_id, now=clock())
+        return Hours.of(await repository.list_hours(conn, community_id=community_id))
+
+
+@get("/calendar", responses=problems(Unauthorised, Forbidden, NotFound), summary="Read the special days")
+async def read_calendar(community_id: UUID, staff: StaffMember, db: Database) -> CalendarYear:
+    """Holidays, and days off that are worked instead, of all years."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        return CalendarYear.of(await repository.list_days(conn, community_id=community_id))
+
+
+@put(
+    "/calendar/{year:int}",
+    responses=problems(Unauthorised, Forbidden, NotFound, ScheduleInvalid),
+    status_code=204,
+    summary="Set a year's special days",
+)
+async def set_calendar(
+    community_id: UUID, year: Year, data: CalendarYear, staff: StaffMember, db: Database, clock: Clock
+) -> None:
+    """Set the year's holidays and the days that are worked in their place, all at once."""
+    staff.require(Permission.DOORS)
+    rows = [DayRow(day.day, day.name, day.works_as) for day in data.days]
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        await service.set_year(conn, community_id=community_id, year=year, days=rows)
+        await _record(conn, community_id, staff, "calendar.set", f"calendar:{year}")
+        await publish(conn, community_id=community_id, now=clock())
+
+
+async def _record(conn: Connection, community_id: UUID, staff: StaffMember, action: str, target: str) -> None:
+    await audit.record(conn, community_id=community_id, actor=f"staff:{staff.staff_id}", action=action, target=target)
+
+
+staff_router = Router(
+    path="/communities/{community_id:uuid}",
+    route_handlers=[
+        list_schedules,
+        create_schedule,
+        change_schedule,
+        delete_schedule,
+        read_hours,
+        set_hours,
+        read_calendar,
+        set_calendar,
+    ],
+    tags=["schedules"],
+)

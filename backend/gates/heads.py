@@ -1,0 +1,36 @@
+"""What a head says, from the database's rows. Pure."""
+
+from datetime import datetime
+from uuid import UUID
+
+from backend.gates.plans import plan_of
+from backend.gates.rosters import DigestRow, HeadRow
+from gate_sdk.wire import FramePolicy, Head, Policy
+
+__all__ = ["head_of"]
+
+
+def head_of(community_id: UUID, head: HeadRow, digest: DigestRow, *, now: datetime) -> Head:
+    """The head, dated now and not yet signed."""
+    return Head(
+        community=community_id,
+        epoch=head.epoch,
+        version=head.version,
+        count=digest.count,
+        digest=digest.digest,
+        issued_at_us=int(now.timestamp()) * 1_000_000 + now.microsecond,
+        policy=Policy(
+            fpir=head.fpir,
+            standing_lease_s=head.standing_lease_s,
+            visiting_lease_s=head.visiting_lease_s,
+            wipe_after_s=head.wipe_after_s,
+        ),
+        plan=plan_of(head),
+        denied_frames=_frames(head, now=now),
+    )
+
+
+def _frames(head: HeadRow, *, now: datetime) -> FramePolicy | None:
+    if head.frame_hours is None or head.frames_until is None or head.frames_until <= now:
+        return None
+    return FramePolicy(hours=head.frame_hours, until_us=int(head.frames_until.timestamp()) * 1_000_000)
