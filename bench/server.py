@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bench.box import BenchBox
 from bench.measure import Figure, Tell
-from bench.photos import photo_check
+from bench.photos import phones_at_once, photo_check
 from bench.reads import reads
 
 SECTION = "server"
@@ -18,4 +18,5 @@ def run(tell: Tell) -> Iterator[Figure]:
         (home_id,) = box.manager.create_homes(community_id, 1)
         home = box.household(community_id, home_id)
         yield photo_check(home, SECTION, tell)
+        yield from phones_at_once(box, community_id, SECTION, tell)
         yield from reads(box, home, SECTION, tell)

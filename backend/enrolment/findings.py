@@ -33,7 +33,7 @@ SAME_PERSON_FMR = 1e-4
 #: False match rate at which a new template passes for the same face as the person's old one; 0.59 for the default
 #: pack (3/3). Below it a person looks.
 SAME_FACE_FMR = 1e-6
-#: False match rate at which a template passes for the person on the register's photograph; 0.53 for the default pack
+#: False match rate at which a template passes for the person on the register's photograph; 0.54 for the default pack
 #: (3/1, fitted to a tail that ends at 1e-5). Within one origin, sex and age false matches have been ten to a hundred
 #: times as frequent: so of ten thousand to a hundred thousand sub-tenants like the tenant one would pass.
 REGISTER_FMR = 1e-6

@@ -191,3 +191,26 @@ async def test_a_print_that_is_tilted_never_turns_enough(world: World) -> None:
     for degrees in (-35, -20, 20, 35):
         answer = await put(actor, enrolment, 2, jpeg(tilted_print(degrees)))
         assert (answer.status_code, answer.json()["code"]) == (422, "turn_more")
+
+
+async def test_when_too_many_send_at_once_the_rest_is_told_when_to_come_back(world: World) -> None:
+    """Nobody waits without an end, and no more pictures are held in memory than there is room for."""
+    town = await build_town(world)
+    people = []
+    for number in range(8):
+        tenant = await town.tenant(f"2-{number}")
+        await agree(tenant.actor)
+        people.append((tenant.actor, await begin(tenant.actor)))
+    photo = jpeg(portrait(1.2))
+    answers = await asyncio.gather(
+        *(put(actor, enrolment, slot % 3 + 1, photo) for slot in range(6) for actor, enrolment in people)
+    )
+    found = {answer.status_code for answer in answers}
+    assert found == {200, 503}
+    for answer in answers:
+        if answer.status_code == 503:
+            assert answer.json()["code"] == "faces-busy"
+            assert int(answer.headers["Retry-After"]) > 0
+    # And then there is room again for each of them.
+    for actor, enrolment in people:
+        assert (await put(actor, enrolment, 1, photo)).status_code == 200
