@@ -11,6 +11,7 @@ from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.routes import HTTPRoute
 
 from backend.accounts.routes import resident_router as accounts_resident
 from backend.accounts.routes import staff_router as accounts_staff
@@ -45,8 +46,8 @@ from backend.gates.routes import gate_router as gates_gate
 from backend.gates.routes import staff_router as gates_staff
 from backend.gates.sync import GateSync
 from backend.guardians.rules import Recapture
-from backend.households.cards.routes import staff_router as cards_staff
 from backend.households.activations.routes import staff_router as activations_staff
+from backend.households.cards.routes import staff_router as cards_staff
 from backend.households.exports.routes import staff_router as exports_staff
 from backend.households.homes.routes import staff_router as homes_staff
 from backend.households.imports.routes import staff_router as imports_staff
@@ -58,6 +59,8 @@ from backend.kit.apart import run_apart
 from backend.kit.auth import AuthMiddleware, Surface, Tokens
 from backend.kit.clock import Clock, utc_now
 from backend.kit.db import Database, DatabaseUnavailable, Scope
+from backend.kit.etag import EntityTagMiddleware
+from backend.kit.idempotency.middleware import IdempotencyMiddleware, creates, document
 from backend.kit.messages import Sender
 from backend.kit.problems import Problem, exception_handlers, problems
 from backend.kit.providing import provide_in_turn
@@ -195,7 +198,11 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
         lifespan=[lifespan],
         dependencies=_dependencies(),
         exception_handlers=exception_handlers,  # type: ignore[arg-type]  # Litestar's map is invariant in the exception
-        middleware=[DefineMiddleware(AuthMiddleware, exclude_from_auth_key="public")],
+        middleware=[
+            DefineMiddleware(AuthMiddleware, exclude_from_auth_key="public"),
+            EntityTagMiddleware(),
+            IdempotencyMiddleware(),
+        ],
         openapi_config=None,
         # Litestar's own would let every library log at INFO, addresses included.
         logging_config=None,
@@ -244,7 +251,13 @@ def openapi_document(surface: Surface) -> dict[str, Any]:
             ),
         ),
     )
-    return app.openapi_schema.to_schema()
+    schema = app.openapi_schema.to_schema()
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for handler in route.route_handlers:
+                if creates(handler):
+                    document(schema["paths"][route.path_format]["post"])
+    return schema
 
 
 @get("/.well-known/jwks.json", opt={"public": True}, summary="Public keys of access tokens")

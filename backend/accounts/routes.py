@@ -34,6 +34,7 @@ from backend.audit import service as audit
 from backend.kit.auth import ResidentPrincipal, StaffPrincipal, Tokens
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
+from backend.kit.etag import IfMatch, PreconditionFailed, require_match
 from backend.kit.messages import MessagesUnavailable, Sender
 from backend.kit.problems import Unauthorised, problems
 from backend.people import repository as people
@@ -159,12 +160,16 @@ async def read_me(resident: ResidentPrincipal, db: Database) -> Me:
     return _me(person, phone)
 
 
-@patch("/me", responses=problems(Unauthorised), summary="Change my name or language")
-async def change_me(data: MeChange, resident: ResidentPrincipal, db: Database) -> Me:
+@patch("/me", responses=problems(Unauthorised, PreconditionFailed), summary="Change my name or language")
+async def change_me(data: MeChange, resident: ResidentPrincipal, db: Database, if_match: IfMatch = None) -> Me:
     """Change one's own name or the language of messages."""
     async with db.transaction(Scope(person_id=resident.person_id)) as conn:
-        person = await people.update_person(conn, person_id=resident.person_id, name=data.name, language=data.language)
+        # Two devices that begin with the same state must not both find it unchanged.
+        await repository.lock(conn, resident.person_id.bytes)
+        before = await people.get_person(conn, person_id=resident.person_id)
         phone = await repository.phone_of_person(conn, person_id=resident.person_id)
+        require_match(if_match, _me(before, phone))
+        person = await people.update_person(conn, person_id=resident.person_id, name=data.name, language=data.language)
         await audit.record(
             conn, community_id=None, actor=f"resident:{resident.person_id}", action="person.change",
             target=f"person:{resident.person_id}",

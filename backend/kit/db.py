@@ -6,23 +6,26 @@ route, a job) opens a transaction; services and repositories are handed its conn
 """
 
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import Literal, TypeAlias, TypeVar
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from backend.kit.problems import BadRequest, Unauthorised, Unavailable
+from backend.kit.problems import BadRequest, Conflict, Unauthorised, Unavailable
 
 __all__ = [
     "CommitUnknown",
     "Connection",
     "Database",
     "DatabaseUnavailable",
+    "RequestTakenOver",
     "Scope",
     "ValueUnstorable",
+    "Witness",
     "affected",
     "enter_community",
     "fetch_all",
@@ -30,6 +33,7 @@ __all__ = [
     "fetch_one",
     "require_one",
     "savepoint",
+    "witnessed",
 ]
 
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -49,6 +53,13 @@ class CommitUnknown(Unavailable):
 
     code = "commit-unknown"
     remedy = "Read the present state before repeating the request."
+
+
+class RequestTakenOver(Conflict):
+    """The request took so long that a repetition of it has been begun; this one had no effect."""
+
+    code = "request-taken-over"
+    remedy = "Read the answer to the repetition."
 
 
 class ValueUnstorable(BadRequest):
@@ -79,6 +90,31 @@ class Scope(msgspec.Struct, frozen=True):
         if self.platform:
             parts.append("SET LOCAL doorward.platform = 'on'")
         return "; ".join(parts)
+
+
+class Witness:
+    """What every transaction that a request commits on ``db`` has to run last, touching one row exactly."""
+
+    def __init__(self, db: "Database", sql: str) -> None:
+        """Bind a statement to a database."""
+        self.db = db
+        self.sql = sql
+        # False once the request is over: what it has begun in the background is its own affair.
+        self.present = True
+
+
+_witness: ContextVar[Witness | None] = ContextVar("witness", default=None)
+
+
+@contextmanager
+def witnessed(witness: Witness) -> Iterator[None]:
+    """Within the block, transactions that write on the witness's database commit only together with its statement."""
+    token = _witness.set(witness)
+    try:
+        yield
+    finally:
+        witness.present = False
+        _witness.reset(token)
 
 
 class Database:
@@ -133,6 +169,7 @@ class Database:
         Raises:
             DatabaseUnavailable: no connection could be had.
             Unauthorised: what was written is about a person who is not there any more.
+            RequestTakenOver: a repetition of this request was begun meanwhile; see :func:`witnessed`.
         """
         if self._pool is None:
             raise DatabaseUnavailable
@@ -142,6 +179,7 @@ class Database:
         try:
             try:
                 yield conn
+                await self._bear_witness(conn, read_only=read_only)
             except BaseException as error:
                 await _roll_back(conn)
                 if _is_unstorable(error):
@@ -159,6 +197,13 @@ class Database:
                 raise CommitUnknown from error
         finally:
             await self._pool.release(conn)
+
+    async def _bear_witness(self, conn: Connection, *, read_only: bool) -> None:
+        witness = _witness.get()
+        if witness is None or read_only or not witness.present or witness.db is not self:
+            return
+        if affected(await conn.execute(witness.sql)) != 1:
+            raise RequestTakenOver
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:

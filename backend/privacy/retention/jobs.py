@@ -29,6 +29,7 @@ from backend.households.imports import service as imports
 from backend.households.members import repository as members
 from backend.keys.service import Keys
 from backend.kit.db import Connection, Database, Scope
+from backend.kit.idempotency import repository as idempotency
 from backend.kit.storage import ObjectStore
 from backend.links import repository as links
 from backend.people import repository as people
@@ -122,6 +123,7 @@ ON_PLATFORM: Mapping[str, _OnPlatform] = {
     # One statement per table and both rules: accounts says what a session without tokens is.
     "login_challenges": lambda conn, _, now, __: accounts.sweep(conn, now=now),
     "sessions": lambda conn, _, now, __: accounts.sweep(conn, now=now),
+    "idempotent_requests": lambda conn, before, _, limit: idempotency.delete_old(conn, before=before, limit=limit),
     "links": lambda conn, before, _, limit: links.delete_old_links(conn, before=before, limit=limit),
     "courier_employments": lambda conn, before, _, limit: couriers.delete_old_employments(
         conn, before=before, limit=limit

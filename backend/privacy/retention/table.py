@@ -13,6 +13,7 @@ from backend.enrolment.retention import ORPHANED
 from backend.enrolment.service import TTL as ENROLMENT_TTL
 from backend.gates.frames.rules import FRAMES_KEPT
 from backend.households.imports.service import KEPT as IMPORTED_FILES_KEPT
+from backend.kit.idempotency.middleware import KEPT
 from backend.privacy.retention.rules import Bounds, Enforcement, Law, Rule, in_words
 from backend.privacy.rules import COURIER_GRACE, GRACE, KEY_BACKUPS_EXPIRE, PROOF_KEPT
 from backend.visitors.rules import GUEST_DAYS_PERIOD
@@ -266,6 +267,17 @@ _TABLE = (
         since="the request for the code",
         period=max(limit.window for limit in (*PHONE_LIMITS, *ADDRESS_LIMITS)),
         why="to limit how often codes are asked for",
+        laws=(Law.PIPL_SECURITY, Law.GDPR_SECURITY),
+        by=Enforcement.JOB,
+    ),
+    Rule(
+        key="idempotent_requests",
+        tables=("idempotent_request",),
+        what="requests sent with an Idempotency-Key: keyed hashes, and the answer, sealed",
+        what_zh="带幂等键的请求: 密钥散列及加密的应答",
+        since="the request",
+        period=KEPT,
+        why="so that a request sent twice has its effect once",
         laws=(Law.PIPL_SECURITY, Law.GDPR_SECURITY),
         by=Enforcement.JOB,
     ),

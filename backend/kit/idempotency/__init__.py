@@ -1,0 +1,1 @@
+"""A POST that creates, sent twice with the same ``Idempotency-Key``, has its effect once and gets the same answer."""
