@@ -8,7 +8,7 @@ import msgspec
 
 from backend.kit.db import Connection, affected, fetch_one, require_one
 
-__all__ = ["FramePolicyRow", "FramePurpose", "delete_policy", "end_kept", "get_policy", "put_policy"]
+__all__ = ["FramePolicyRow", "FramePurpose", "delete_policy", "end_kept", "get_policy", "hold_policy", "put_policy"]
 
 FramePurpose = Literal["wrong_refusals", "attempted_intrusion"]
 
@@ -31,6 +31,19 @@ async def get_policy(conn: Connection, *, community_id: UUID, at: datetime) -> F
         """
         SELECT policy_id, purpose, hours, set_at, ends_at FROM denied_frame_policy
         WHERE community_id = $1 AND ends_at > $2
+        """,
+        community_id, at,
+    )  # fmt: skip
+
+
+async def hold_policy(conn: Connection, *, community_id: UUID, at: datetime) -> FramePolicyRow | None:
+    """The same, and nobody turns it off before this transaction has ended: who then does finds what it has kept."""
+    return await fetch_one(
+        conn,
+        FramePolicyRow,
+        """
+        SELECT policy_id, purpose, hours, set_at, ends_at FROM denied_frame_policy
+        WHERE community_id = $1 AND ends_at > $2 FOR SHARE
         """,
         community_id, at,
     )  # fmt: skip

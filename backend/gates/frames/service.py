@@ -46,11 +46,11 @@ async def keep(
     async with db.transaction(scope, read_only=True) as conn:
         await require_in_service(conn, community_id=community_id, gate_id=gate_id)
         policy = await policies.get_policy(conn, community_id=community_id, at=now)
-    if policy is None:
-        return False
-    check(frame)
-    times = expiry(frame, policy, now=now)
-    if times is None:
+    times = None
+    if policy is not None:
+        check(frame)
+        times = expiry(frame, policy, now=now)
+    if policy is None or times is None:
         return False
     taken_at, expires_at = times
     key_id, until = key_of(policy, expires_at)
@@ -60,6 +60,9 @@ async def keep(
         # It was turned off since the policy was read.
         return False
     async with db.transaction(scope) as conn:
+        if await policies.hold_policy(conn, community_id=community_id, at=now) != policy:
+            # Turned off or changed since: the gate hears of it, and asks no more.
+            return False
         # Noted before anything rests under it, so that it is destroyed whatever happens here.
         await repository.insert_key(conn, community_id=community_id, key_id=key_id, until=until)
         await repository.insert_frame(
