@@ -79,6 +79,10 @@ class Records:
     def feed(self, block: bytes) -> Iterator[Record]:
         """The records that end in this block."""
         if not self._begun:
+            block, self._rest = self._rest + block, b""
+            if len(block) < len(_BOM):
+                self._rest = block
+                return
             block = block.removeprefix(_BOM)
             self._begun = True
         *whole, rest = block.split(b"\n")

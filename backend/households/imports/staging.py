@@ -69,7 +69,7 @@ async def blocks(keys: Keys, objects: ObjectStore, *, import_id: UUID, count: in
 
 async def discard(objects: ObjectStore, *, import_id: UUID) -> None:
     """Delete the file's blocks, also those that a broken upload left. Repeating is harmless."""
-    async for name in objects.list(f"imports/{import_id}/"):
+    async for name in objects.list(f"register-imports/{import_id}/"):
         await objects.delete(name)
 
 
@@ -84,4 +84,4 @@ async def _put(objects: ObjectStore, key: bytes, block: bytes, import_id: UUID, 
 
 
 def _name(import_id: UUID, number: int) -> str:
-    return f"imports/{import_id}/{number}"
+    return f"register-imports/{import_id}/{number}"

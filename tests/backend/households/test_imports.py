@@ -344,7 +344,7 @@ async def test_nothing_of_the_file_rests_in_the_clear(office: Office) -> None:
     import_id = await office.begin(sheet(TENANT.format(phone=phone), "王某 broken"), dry_run=True)
     await office.run(import_id)
     objects = office.town.world.resources.objects
-    kept = [await objects.get(name) async for name in objects.list(f"imports/{import_id}/")]
+    kept = [await objects.get(name) async for name in objects.list(f"register-imports/{import_id}/")]
     async with office.worker_db.transaction(Scope(platform=True)) as conn:
         rows = await conn.fetch("SELECT sealed, outcome FROM register_import_batch")
     kept += [bytes(value) for row in rows for value in row.values() if value is not None]
@@ -355,7 +355,7 @@ async def test_nothing_of_the_file_rests_in_the_clear(office: Office) -> None:
 
 async def left_of(office: Office, import_id: str) -> int:
     objects = office.town.world.resources.objects
-    return len([name async for name in objects.list(f"imports/{import_id}/")])
+    return len([name async for name in objects.list(f"register-imports/{import_id}/")])
 
 
 async def test_an_authority_has_few_imports_open_at_a_time(office: Office) -> None:
