@@ -26,5 +26,5 @@ class DeskEnrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     paper_reference: Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9./_-]+$")]
-    texts: Annotated[tuple[SignedText, ...], Meta(min_length=1, max_length=2)]
+    texts: Annotated[list[SignedText], Meta(min_length=1, max_length=2)]
     language: Language = "zh-CN"
