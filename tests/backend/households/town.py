@@ -71,7 +71,7 @@ class Town(msgspec.Struct, frozen=True):
         )
         assert answer.status_code == 201, answer.text
         member_id = answer.json()["member_id"]
-        approved = await self.office.post(f"{self.staff_path}/members/{member_id}/approve")
+        approved = await self.office.post(f"{self.staff_path}/members/{member_id}/approve", json={"of_age": True})
         assert approved.status_code == 201, approved.text
         actor = await self.world.resident()
         return await self._joined(actor, approved.json()["activation_code"], tenant.tenancy_id)
