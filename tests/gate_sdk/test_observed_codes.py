@@ -1,6 +1,7 @@
 """Codes that are held into the camera's picture."""
 
 import io
+import json
 import sys
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from PIL import Image
 from gate_sdk import CodeReaderMissingError, Decision, GateClient, Outcome, Reason, Via
 from gate_sdk._codes import reader
 from gate_sdk._codes.reader import read_texts
+from gate_sdk.commands import run
 from gate_sdk.testing import FakeBackend, Phone
 from gate_sdk.testing import synthetic as syn
 from tests.gate_sdk.conftest import HandClock, OpenGate
@@ -112,3 +114,27 @@ def test_without_the_library_the_error_says_what_to_install(
 @pytest.mark.parametrize("shape", [(1, 1, 3), (16, 64, 3), (720, 1280), (7, 3000, 3)])
 def test_frames_of_any_size(shape: tuple[int, ...]) -> None:
     assert read_texts(np.random.default_rng(1).integers(0, 255, shape, dtype=np.uint8)) == []
+
+
+def test_the_command_takes_codes_of_another_reader(backend: FakeBackend, open_gate: OpenGate, clock: HandClock) -> None:
+    phone = Phone(backend.roster.community)
+    guest = backend.add_person()
+    backend.add_phone(guest, phone)
+    token = backend.issue_token(guest, clock.wall_us, clock.wall_us + 3_600_000_000, uses=1)
+    card = backend.issue_card(guest, "493817")
+    gate = open_gate(clock=clock)
+    assert gate.start(wait=5)
+    lines = [
+        f"qr:{phone.code(clock.wall_us)}",
+        f"qr:{token}",
+        f"qr:{card}",
+        "pin:493817",
+        "qr:nothing of ours",
+        "pin:1",
+    ]
+    out = io.StringIO()
+    run._answer(io.StringIO("\n".join(lines)), gate, run._Lines(out), run._decide)
+    said = [json.loads(line) for line in out.getvalue().splitlines()]
+    reasons = ["matched", "matched", "pin_needed", "matched", "code_unreadable"]
+    assert [one["reason"] for one in said[:5]] == reasons
+    assert [one["allowed"] for one in said[:5]] == [True, True, False, True, False]

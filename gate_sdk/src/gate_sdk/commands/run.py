@@ -20,6 +20,11 @@ from gate_sdk._status import GateState, GateStatus
 from gate_sdk.client import GateClient
 from gate_sdk.commands._gate import add_data, guarded, keys_for
 from gate_sdk.errors import GateRevokedError
+from gate_sdk.wire import Reason
+
+# Lines that are no file names: a QR code's text from another reader, and the PIN of the card that was just shown.
+_QR, _PIN = "qr:", "pin:"
+_COUNT_S = 1.0
 
 
 class _StoppedError(Exception):
@@ -32,7 +37,8 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "run",
         help="run a gate: file names on stdin, decisions on stdout",
         description="Syncs, and answers every line of standard input, the file name of a picture, with one JSON "
-        "object a line: {'event': 'decision', 'frame': …, 'outcome': …, 'ms': …}. Before that it prints "
+        "object a line: {'event': 'decision', 'frame': …, 'outcome': …, 'ms': …}. A line 'qr:TEXT' is a QR code from "
+        "another reader, 'pin:DIGITS' the PIN of the card just shown. Before that it prints "
         "{'event': 'ready', 'version': …, 'count': …} once it has a roster. Ends with the input.",
     )
     add_data(parser)
@@ -109,9 +115,20 @@ def _brief(status: GateStatus) -> dict[str, Any]:
 def _answer(
     names: TextIO, client: GateClient, out: _Lines, answer: Callable[[GateClient, bytes], dict[str, Any]]
 ) -> None:
+    shown: Decision | None = None
     # readline, not iteration: a file object reads ahead, and somebody waits for this very answer.
     while line := names.readline():
+        # Codes may end in a space.
+        if line.startswith(_QR):
+            shown = client.decide_qr(line.rstrip("\r\n").removeprefix(_QR))
+            out.write({"event": "decision", "frame": None, **_line(_counted(client, shown))})
+            continue
         name = line.strip()
+        if name.startswith(_PIN) and shown is not None:
+            decision = client.resolve(shown, _COUNT_S, pin=name.removeprefix(_PIN))
+            out.write({"event": "decision", "frame": None, **_line(decision)})
+            shown = None
+            continue
         if not name:
             continue
         try:
@@ -120,6 +137,10 @@ def _answer(
             out.write({"event": "error", "frame": name, "code": "unreadable-file", "detail": error.strerror})
             continue
         out.write({"event": "decision", "frame": name, **answer(client, picture)})
+
+
+def _counted(client: GateClient, decision: Decision) -> Decision:
+    return client.resolve(decision, _COUNT_S) if decision.reason is Reason.USE_UNCOUNTED else decision
 
 
 def _decide(client: GateClient, picture: bytes) -> dict[str, Any]:
