@@ -67,6 +67,7 @@ from backend.kit.providing import provide_in_turn
 from backend.kit.storage import ObjectStore
 from backend.links.routes import visitor_router as links_visitor
 from backend.links.routes import visitor_session
+from backend.pages.routes import public_router as pages_public
 from backend.partners.routes import partner_router as partners_partner
 from backend.partners.routes import resident_router as partners_resident
 from backend.partners.routes import staff_router as partners_staff
@@ -193,6 +194,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
             ready,
             audit_public,
             certificates_public,
+            pages_public(),
             *(_surface(surface) for surface in Surface),
         ],
         lifespan=[lifespan],

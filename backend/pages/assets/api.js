@@ -1,0 +1,120 @@
+// One surface of the API, as the OpenAPI document describes it.
+
+/** What the server refused, in its own words: `code`, `remedy`, and what to do in the person's language. */
+export class Refused extends Error {
+  constructor(problem, status) {
+    super(problem.detail ?? "");
+    this.status = status;
+    this.code = problem.code ?? "unknown";
+    this.remedy = problem.remedy ?? "";
+    this.extra = problem.extra ?? {};
+  }
+
+  /** What to do, in this language where the server has it. */
+  advice(language) {
+    return this.extra.messages?.[language] ?? "";
+  }
+}
+
+/** Nothing was answered: no network, or nobody there. */
+export class Unreachable extends Error {}
+
+/** A visitor's session. Its refresh token is all that stays on the phone, until the link ends. */
+export class Session {
+  #surface; #store; #access = null; #renewing = null;
+
+  constructor(surface, store) {
+    this.#surface = surface;
+    this.#store = store;
+  }
+
+  get known() {
+    return localStorage.getItem(this.#store) !== null;
+  }
+
+  forget() {
+    localStorage.removeItem(this.#store);
+    this.#access = null;
+  }
+
+  /** Begin with what a public route such as `/session` answers. */
+  async begin(path, body) {
+    const answer = await this.#call("POST", path, { json: body });
+    localStorage.setItem(this.#store, answer.refresh_token);
+    this.#access = answer.access_token;
+    return answer;
+  }
+
+  /** What anybody may read. */
+  public(path) {
+    return this.#call("GET", path, {});
+  }
+
+  /** A picture or page as an address within this page; another origin never sees it. */
+  async file(path) {
+    return URL.createObjectURL(await this.#authorised("GET", path, { whole: true }));
+  }
+
+  get(path) {
+    return this.#authorised("GET", path, {});
+  }
+
+  send(method, path, body) {
+    return this.#authorised(method, path, { json: body });
+  }
+
+  upload(path, blob) {
+    return this.#authorised("PUT", path, { blob });
+  }
+
+  async #authorised(method, path, content) {
+    if (this.#access === null) await this.#renew();
+    try {
+      return await this.#call(method, path, { ...content, token: this.#access });
+    } catch (error) {
+      if (!(error instanceof Refused) || error.status !== 401) throw error;
+      await this.#renew();
+      return this.#call(method, path, { ...content, token: this.#access });
+    }
+  }
+
+  /** Two requests that find the access expired renew it once. */
+  #renew() {
+    this.#renewing ??= this.#call("POST", "/token", { json: { refresh_token: localStorage.getItem(this.#store) ?? "" } })
+      .then((answer) => {
+        this.#access = answer.access_token;
+        localStorage.setItem(this.#store, answer.refresh_token);
+      })
+      .finally(() => { this.#renewing = null; });
+    return this.#renewing;
+  }
+
+  async #call(method, path, { json, blob, token, whole }) {
+    const headers = { "Accept-Language": document.documentElement.lang };
+    if (token) headers.Authorization = `Bearer ${token}`;
+    if (json !== undefined) headers["Content-Type"] = "application/json";
+    if (blob) headers["Content-Type"] = blob.type || "image/jpeg";
+    // What creates is named, so that a repeated request after a lost connection creates nothing twice.
+    if (method === "POST") headers["Idempotency-Key"] = crypto.randomUUID();
+    const body = blob ?? (json === undefined ? undefined : JSON.stringify(json));
+    const response = await this.#reach(`/${this.#surface}/v1${path}`, { method, headers, body });
+    if (response.ok && whole) return response.blob();
+    const text = await response.text();
+    const answer = text && response.headers.get("content-type")?.includes("json") ? JSON.parse(text) : {};
+    if (!response.ok) throw new Refused(answer, response.status);
+    return answer;
+  }
+
+  /** A connection lost on the way is tried again, with the same key, before anybody is troubled with it. */
+  async #reach(address, request) {
+    for (const wait of [0, 700, 2500]) {
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      try {
+        return await fetch(address, { ...request, credentials: "omit", cache: "no-store" });
+      } catch {
+        continue;
+      }
+    }
+    throw new Unreachable();
+  }
+}

@@ -1,0 +1,208 @@
+// Everything the page says, in the two languages of the product.
+
+const TEXTS = {
+  "zh-CN": {
+    "switch": "English",
+    "language": "zh-CN",
+    "loading": "正在打开……",
+    "guest.title": "{inviting}邀请您来访",
+    "courier.title": "{inviting}请您登记为配送员",
+    "guest.named": "受邀人",
+    "host": "邀请人",
+    "from": "可进入时间",
+    "until": "到期时间",
+    "asked": "您愿意接受吗？",
+    "accept": "接受邀请",
+    "decline": "谢绝",
+    "accept.note": "接受后，此链接只能在这部手机上使用。",
+    "state.pending": "等待您答复",
+    "state.accepted": "已接受",
+    "state.ended": "已结束",
+    "state.withdrawn": "已退出",
+    "state.cancelled": "已被取消",
+    "state.expired": "已到期",
+    "state.declined": "已谢绝",
+    "how.title": "您想怎样进门？",
+    "how.note": "两种方式权利完全相同，随时可以更改。",
+    "how.face": "刷脸进门",
+    "how.face.note": "拍三张照片，约一分钟。仅用于本次进入。",
+    "how.code": "出示二维码",
+    "how.code.note": "不拍照，不留任何人脸信息。",
+    "consent.agree": "我同意",
+    "consent.refuse": "不同意，改用二维码",
+    "consent.version": "第 {version} 版",
+    "photo.title": "照片 {at} / {of}",
+    "photo.take": "拍照",
+    "photo.stop": "先不拍了",
+    "photo.checking": "正在检查照片……",
+    "photo.picture": "前置摄像头画面",
+    "photo.nocamera": "无法使用摄像头。请选择照片，或用手机相机拍摄。",
+    "photo.choose": "选择照片",
+    "photo.again": "照片不合格，请重拍。",
+    "done.active": "登记完成，可以刷脸进门",
+    "done.in_review": "照片已收到，等待管理处确认",
+    "done.wait": "确认前请使用二维码或联系邀请人。",
+    "done.note": "到达后请正对门口的摄像头，约一秒即可。",
+    "face": "人脸",
+    "face.none": "未登记",
+    "face.active": "可以使用",
+    "face.in_review": "等待确认",
+    "face.refused": "未通过",
+    "face.enrol_again": "需要重新拍照",
+    "face.open": "未完成",
+    "face.inactive": "到时启用",
+    "face.expired": "未完成",
+    "face.remove": "删除我的人脸信息",
+    "face.remove.ask": "删除人脸信息？",
+    "face.remove.ask.note": "删除后仍可用二维码进门。",
+    "face.removed": "人脸信息正在删除，门口已不再识别。",
+    "code.title": "您的二维码",
+    "code.note": "在门口将二维码对准摄像头。也可以截图或打印。",
+    "code.print": "打印",
+    "code.none": "二维码暂不可用，请稍后再试。",
+    "back": "返回",
+    "yes": "确定",
+    "leave": "退出并删除我的全部信息",
+    "leave.ask": "确定退出？",
+    "leave.ask.note": "退出后立即不能进入，您的信息将被删除，并出具删除证明。",
+    "left.title": "您已退出",
+    "left.note": "您的信息正在删除。完成后会有删除证明。",
+    "kept": "我们保存什么、保存多久",
+    "certificates": "删除证明",
+    "certificate.open": "查看证明（{date}）",
+    "companies": "您登记的公司",
+    "company.leave": "离开{name}",
+    "courier.note": "各公司看不到您的照片和人脸信息。",
+    "wrong.link": "链接无效",
+    "wrong.link.note": "请核对链接是否完整，或请邀请人重新发送。",
+    "wrong.held": "此链接已在另一部手机上使用",
+    "wrong.held.note": "一个链接只供一人使用。请邀请人给您单独发送一个。",
+    "wrong.ended": "邀请已经结束",
+    "wrong.ended.note": "如需再次来访，请邀请人重新发送。",
+    "wrong.often": "打开次数过多",
+    "wrong.often.note": "请几分钟后再试。",
+    "wrong.network": "没有网络连接",
+    "wrong.network.note": "请检查网络后重试，已完成的步骤不会丢失。",
+    "wrong.other": "出了点问题",
+    "retry": "重试",
+  },
+  "en": {
+    "switch": "中文",
+    "language": "en",
+    "loading": "Opening …",
+    "guest.title": "You are invited to {inviting}",
+    "courier.title": "{inviting} asks you to register as a courier",
+    "guest.named": "For",
+    "host": "Invited by",
+    "from": "From",
+    "until": "Until",
+    "asked": "Would you like to accept?",
+    "accept": "Accept",
+    "decline": "Decline",
+    "accept.note": "Once you accept, the link works on this phone only.",
+    "state.pending": "waits for your answer",
+    "state.accepted": "accepted",
+    "state.ended": "ended",
+    "state.withdrawn": "withdrawn",
+    "state.cancelled": "cancelled",
+    "state.expired": "expired",
+    "state.declined": "declined",
+    "how.title": "How would you like to enter?",
+    "how.note": "Both ways give the same rights, and you can change your mind at any time.",
+    "how.face": "By face",
+    "how.face.note": "Three pictures, about a minute. Used for this visit only.",
+    "how.code": "By QR code",
+    "how.code.note": "No pictures; nothing of your face is kept.",
+    "consent.agree": "I agree",
+    "consent.refuse": "No, I'd rather use a code",
+    "consent.version": "version {version}",
+    "photo.title": "Picture {at} of {of}",
+    "photo.take": "Take the picture",
+    "photo.stop": "Not now",
+    "photo.checking": "Looking at the picture …",
+    "photo.picture": "What the front camera sees",
+    "photo.nocamera": "The camera cannot be used here. Choose a picture, or take one with the phone's camera.",
+    "photo.choose": "Choose a picture",
+    "photo.again": "That picture was not good enough. Take it again.",
+    "done.active": "Done: the gate knows your face",
+    "done.in_review": "The pictures are in; somebody has to look at them",
+    "done.wait": "Until then use the QR code, or ask your host.",
+    "done.note": "When you arrive, look at the camera by the gate. It takes about a second.",
+    "face": "Face",
+    "face.none": "not enrolled",
+    "face.active": "works",
+    "face.in_review": "waits for somebody to look at it",
+    "face.refused": "refused",
+    "face.enrol_again": "needs new pictures",
+    "face.open": "not completed",
+    "face.inactive": "works when your time comes",
+    "face.expired": "not completed",
+    "face.remove": "Delete my face",
+    "face.remove.ask": "Delete your face?",
+    "face.remove.ask.note": "You can still enter by QR code.",
+    "face.removed": "Your face is being deleted; the gate no longer knows it.",
+    "code.title": "Your QR code",
+    "code.note": "Hold it to the camera by the gate. You may print it, or keep a picture of it.",
+    "code.print": "Print",
+    "code.none": "There is no code at the moment. Try again later.",
+    "back": "Back",
+    "yes": "Yes",
+    "leave": "Leave, and delete everything about me",
+    "leave.ask": "Leave now?",
+    "leave.ask.note": "You can no longer enter from then on. What is kept of you is deleted, and you get a certificate.",
+    "left.title": "You have left",
+    "left.note": "What was kept of you is being deleted. A certificate follows.",
+    "kept": "What is kept, and for how long",
+    "certificates": "Certificates of erasure",
+    "certificate.open": "Read it ({date})",
+    "companies": "Your companies",
+    "company.leave": "Leave {name}",
+    "courier.note": "No company sees your pictures or your face.",
+    "wrong.link": "This link does not work",
+    "wrong.link.note": "Check that it is whole, or ask for a new one.",
+    "wrong.held": "This link is in use on another phone",
+    "wrong.held.note": "A link is for one person. Ask your host for one of your own.",
+    "wrong.ended": "The invitation has ended",
+    "wrong.ended.note": "Ask your host for a new one.",
+    "wrong.often": "Opened too often",
+    "wrong.often.note": "Try again in a few minutes.",
+    "wrong.network": "No connection",
+    "wrong.network.note": "Check the network and try again. Nothing you did is lost.",
+    "wrong.other": "Something went wrong",
+    "retry": "Try again",
+  },
+};
+
+/** The text of a key, with `{names}` put in. */
+export function t(key, values = {}) {
+  const text = TEXTS[language()][key];
+  if (text === undefined) throw new Error(`no text for ${key}`);
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+export function language() {
+  return document.documentElement.lang === "en" ? "en" : "zh-CN";
+}
+
+/** The other language from here on, also at the next visit. */
+export function switchLanguage() {
+  document.documentElement.lang = language() === "en" ? "zh-CN" : "en";
+  localStorage.setItem("doorward.language", language());
+}
+
+/** The language chosen before, else the phone's. */
+export function chooseLanguage() {
+  const kept = localStorage.getItem("doorward.language");
+  document.documentElement.lang = kept in TEXTS ? kept : navigator.language.startsWith("zh") ? "zh-CN" : "en";
+}
+
+/** A span of seconds in the largest unit that it fills. */
+export function span(seconds) {
+  const [unit, length] = [["day", 86400], ["hour", 3600], ["minute", 60]].find(([, one]) => seconds >= 2 * one || one === 60);
+  return new Intl.NumberFormat(language(), { style: "unit", unit, unitDisplay: "long" }).format(Math.round(seconds / length));
+}
+
+/** A time as people write it, in the community's or else the phone's time zone. */
+export function time(iso, timeZone) {
+  return new Date(iso).toLocaleString(language(), { dateStyle: "medium", timeStyle: "short", timeZone });
+}

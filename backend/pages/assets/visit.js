@@ -1,0 +1,275 @@
+// The page behind a visitor's link: who invites, what is kept, yes or no, face or code, and the way out again.
+import { Refused, Session, Unreachable } from "./api.js";
+import { takePictures } from "./camera.js";
+import { action, h, show } from "./dom.js";
+import { chooseLanguage, language, span, switchLanguage, t, time } from "./texts.js";
+
+const FACE = "face_access";
+// The rules of retention that concern a visitor, as the server names them.
+const KEPT = new Set(["guest_faces", "courier_faces", "open_enrolments", "guest_names", "entries", "links", "consents"]);
+const session = new Session("visitor", "doorward.visit");
+// What to draw anew when the language changes.
+let redraw = start;
+
+async function start() {
+  redraw = start;
+  show(frame(h("h1", {}, t("loading"))));
+  try {
+    // The token stands in the fragment, which browsers send to nobody. It goes from the address at once, so that a
+    // picture of the screen, or the phone's history, gives nothing away.
+    const token = location.hash.slice(1);
+    if (token) {
+      history.replaceState(null, "", location.pathname);
+      await open(token);
+    }
+    if (!session.known) return wrong("link");
+    await overview();
+  } catch (error) {
+    failed(error);
+  }
+}
+
+/** A link that this phone opened before goes on with the session it has: a second one would be refused. */
+async function open(token) {
+  try {
+    await session.begin("/session", { token });
+  } catch (error) {
+    if (!(error instanceof Refused && error.code === "link-held" && session.known)) throw error;
+  }
+}
+
+async function overview() {
+  const [invitation, enrolments, erasures] = await Promise.all([
+    session.get("/invitation"), session.get("/enrolments"), session.get("/erasures"),
+  ]);
+  const view = () => (invitation.state === "pending" ? asked(invitation) : accepted(invitation, enrolments, erasures));
+  redraw = view;
+  view();
+}
+
+function asked(invitation) {
+  show(frame(
+    summary(invitation),
+    h("section", { class: "card" },
+      h("h2", {}, t("asked")),
+      h("p", { class: "soft" }, t("accept.note")),
+      h("div", { class: "actions two" },
+        action(t("decline"), () => leave(), failed),
+        action(t("accept"), async () => {
+          await session.send("POST", "/invitation/accept");
+          await overview();
+        }, failed, "first"))),
+    kept(),
+  ));
+}
+
+function accepted(invitation, { enrolments }, { erasures }) {
+  if (invitation.state !== "accepted") return gone(invitation, erasures);
+  const state = enrolments.find((one) => !["expired", "refused"].includes(one.state))?.state ?? "none";
+  const works = ["active", "in_review", "inactive"].includes(state);
+  show(frame(
+    summary(invitation),
+    works ? faceCard(state) : choice(),
+    works && invitation.kind === "guest" && h("div", { class: "actions" }, action(t("code.title"), code, failed)),
+    invitation.kind === "courier" && companies(),
+    certificates(erasures),
+    kept(),
+    h("div", { class: "actions" }, h("button", { type: "button", class: "plain bad", click: () => confirmed("leave.ask", leave) }, t("leave"))),
+  ));
+}
+
+function summary(invitation) {
+  const rows = [
+    invitation.name && [t("guest.named"), invitation.name],
+    invitation.valid_from && [t("from"), time(invitation.valid_from, invitation.time_zone)],
+    invitation.valid_until && [t("until"), time(invitation.valid_until, invitation.time_zone)],
+  ].filter(Boolean);
+  const tone = { accepted: "good", pending: "wait" }[invitation.state] ?? "bad";
+  return h("section", { class: "card" },
+    h("h1", {}, t(`${invitation.kind}.title`, { inviting: invitation.inviting })),
+    h("span", { class: `state ${tone}` }, t(`state.${invitation.state}`)),
+    h("dl", {}, rows.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+    invitation.kind === "courier" && h("p", { class: "soft" }, t("courier.note")));
+}
+
+/** Two ways, side by side and equally easy: nobody is led to give his face. */
+function choice() {
+  const way = (name, work) => h("div", {}, h("div", { class: "actions" }, action(t(`how.${name}`), work, failed)),
+    h("p", { class: "soft" }, t(`how.${name}.note`)));
+  return h("section", { class: "card" },
+    h("h2", {}, t("how.title")), h("p", { class: "soft" }, t("how.note")), way("face", face), way("code", code));
+}
+
+function faceCard(state) {
+  const tone = state === "active" ? "good" : "wait";
+  return h("section", { class: "card" },
+    h("h2", {}, t("face")), h("span", { class: `state ${tone}` }, t(`face.${state}`)),
+    h("p", { class: "soft" }, state === "in_review" ? t("done.wait") : t("done.note")),
+    h("div", { class: "actions" }, h("button", {
+      type: "button", class: "plain bad", click: () => confirmed("face.remove.ask", async () => {
+        await session.send("POST", `/consents/${FACE}/withdraw`);
+        await overview();
+      }),
+    }, t("face.remove"))));
+}
+
+/** Agree to the exact text first, then three pictures. */
+async function face() {
+  const { consents } = await session.get("/consents");
+  if (consents.some((one) => one.purpose === FACE && one.withdrawn_at === null)) return pictures();
+  const { documents } = await session.get("/consents/documents");
+  const view = () => {
+    const text = documents.find((one) => one.purpose === FACE && one.language === language());
+    show(frame(h("section", { class: "card" },
+      h("h1", {}, text.title),
+      h("p", { class: "soft" }, t("consent.version", { version: text.version })),
+      h("div", { class: "text", tabindex: "0" }, text.body, text.supplement ? `\n\n${text.supplement}` : null),
+      h("div", { class: "actions" },
+        action(t("consent.agree"), async () => {
+          await session.send("PUT", `/consents/${FACE}`, { version: text.version, language: language() });
+          await pictures();
+        }, failed),
+        action(t("consent.refuse"), code, failed)))));
+  };
+  redraw = view;
+  view();
+}
+
+async function pictures() {
+  redraw = () => {};
+  try {
+    let enrolment = await begunOrNew();
+    for (;;) {
+      const send = (slot, blob) => session.upload(`/enrolments/${enrolment.enrolment_id}/photos/${slot}`, blob);
+      await takePictures({ frame, captures: enrolment.captures, done: enrolment.done, send, describe, cancel: start });
+      try {
+        await session.send("POST", `/enrolments/${enrolment.enrolment_id}/complete`);
+        return await overview();
+      } catch (error) {
+        const words = describe(error);
+        if (words === null) throw error;
+        await explained(words);
+        enrolment = await begin();
+      }
+    }
+  } catch (error) {
+    failed(error);
+  }
+}
+
+/** What was good before the connection was lost, or the page closed, is not taken again. */
+async function begunOrNew() {
+  const { enrolments } = await session.get("/enrolments");
+  const open = enrolments.find((one) => one.state === "open");
+  return open ? session.get(`/enrolments/${open.enrolment_id}`) : begin();
+}
+
+async function begin() {
+  return { ...await session.send("POST", "/enrolments", {}), done: [] };
+}
+
+/** What to do about a picture that was refused; `null` where no other picture would help. */
+function describe(error) {
+  if (error instanceof Refused && error.status === 422) return error.advice(language()) || t("photo.again");
+  if (error instanceof Unreachable) return t("wrong.network.note");
+  if (error instanceof Refused && [413, 415, 429, 503].includes(error.status)) return error.advice(language()) || error.remedy;
+  return null;
+}
+
+function explained(words) {
+  return new Promise((resolve) => show(frame(h("section", { class: "card" },
+    h("h1", {}, t("photo.again")), h("p", {}, words),
+    h("div", { class: "actions" }, h("button", { type: "button", click: resolve, class: "first" }, t("retry")))))));
+}
+
+async function code() {
+  const picture = await session.file("/code/image?form=svg");
+  const view = () => show(frame(h("section", { class: "card" },
+    h("h1", {}, t("code.title")), h("p", { class: "soft" }, t("code.note")),
+    h("div", { class: "code" }, h("img", { src: picture, alt: t("code.title") })),
+    h("div", { class: "actions two" },
+      h("button", { type: "button", click: () => window.print() }, t("code.print")),
+      action(t("back"), overview, failed, "first")))));
+  redraw = view;
+  view();
+}
+
+function companies() {
+  const list = h("section", { class: "card" }, h("h2", {}, t("companies")));
+  session.get("/companies").then(({ companies: all }) => list.append(...all.map((one) => h("div", { class: "actions" },
+    h("button", { type: "button", click: () => confirmed("leave.ask", async () => {
+      await session.send("DELETE", `/companies/${one.partner_id}`);
+      await overview();
+    }) }, t("company.leave", { name: one.name })))))).catch(failed);
+  return list;
+}
+
+function certificates(erasures) {
+  if (erasures.length === 0) return null;
+  return h("section", { class: "card" }, h("h2", {}, t("certificates")), h("p", { class: "soft" }, t("face.removed")),
+    erasures.map((one) => h("p", {}, action(t("certificate.open", { date: time(one.requested_at) }), async () => {
+      const page = await session.file(`/erasures/${one.erasure_id}/certificate/page?language=${language()}`);
+      h("a", { href: page, download: `doorward-${one.erasure_id}.html` }).click();
+    }, failed, "plain"))));
+}
+
+/** Every rule of retention, as the server states it: the same list that is enforced. */
+function kept() {
+  const list = h("details", { class: "card" }, h("summary", {}, t("kept")));
+  list.addEventListener("toggle", async () => {
+    const { rules } = await session.public("/retention");
+    const shown = rules.filter((rule) => KEPT.has(rule.key));
+    list.append(h("dl", {}, shown.map((rule) =>
+      [h("dt", {}, span(rule.period_s)), h("dd", {}, language() === "en" ? rule.what : rule.what_zh)])));
+  }, { once: true });
+  return list;
+}
+
+async function leave() {
+  await session.send("POST", "/invitation/withdraw");
+  redraw = left;
+  left();
+}
+
+function left() {
+  show(frame(h("section", { class: "card" }, h("h1", {}, t("left.title")), h("p", {}, t("left.note")))));
+}
+
+function gone(invitation, erasures) {
+  show(frame(summary(invitation), h("section", { class: "card" }, h("h2", {}, t("wrong.ended")),
+    h("p", { class: "soft" }, t("wrong.ended.note"))), certificates(erasures), kept()));
+}
+
+function confirmed(question, work) {
+  show(frame(h("section", { class: "card" }, h("h1", {}, t(question)), h("p", {}, t(`${question}.note`)),
+    h("div", { class: "actions two" }, action(t("back"), overview, failed), action(t("yes"), work, failed, "bad")))));
+}
+
+const WRONG = {
+  "link-unknown": "link", "link-held": "held", "link-closed": "ended", "link-expired": "ended",
+  "link-opened-too-often": "often", "unauthorised": "link",
+};
+
+function failed(error) {
+  if (error instanceof Unreachable) return wrong("network");
+  if (error instanceof Refused && error.code in WRONG) {
+    if (error.code !== "link-opened-too-often") session.forget();
+    return wrong(WRONG[error.code]);
+  }
+  wrong("other", error instanceof Refused ? error.advice(language()) || error.remedy : "");
+}
+
+function wrong(kind, note = null) {
+  redraw = () => wrong(kind, note);
+  show(frame(h("section", { class: "card" }, h("h1", {}, t(`wrong.${kind}`)),
+    h("p", {}, note ?? t(`wrong.${kind}.note`)),
+    h("div", { class: "actions" }, action(t("retry"), start, failed, "first")))));
+}
+
+function frame(...content) {
+  return [h("header", {}, h("img", { src: new URL("icon.svg", import.meta.url).href, alt: "" }), h("strong", {}, "Doorward"),
+    h("button", { type: "button", class: "plain", click: () => { switchLanguage(); redraw(); } }, t("switch"))), ...content];
+}
+
+chooseLanguage();
+start();

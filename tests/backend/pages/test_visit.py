@@ -1,0 +1,162 @@
+"""The page behind a guest's link, on a phone's browser, against the running system."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.backend.pages.conftest import OpenPhone
+from tests.backend.upkeep.living import LivingBox
+
+pytestmark = pytest.mark.deep
+
+Invite = Callable[[], str]
+LONG = 20_000
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def heading(page: Page, text: str) -> None:
+    expect(page.get_by_role("heading", level=1)).to_have_text(text, timeout=LONG)
+
+
+def enrol(page: Page) -> None:
+    press(page, "By face")
+    expect(page.get_by_role("button", name="I agree")).to_be_visible()
+    press(page, "I agree")
+    for slot in (1, 2, 3):
+        heading(page, f"Picture {slot} of 3")
+        take_until_taken(page)
+
+
+def take_until_taken(page: Page) -> None:
+    """The camera goes round its photographs; one in which the person is refused is taken again, as a person would."""
+    before = page.get_by_role("heading", level=1).text_content()
+    for _ in range(8):
+        page.get_by_role("button", name="Take the picture").click(timeout=LONG)
+        page.wait_for_function(
+            """before => document.querySelector('h1').textContent !== before || document.querySelector('.hint')
+               && !document.querySelector('button.first').disabled""",
+            arg=before,
+            timeout=LONG,
+        )
+        if page.get_by_role("heading", level=1).text_content() != before:
+            return
+        page.wait_for_timeout(700)
+    pytest.fail("no picture was good enough")
+
+
+def faces_at_gates(box: LivingBox) -> int:
+    return len(box.query("SELECT FROM roster WHERE convert_from(body, 'UTF8')::jsonb ->> 'template' IS NOT NULL"))
+
+
+def test_a_guest_accepts_enrols_his_face_and_the_gate_gets_it(
+    box: LivingBox, invite: Invite, phone: OpenPhone, tmp_path: Path
+) -> None:
+    page = phone(invite())
+    heading(page, "You are invited to Garden Court")
+    assert "#" not in page.url
+    page.screenshot(path=tmp_path / "invited.png")
+    press(page, "Accept")
+    expect(page.get_by_text("How would you like to enter?")).to_be_visible()
+    enrol(page)
+    heading(page, "You are invited to Garden Court")
+    expect(page.locator(".state.good").get_by_text("works")).to_be_visible()
+    assert faces_at_gates(box) == 1
+
+    page.reload()
+    expect(page.get_by_text("How would you like to enter?")).to_have_count(0)
+    press(page, "Leave, and delete everything about me")
+    press(page, "Yes")
+    heading(page, "You have left")
+    assert faces_at_gates(box) == 0
+
+
+def test_who_would_rather_not_give_his_face_gets_a_code_at_once(invite: Invite, phone: OpenPhone) -> None:
+    page = phone(invite())
+    press(page, "Accept")
+    press(page, "By QR code")
+    heading(page, "Your QR code")
+    picture = page.get_by_alt_text("Your QR code")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.naturalWidth") > 0
+    press(page, "Back")
+    press(page, "By face")
+    press(page, "No, I'd rather use a code")
+    heading(page, "Your QR code")
+
+
+def test_a_phone_without_a_camera_chooses_files(invite: Invite, phone: OpenPhone, photos: list[Path]) -> None:
+    page = phone(invite(), camera=False)
+    page.evaluate("() => { navigator.mediaDevices.getUserMedia = async () => { throw new Error('none'); }; }")
+    press(page, "Accept")
+    press(page, "By face")
+    press(page, "I agree")
+    remaining = iter(photos)
+    for slot in (1, 2, 3):
+        heading(page, f"Picture {slot} of 3")
+        for photo in remaining:
+            page.get_by_label("Choose a picture").set_input_files(photo)
+            page.wait_for_function(
+                "slot => !document.querySelector('h1').textContent.includes(`Picture ${slot}`)"
+                " || document.querySelector('.hint')",
+                arg=slot,
+                timeout=LONG,
+            )
+            if page.locator(".hint").count() == 0:
+                break
+    # One person's photographs serve every guest here: a second face like the first waits for the staff.
+    expect(page.get_by_text(re.compile("^(works|waits for somebody to look at it)$"))).to_be_visible(timeout=LONG)
+
+
+def test_a_second_person_on_the_link_is_refused_and_told_why(invite: Invite, phone: OpenPhone) -> None:
+    link = invite()
+    press(phone(link), "Accept")
+    other = phone(link)
+    heading(other, "This link is in use on another phone")
+
+
+def test_a_link_that_is_none_is_refused_in_both_languages(box: LivingBox, phone: OpenPhone) -> None:
+    page = phone(f"{box.url}/visit#not-a-link", language="zh-CN")
+    heading(page, "链接无效")
+    page.get_by_role("button", name="English").click()
+    heading(page, "This link does not work")
+    assert page.evaluate("document.documentElement.lang") == "en"
+
+
+def test_without_a_network_nothing_is_lost(invite: Invite, phone: OpenPhone) -> None:
+    page = phone(invite())
+    heading(page, "You are invited to Garden Court")
+    page.context.set_offline(True)
+    press(page, "Accept")
+    heading(page, "No connection")
+    page.context.set_offline(False)
+    press(page, "Try again")
+    press(page, "Accept")
+    expect(page.get_by_text("How would you like to enter?")).to_be_visible()
+
+
+def test_what_is_kept_is_what_the_table_of_rules_says(box: LivingBox, invite: Invite, phone: OpenPhone) -> None:
+    page = phone(invite())
+    page.get_by_text("What is kept, and for how long").click()
+    rules = httpx.get(f"{box.url}/visitor/v1/retention", trust_env=False).json()["rules"]
+    guests = next(rule for rule in rules if rule["key"] == "guest_faces")
+    expect(page.get_by_text(guests["what"])).to_be_visible()
+
+
+def test_pages_load_nothing_from_elsewhere_and_are_kept_by_their_hash(box: LivingBox) -> None:
+    page = httpx.get(f"{box.url}/visit", trust_env=False)
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "http" not in page.text.replace(box.url, "")
+    script = page.text.partition('type="module" src="')[2].partition('"')[0]
+    answer = httpx.get(box.url + script, trust_env=False)
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert "immutable" in answer.headers["cache-control"]
+    old = httpx.get(box.url + script.replace("/pages/", "/pages/0"), trust_env=False)
+    assert old.status_code == 404
+    assert httpx.get(f"{box.url}/pages/x/..%2F__init__.py", trust_env=False).status_code == 404
