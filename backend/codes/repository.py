@@ -8,16 +8,13 @@ import msgspec
 from backend.kit.db import Connection, affected, fetch_all, fetch_one, require_one
 
 __all__ = [
-    "CardRow",
     "KeyRow",
     "TokenRow",
-    "count_keys",
     "count_uses",
     "delete_card",
     "delete_key",
     "delete_old_tokens",
     "delete_token",
-    "get_card",
     "get_token",
     "get_token_of_pass",
     "insert_card",
@@ -39,14 +36,6 @@ class KeyRow(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
-class CardRow(msgspec.Struct, frozen=True):
-    """A printed card; what it was printed with is not kept."""
-
-    subject_id: UUID
-    card_hash: bytes
-    issued_at: datetime
-
-
 class TokenRow(msgspec.Struct, frozen=True):
     """A guest's token. ``uses`` 0 has no limit; ``known_since``: see :class:`gate_sdk.wire.VisitorCode`."""
 
@@ -57,14 +46,6 @@ class TokenRow(msgspec.Struct, frozen=True):
     valid_until: datetime
     known_since: datetime
     uses: int
-
-
-async def count_keys(conn: Connection, *, community_id: UUID, subject_id: UUID) -> int:
-    """How many phones the subject has registered."""
-    count: int = await conn.fetchval(
-        "SELECT count(*) FROM phone_key WHERE community_id = $1 AND subject_id = $2", community_id, subject_id
-    )
-    return count
 
 
 async def insert_key(
@@ -110,16 +91,6 @@ async def delete_key(conn: Connection, *, community_id: UUID, subject_id: UUID, 
         community_id, subject_id, key_id,
     )  # fmt: skip
     return affected(status) > 0
-
-
-async def get_card(conn: Connection, *, community_id: UUID, subject_id: UUID) -> CardRow | None:
-    """The subject's card."""
-    return await fetch_one(
-        conn,
-        CardRow,
-        "SELECT subject_id, card_hash, issued_at FROM pin_card WHERE community_id = $1 AND subject_id = $2",
-        community_id, subject_id,
-    )  # fmt: skip
 
 
 async def insert_card(
