@@ -173,6 +173,14 @@ class FakeBackend:
             self.roster.change(subject, card=Card(hash=card_hash(community, secret), pin=verifier, log_n=10))
             return encode_card(secret)
 
+    def keep_denied_frames(self, policy: FramePolicy | None) -> None:
+        """Have gates keep pictures of denied approaches, or no longer; they hear of it with their next head.
+
+        What they hand over can be read in ``frames``.
+        """
+        with self._changing():
+            self.roster.denied_frames = policy
+
     def set_door(self, rules: DoorRules, *, gate: UUID | None = None) -> None:
         """Publish what goes for the door of ``gate``, or of every gate that has no rules of its own."""
         with self._changing():
@@ -215,14 +223,6 @@ class FakeBackend:
             rules = self.roster.rules(gate)
             kept = tuple(one for one in rules.emergencies if one.id != order)
             self.roster.set_rules(gate, msgspec.structs.replace(rules, emergencies=kept))
-
-    def keep_denied_frames(self, policy: FramePolicy | None) -> None:
-        """Have gates keep pictures of denied approaches, or no longer; they hear of it with their next head.
-
-        What they hand over can be read in ``frames``.
-        """
-        with self._changing():
-            self.roster.denied_frames = policy
 
     def restore(self) -> None:
         """Begin a new epoch."""
