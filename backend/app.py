@@ -46,8 +46,8 @@ from backend.gates.routes import gate_router as gates_gate
 from backend.gates.routes import staff_router as gates_staff
 from backend.gates.sync import GateSync
 from backend.guardians.rules import Recapture
-from backend.households.cards.routes import staff_router as cards_staff
 from backend.households.activations.routes import staff_router as activations_staff
+from backend.households.cards.routes import staff_router as cards_staff
 from backend.households.exports.routes import staff_router as exports_staff
 from backend.households.homes.routes import staff_router as homes_staff
 from backend.households.imports.routes import staff_router as imports_staff
