@@ -55,6 +55,7 @@ __all__ = [
     "keep_card",
     "list_phones",
     "make_card",
+    "named",
     "new_pin",
     "register_phone",
     "require_subject",
@@ -290,6 +291,19 @@ async def count_told(
             gate_id=gate_id,
             at=now,
         )
+
+
+async def named(conn: Connection, *, community_id: UUID, events: Sequence[GateEvent]) -> list[GateEvent]:
+    """The events, with the guest where a gate let a token in that it had not heard of, and so could not name him."""
+    found = []
+    for event in events:
+        kind, _, number = (event.credential or "").partition(":")
+        if event.subject is None and kind == "token" and _TOKEN_ID.fullmatch(number) is not None:
+            token = await repository.get_token(conn, community_id=community_id, token_id=bytes.fromhex(number))
+            found.append(event if token is None else msgspec.structs.replace(event, subject=token.subject_id))
+        else:
+            found.append(event)
+    return found
 
 
 def new_pin() -> str:

@@ -193,8 +193,9 @@ async def deliver(
     # The receipt leaves this block only once the transaction has committed: the gate forgets what it names.
     async with db.transaction(Scope(community_id=gate.community_id)) as conn:
         await service.require_in_service(conn, community_id=gate.community_id, gate_id=gate.gate_id)
+        events = await codes.named(conn, community_id=gate.community_id, events=data.events)
         receipt = await entries.record(
-            conn, community_id=gate.community_id, gate_id=gate.gate_id, events=data.events, now=clock()
+            conn, community_id=gate.community_id, gate_id=gate.gate_id, events=events, now=clock()
         )
         await codes.count_told(
             conn, community_id=gate.community_id, gate_id=gate.gate_id, events=data.events, now=clock()

@@ -9,14 +9,17 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import msgspec
 import pytest
 
+from backend.codes import service
 from backend.codes.service import MOST_PHONES, new_pin
 from backend.kit.auth import StaffRole
 from backend.kit.db import Scope
 from gate_sdk import Decision, GateClient, Outcome, Reason, Via
 from gate_sdk._codes.reader import read_texts
 from gate_sdk.testing import Phone
+from gate_sdk.wire import EventKind, GateEvent, VisitorCode, parse_code
 from tests.backend.couriers.company import Visitor, open_link
 from tests.backend.gates.devices import PUBLIC_URL
 from tests.backend.gates.test_gate_client import Bridge, ServerClock, until
@@ -331,3 +334,20 @@ async def test_who_has_no_code_keeps_the_bytes_that_he_had(town: Town, world: Wo
     assert not {b'"keys"', b'"tokens"', b'"card"'} & {
         word for word in (b'"keys"', b'"tokens"', b'"card"') if word in body
     }
+
+
+async def test_a_guest_whom_an_offline_gate_could_not_name_is_named_when_it_tells(town: Town, world: World) -> None:
+    host = await town.tenant()
+    _, guest = await guest_of(town, host)
+    await guest.accept()
+    token = parse_code((await guest.actor.get("/visitor/v1/code")).json()["code"])
+    assert isinstance(token, VisitorCode)
+    event = GateEvent(
+        1, 1, EventKind.ENTRY, now_us(world), Outcome.ALLOW, Reason.MATCHED, via=Via.QR,
+        credential=f"token:{token.token_id.hex()}",
+    )  # fmt: skip
+    stranger = msgspec.structs.replace(event, seq=2, credential="token:" + "0" * 16)
+    async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+        known, unknown = await service.named(conn, community_id=town.community_id, events=[event, stranger])
+        wanted = await conn.fetchval("SELECT subject_id FROM guest_pass")
+    assert (known.subject, unknown.subject) == (wanted, None)
