@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
+from backend.kit.windows import WindowEmpty, WindowOver, WindowTooFar, WindowTooLong
+
 __all__ = [
     "DELIVERY_AHEAD",
     "DELIVERY_LONGEST",
@@ -13,6 +15,7 @@ __all__ = [
     "SESSION_LIFE",
     "SHIFT_AHEAD",
     "SHIFT_LONGEST",
+    "WINDOW_REFUSALS",
     "CourierState",
     "GrantedState",
     "intersection",
@@ -20,6 +23,8 @@ __all__ = [
     "state_of_worker",
 ]
 
+#: Why a window may not be asked for.
+WINDOW_REFUSALS = (WindowEmpty, WindowOver, WindowTooLong, WindowTooFar)
 # A day's work with its overtime; a template is on a gate for no longer than that.
 SHIFT_LONGEST = timedelta(hours=16)
 SHIFT_AHEAD = timedelta(days=30)

@@ -12,7 +12,10 @@ import msgspec
 
 from backend.access import repository as roster
 from backend.access import service as access
-from backend.couriers import deliveries, repository
+from backend.couriers import repository
+from backend.couriers.deliveries import repository as deliveries
+from backend.couriers.employments import repository as employments
+from backend.couriers.shifts import repository as shifts_
 from backend.enrolment import service as enrolment
 from backend.keys.service import Keys
 from backend.kit.db import Connection, Database, Scope
@@ -44,7 +47,7 @@ async def settle_worker(
     Needs the scopes of the community and the platform. Answers his pseudonym there, where he has a grant now.
     """
     await roster.roster_hold(conn)
-    employment = await repository.share_employment(conn, partner_id=partner_id, worker_id=worker_id)
+    employment = await employments.share_employment(conn, partner_id=partner_id, worker_id=worker_id)
     admission = await partners.get_admission(conn, community_id=community_id, partner_id=partner_id)
     due = await _due(conn, community_id=community_id, partner_id=partner_id, worker_id=worker_id, now=now)
     subject_id = None
@@ -118,7 +121,7 @@ async def attach_worker(
     if subject_id is None:
         return False
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
-        employment = await repository.get_employment(conn, partner_id=partner_id, worker_id=worker_id)
+        employment = await employments.get_employment(conn, partner_id=partner_id, worker_id=worker_id)
     if employment is None:
         return False
     return await enrolment.attach(
@@ -160,7 +163,7 @@ async def resume(conn: Connection, *, community_id: UUID, partner_id: UUID) -> N
 async def _due(
     conn: Connection, *, community_id: UUID, partner_id: UUID, worker_id: str | None, now: datetime
 ) -> list[_Due]:
-    shifts = await repository.list_open_shifts(
+    shifts = await shifts_.list_open_shifts(
         conn, community_id=community_id, partner_id=partner_id, worker_id=worker_id, now=now
     )
     brought = await deliveries.list_open_assigned(
@@ -178,8 +181,6 @@ async def _due(
 
 async def _set_subject(conn: Connection, *, community_id: UUID, item: _Due, subject_id: UUID | None) -> None:
     if item.source == "shift":
-        await repository.set_shift_subject(
-            conn, community_id=community_id, shift_id=item.source_id, subject_id=subject_id
-        )
+        await shifts_.set_shift_subject(conn, community_id=community_id, shift_id=item.source_id, subject_id=subject_id)
     else:
         await deliveries.set_subject(conn, community_id=community_id, delivery_id=item.source_id, subject_id=subject_id)

@@ -8,7 +8,7 @@ from backend.accounts import service as log_ins
 from backend.consent import repository as consents
 from backend.consent import service as consent
 from backend.consent.service import Purpose
-from backend.couriers import service as couriers
+from backend.couriers.deliveries import service as couriers
 from backend.guardians import service as guardians
 from backend.households import repository as households
 from backend.households import service as register

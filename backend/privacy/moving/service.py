@@ -10,7 +10,7 @@ from backend.access.moving.service import move_residents
 from backend.access.service import NewGrant
 from backend.access.windows import Window
 from backend.communities.errors import CommunityNotFound
-from backend.couriers import service as couriers
+from backend.couriers.deliveries import service as couriers
 from backend.households import repository as households
 from backend.households.errors import (
     HomeFull,

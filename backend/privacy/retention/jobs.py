@@ -15,8 +15,9 @@ from backend.access import repository as access
 from backend.accounts import service as accounts
 from backend.codes import repository as codes
 from backend.consent import repository as consents
-from backend.couriers import deliveries
-from backend.couriers import repository as couriers
+from backend.couriers.deliveries import repository as deliveries
+from backend.couriers.employments import repository as employments
+from backend.couriers.shifts import repository as shifts
 from backend.doors.emergencies import repository as emergencies
 from backend.enrolment import service as enrolment
 from backend.enrolment.register import repository as register_photos
@@ -72,7 +73,7 @@ IN_COMMUNITIES: Mapping[str, _InCommunity] = {
     "visitor_codes": lambda conn, community, before, _, limit: codes.delete_old_tokens(
         conn, community_id=community, before=before, limit=limit
     ),
-    "courier_shifts": lambda conn, community, before, _, limit: couriers.delete_old_shifts(
+    "courier_shifts": lambda conn, community, before, _, limit: shifts.delete_old_shifts(
         conn, community_id=community, before=before, limit=limit
     ),
     "deliveries": lambda conn, community, before, _, limit: deliveries.delete_old_deliveries(
@@ -125,7 +126,7 @@ ON_PLATFORM: Mapping[str, _OnPlatform] = {
     "sessions": lambda conn, _, now, __: accounts.sweep(conn, now=now),
     "idempotent_requests": lambda conn, before, _, limit: idempotency.delete_old(conn, before=before, limit=limit),
     "links": lambda conn, before, _, limit: links.delete_old_links(conn, before=before, limit=limit),
-    "courier_employments": lambda conn, before, _, limit: couriers.delete_old_employments(
+    "courier_employments": lambda conn, before, _, limit: employments.delete_old_employments(
         conn, before=before, limit=limit
     ),
     "consents": lambda conn, before, _, limit: consents.delete_old_consents(conn, before=before, limit=limit),

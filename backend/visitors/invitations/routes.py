@@ -7,12 +7,12 @@ from litestar import Router, delete, get, post
 
 from backend.audit import service as audit
 from backend.communities import repository as communities
-from backend.couriers import repository as couriers
-from backend.couriers import service as courier_rules
 from backend.couriers import settling
-from backend.couriers.repository import EmploymentRow
+from backend.couriers.employments import repository as couriers
+from backend.couriers.employments import service as courier_rules
+from backend.couriers.employments.repository import EmploymentRow
+from backend.couriers.employments.schemas import Employer, EmployerList
 from backend.couriers.rules import state_of_worker
-from backend.couriers.schemas import Employer, EmployerList
 from backend.enrolment import service as enrolment
 from backend.keys.service import Keys
 from backend.kit.auth import VisitorPrincipal

@@ -5,8 +5,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 from backend.access import service as access
-from backend.couriers import repository
-from backend.couriers import service as couriers
+from backend.couriers.employments import repository
+from backend.couriers.employments import service as couriers
 from backend.couriers.settling import settle
 from backend.kit.db import Database, Scope
 from backend.links import service as links

@@ -1,31 +1,14 @@
-"""WorkerNotFound, ShiftNotFound, DeliveryNotFound 404, the rest 409."""
+"""DeliveryNotFound 404, the rest 409."""
 
 from backend.kit.problems import Conflict, NotFound
 
 __all__ = [
-    "CourierHasWorkerId",
     "DeliveryAnnounced",
     "DeliveryNotFound",
     "DeliveryUnexpected",
     "DeliveryWindowApart",
-    "ShiftNotFound",
     "TooManyDeliveries",
-    "WorkerNotFound",
 ]
-
-
-class WorkerNotFound(NotFound):
-    """You have not told us of a worker with this id."""
-
-    code = "worker-not-found"
-    remedy = "PUT /partner/v1/couriers/{worker_id} first."
-
-
-class ShiftNotFound(NotFound):
-    """You have no such shift."""
-
-    code = "shift-not-found"
-    remedy = "Take the id from the answer in which the shift was asserted."
 
 
 class DeliveryNotFound(NotFound):
@@ -33,13 +16,6 @@ class DeliveryNotFound(NotFound):
 
     code = "delivery-not-found"
     remedy = "Take the id from the list or from the answer in which it was made."
-
-
-class CourierHasWorkerId(Conflict):
-    """You have another worker with this telephone number."""
-
-    code = "courier-has-worker-id"
-    remedy = "Use the worker id that the error names, or correct the number."
 
 
 class DeliveryUnexpected(Conflict):

@@ -1,0 +1,1 @@
+"""Deliveries: an order that a home expects, and who brings it when."""

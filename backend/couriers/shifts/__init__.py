@@ -1,0 +1,1 @@
+"""Shifts: a worker at a community for one window."""
