@@ -425,6 +425,25 @@ class TestSecondFactor:
         assert said(decision) == ALLOWED
         assert decision.subject == two
 
+    def test_marked_look_alikes_show_their_phones_where_others_pass_by_the_lead_of_their_face(
+        self, backend: FakeBackend, open_gate: OpenGate, clock: HandClock
+    ) -> None:
+        one = backend.add_person(syn.template(1))
+        two = backend.add_person(syn.template(syn.like(syn.person(1), 0.92)))
+        phone = Phone(backend.roster.community)
+        backend.add_phone(one, phone)
+        gate = started(open_gate, clock)
+        assert gate.decide(syn.frame(1)).allowed
+        for subject in (one, two):
+            backend.mark_lookalike(subject)
+        gate.close()
+        gate = started(open_gate, clock)
+        asked = gate.decide(syn.frame(1))
+        assert said(asked) == (Outcome.NEEDS_SECOND_FACTOR, Reason.AMBIGUOUS)
+        assert asked.subject is None
+        decision = gate.resolve(asked, 1, code=phone.code(clock.wall_us))
+        assert (decision.allowed, decision.subject) == (True, one)
+
     def test_the_second_factor_comes_too_late(
         self, backend: FakeBackend, open_gate: OpenGate, clock: HandClock
     ) -> None:

@@ -21,7 +21,7 @@ from gate_sdk._cache.rules import (
     merged,
     roster_overdue,
 )
-from gate_sdk._decide import AMBIGUITY_MARGIN, MIN_FACE_PX, decide, threshold
+from gate_sdk._decide import AMBIGUITY_MARGIN, LOOKALIKE_MARGIN, MIN_FACE_PX, decide, threshold
 from gate_sdk._recognition import Candidate
 from gate_sdk._sync.backoff import MOST_S, delay
 from gate_sdk.wire import (
@@ -261,6 +261,13 @@ class TestDecide:
     @pytest.mark.parametrize("margin", [0.0, AMBIGUITY_MARGIN - 0.001, float("nan")])
     def test_look_alikes_need_a_second_factor(self, margin: float) -> None:
         assert verdict(entry(RESIDENT), margin=margin) == (Outcome.NEEDS_SECOND_FACTOR, Reason.AMBIGUOUS, None)
+
+    @pytest.mark.parametrize("margin", [AMBIGUITY_MARGIN, LOOKALIKE_MARGIN - 0.001])
+    def test_whom_the_roster_calls_a_look_alike_needs_the_larger_margin(self, margin: float) -> None:
+        alike = RosterEntry(subject=WHO, grants=(RESIDENT,), lookalike=True)
+        assert verdict(entry(RESIDENT), margin=margin)[0] is Outcome.ALLOW
+        assert verdict(alike, margin=margin) == (Outcome.NEEDS_SECOND_FACTOR, Reason.AMBIGUOUS, None)
+        assert verdict(alike, margin=LOOKALIKE_MARGIN) == (Outcome.ALLOW, Reason.MATCHED, WHO)
 
     @pytest.mark.parametrize("at", [NOW - HOUR - 1, NOW + 9 * HOUR])
     def test_guest_outside_of_his_window(self, at: int) -> None:

@@ -2,6 +2,8 @@
 
 from uuid import UUID, uuid4
 
+import msgspec
+
 from backend.access import service as access
 from backend.enrolment import service
 from backend.kit.auth import StaffRole
@@ -69,6 +71,7 @@ async def test_a_refused_face_is_erased_and_the_person_told(world: World) -> Non
     assert (place["reason_code"], place["reason"]) == ("not_the_person", "Not the person on the register.")
     assert place["messages"]["zh-CN"]
     assert place["messages"]["en"]
+    await world.send_messages()
     assert [message["template"] for message in world.messages(tenant.actor.phone)][-1] == "face_refused"
     # He may try again.
     assert (await enrol(tenant.actor))["state"] == "in_review"
@@ -218,6 +221,7 @@ async def test_staff_ask_for_new_photographs_and_the_person_begins_anew(world: W
     assert (answer.status_code, answer.json()["state"]) == (200, "retake")
     assert (await town.office.get(f"{path}/photos/1")).status_code == 404
     assert [key async for key in world.resources.objects.list("people/")] == []
+    await world.send_messages()
     told = world.messages(tenant.actor.phone)[-1]
     assert (told["template"], told["values"]) == ("face_retake", {})
     (status,) = (await tenant.actor.get("/resident/v1/enrolments")).json()["enrolments"]
@@ -281,7 +285,13 @@ async def test_the_mark_of_look_alikes_goes_when_the_other_one_has_left(world: W
         async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
             return [row["lookalike"] for row in await conn.fetch("SELECT lookalike FROM face_credential")]
 
+    async def told() -> list[bool | None]:
+        async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+            bodies = await conn.fetch("SELECT body FROM roster WHERE body IS NOT NULL")
+        return [msgspec.json.decode(row["body"]).get("lookalike") for row in bodies]
+
     assert await marked() == [True, True]
+    assert await told() == [True, True]
     assert await service.settle_lookalikes(worker_db) == 0
     ended = await town.office.post(f"{town.staff_path}/tenancies/{second.tenancy_id}/end", json={})
     assert ended.is_success
@@ -289,3 +299,5 @@ async def test_the_mark_of_look_alikes_goes_when_the_other_one_has_left(world: W
         await service.detach(conn, community_id=town.community_id, subject_id=await subject_of(town, second.person_id))
     assert await service.settle_lookalikes(worker_db) == 1
     assert await marked() == [False]
+    # Left out where it is not so: the entry has the bytes that it had before he had a look-alike.
+    assert await told() == [None]

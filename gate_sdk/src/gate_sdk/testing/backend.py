@@ -163,6 +163,11 @@ class FakeBackend:
         with self._changing():
             self.roster.change(subject, tokens=())
 
+    def mark_lookalike(self, subject: UUID) -> None:
+        """Say of somebody that another one is so like him that his face needs the larger lead."""
+        with self._changing():
+            self.roster.change(subject, lookalike=True)
+
     def issue_card(self, subject: UUID, pin: str) -> str:
         """A printed card for somebody, as the text of its QR code."""
         with self._changing():

@@ -63,6 +63,7 @@ class RosterEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     ``subject`` is random per community; the same person is another subject elsewhere. Without ``template`` the person
     uses the QR route only. ``keys`` are his phones' public keys, ``tokens`` the ids (8 bytes) of signed tokens of his
     that have not been cancelled, ``card`` what checks his printed card. All three are left out where there are none.
+    ``lookalike`` says that somebody else's template is so like his that a face alone needs a larger lead; absent is no.
     """
 
     subject: UUID
@@ -71,6 +72,7 @@ class RosterEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     keys: tuple[PhoneKey, ...] = ()
     tokens: tuple[bytes, ...] = ()
     card: Card | None = None
+    lookalike: bool = False
 
 
 _decoder = msgspec.json.Decoder(RosterEntry)
