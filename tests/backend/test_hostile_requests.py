@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from litestar import Litestar
 
-from backend.kit.auth import Surface
+from backend.kit.auth import StaffRole, Surface
 from tests.backend.couriers.company import admit, open_link
 from tests.backend.gates.devices import Device
 from tests.backend.hostile import (
@@ -40,6 +40,14 @@ class Place(msgspec.Struct, frozen=True):
 
     ids: Mapping[str, str]
     tokens: Mapping[Surface, str]
+    # Holds are the legal officer's alone, and he may nothing else.
+    officer: str
+
+    def of(self, route: Route) -> dict[str, str]:
+        """The headers of somebody who may use the route."""
+        if "/holds" in route.path:
+            return {"Authorization": f"Bearer {self.officer}"}
+        return self.headers(route.surface)
 
     def headers(self, surface: Surface) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.tokens[surface]}"}
@@ -85,6 +93,7 @@ async def furnish(world: World, mark: str) -> Place:
         },
     )
     assert colleague.status_code == 201, colleague.text
+    officer = await world.staff(town.office, StaffRole.LEGAL_OFFICER)
     ids = {
         "community_id": town.community_id,
         "admitted_id": town.community_id,
@@ -112,6 +121,7 @@ async def furnish(world: World, mark: str) -> Place:
             Surface.GATE: device.token,
             Surface.STAFF: town.office.access_token,
         },
+        officer=officer.access_token,
     )
 
 
@@ -158,7 +168,7 @@ async def test_malformed_requests_are_refused_by_name(app: Litestar, world: Worl
     place = await furnish(world, "Garden")
     found: list[str] = []
     for route in routes():
-        headers = place.headers(route.surface)
+        headers = place.of(route)
         for wrong, path in spoiled_paths(route, place.ids):
             found += faults(route, wrong, await ask(world, route, place.ids, headers, path=path))
         for wrong, query in queries(route):
@@ -174,7 +184,9 @@ async def test_malformed_requests_are_refused_by_name(app: Litestar, world: Worl
         # And one that fits the description: it shows that the others were refused for what was wrong with them.
         answer = await ask(world, route, place.ids, headers)
         found += faults(route, "nothing wrong", answer)
-        if answer.status_code in (401, 403, 410) and route.name not in public:
+        # Deleting an account wants a log-in of the last minutes, which this one is not: that was reached all the same.
+        stale = answer.is_error and answer.json().get("code") == "fresh-log-in-needed"
+        if answer.status_code in (401, 403, 410) and route.name not in public and not stale:
             found.append(f"{route.name} was not reached: {answer.status_code}")
     assert not found, "\n".join(found)
 
@@ -208,7 +220,7 @@ async def test_another_communitys_ids_show_and_change_nothing(world: World) -> N
     assert sum(len(rows) for rows in before.values()) > 20
     found: list[str] = []
     for route in routes():
-        headers = place.headers(route.surface)
+        headers = place.of(route)
         named = {name for name, _ in route.path_parameters} & other.ids.keys()
         mixtures: dict[str, Mapping[str, str]] = {
             "the other's ids": other.ids,
@@ -240,7 +252,7 @@ async def test_ids_that_nobody_has_are_not_found(world: World) -> None:
     for route in routes():
         if not route.path_parameters:
             continue
-        headers = place.headers(route.surface)
+        headers = place.of(route)
         for name, schema in route.path_parameters:
             if schema.get("format") != "uuid":
                 continue

@@ -12,7 +12,7 @@ from backend.households.imports.errors import EndsDiffer, ImportNotFound, Import
 from backend.households.imports.repository import ImportRow
 from backend.households.imports.schemas import Apply, ImportOptions, NewImport, parse_options
 from backend.keys.service import Keys
-from backend.kit.auth import Permission, StaffMember, StaffRole
+from backend.kit.auth import Permission, SecondFactorRequired, StaffMember, StaffRole
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.problems import Forbidden
 from backend.kit.storage import ObjectStore
@@ -39,13 +39,22 @@ async def reach_of(
     """
     try:
         staff.require(permission)
+    except SecondFactorRequired:
+        raise
     except Forbidden:
-        reach = [
-            community_id
-            for role in StaffRole
-            if _may(staff, role, permission)
-            for community_id in await repository.list_reach(conn, staff_id=staff.staff_id, role=role.value)
-        ]
+        lacking: Forbidden | None = None
+        reach: list[UUID] = []
+        for role in StaffRole:
+            refusal = _refusal(staff, role, permission)
+            if refusal is not None and not isinstance(refusal, SecondFactorRequired):
+                continue
+            found = await repository.list_reach(conn, staff_id=staff.staff_id, role=role.value)
+            if found and refusal is not None:
+                # A role of his allows it: what he lacks is the second factor, and he is told so.
+                lacking = refusal
+            reach += found
+        if lacking is not None:
+            raise lacking from None
         if not reach:
             raise
         return reach
@@ -183,12 +192,13 @@ async def shred(db: Database, keys: Keys, objects: ObjectStore, *, now: datetime
     return len(over)
 
 
-def _may(staff: StaffMember, role: StaffRole, permission: Permission) -> bool:
+def _refusal(staff: StaffMember, role: StaffRole, permission: Permission) -> Forbidden | None:
+    """What he would be refused with if he had that role."""
     try:
         msgspec.structs.replace(staff, roles=(role,)).require(permission)
-    except Forbidden:
-        return False
-    return True
+    except Forbidden as refusal:
+        return refusal
+    return None
 
 
 async def _record(conn: Connection, staff: StaffMember, action: str, import_id: UUID) -> None:

@@ -210,6 +210,21 @@ async def test_who_is_missing_is_ended_only_when_confirmed(office: Office) -> No
     assert [m["state"] for m in tenancy["members"]] == ["ended"]
 
 
+async def test_a_manager_without_a_fresh_second_factor_is_told_that_it_is_what_he_lacks(office: Office) -> None:
+    town, world = office.town, office.town.world
+    lines = [f"1号楼,,{n},T-{n},P-{n},某某,{world.new_phone()},承租人,2026-01-01," for n in range(1, 9)]
+    await office.imported(sheet(*lines))
+    manager = await world.staff(town.office, StaffRole.COMMUNITY_MANAGER, community_id=town.community_id)
+    mine = Office(Town(world, manager, town.community_id, town.building_id), office.worker_db)
+    checked = await mine.imported(sheet(*lines[1:]), ends_missing=True)
+    path = f"/staff/v1/imports/{checked['import_id']}/apply"
+    plain = await world.login(manager.phone, surface="staff", second_factor=False)
+    refused = await plain.post(path, json={"ends": 1})
+    assert (refused.status_code, refused.json()["code"]) == (403, "second-factor-required")
+    await world.give_second_factor(plain)
+    assert (await plain.post(path, json={"ends": 1})).status_code == 202
+
+
 async def test_a_file_that_was_cut_off_ends_nobody(office: Office) -> None:
     world = office.town.world
     lines = [f"1号楼,,{n},T-{n},P-{n},某某,{world.new_phone()},承租人,2026-01-01," for n in range(1, 13)]
