@@ -73,6 +73,7 @@ from backend.partners.routes import resident_router as partners_resident
 from backend.partners.routes import staff_router as partners_staff
 from backend.privacy.certificates.routes import public_router as certificates_public
 from backend.privacy.holds.routes import staff_router as holds_staff
+from backend.privacy.leaving.routes import visitor_router as leaving_visitor
 from backend.privacy.moving.routes import staff_router as moving_staff
 from backend.privacy.requests.routes import resident_router as requests_resident
 from backend.privacy.requests.routes import staff_router as requests_staff
@@ -119,6 +120,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         enrolment_visitor,
         visitors_visitor,
         pass_codes_visitor,
+        leaving_visitor,
         privacy_visitor,
         requests_visitor,
         retention_visitor,

@@ -14,8 +14,8 @@ async def export_of(conn: Connection, *, person_id: UUID) -> dict[str, list[dict
             conn,
             """
             SELECT link_id, kind, invitation_id, inviting_community_id, inviting_partner_id, person_id, expires_at,
-                held_by, closed_at, created_at
-            FROM visitor_link WHERE person_id = $1
+                held_by, closed_at, withdrawn_by, created_at
+            FROM visitor_link WHERE person_id = $1 OR withdrawn_by = $1
             """,
             person_id,
         ),
@@ -23,7 +23,8 @@ async def export_of(conn: Connection, *, person_id: UUID) -> dict[str, list[dict
             conn,
             """
             SELECT s.session_id, s.link_id, s.created_at
-            FROM visitor_session s JOIN visitor_link l USING (link_id) WHERE l.person_id = $1
+            FROM visitor_session s JOIN visitor_link l USING (link_id)
+            WHERE l.person_id = $1 OR l.withdrawn_by = $1
             """,
             person_id,
         ),

@@ -21,6 +21,7 @@ __all__ = [
     "lock_link",
     "lock_link_of_session",
     "set_person",
+    "withdraw_link",
 ]
 
 
@@ -39,7 +40,7 @@ class LinkRow(msgspec.Struct, frozen=True):
 
 
 class SessionRow(msgspec.Struct, frozen=True):
-    """A session and the state of its link."""
+    """A session and the state of its link; ``withdrawn`` where the guest himself ended it."""
 
     session_id: UUID
     link_id: UUID
@@ -51,6 +52,7 @@ class SessionRow(msgspec.Struct, frozen=True):
     expires_at: datetime
     held_by: UUID | None
     closed_at: datetime | None
+    withdrawn: bool
 
 
 class _Id(msgspec.Struct, frozen=True):
@@ -131,6 +133,20 @@ async def close_links(conn: Connection, *, invitation_id: UUID, partner_id: UUID
     )  # fmt: skip
 
 
+async def withdraw_link(conn: Connection, *, session_id: UUID, now: datetime) -> None:
+    """Close the link of a session, which keeps it, and name who withdrew where nothing is deleted with him.
+
+    Needs the platform scope.
+    """
+    await conn.execute(
+        """
+        UPDATE visitor_link SET closed_at = $2, held_by = $1, withdrawn_by = person_id, person_id = NULL
+        WHERE link_id = (SELECT link_id FROM visitor_session WHERE session_id = $1) AND closed_at IS NULL
+        """,
+        session_id, now,
+    )  # fmt: skip
+
+
 async def extend_links(conn: Connection, *, invitation_id: UUID, partner_id: UUID | None, expires_at: datetime) -> None:
     """Let the open links to this invitation live until then; where ``partner_id`` is given, those of this company."""
     await conn.execute(
@@ -169,7 +185,8 @@ async def get_session(
         SessionRow,
         """
         SELECT s.session_id, l.link_id, l.kind, l.invitation_id, l.inviting_community_id, l.inviting_partner_id,
-            l.person_id, l.expires_at, l.held_by, l.closed_at
+            coalesce(l.person_id, l.withdrawn_by) AS person_id, l.expires_at, l.held_by, l.closed_at,
+            l.withdrawn_by IS NOT NULL AS withdrawn
         FROM visitor_session s JOIN visitor_link l USING (link_id)
         WHERE s.session_id = $1 OR s.refresh_hash = $2
         """,
@@ -178,12 +195,20 @@ async def get_session(
 
 
 async def delete_old_links(conn: Connection, *, before: datetime, limit: int) -> int:
-    """Delete links that ended before that time with their sessions, at most ``limit``; how many. Platform scope."""
+    """Delete links that ended before that time with their sessions, at most ``limit``; how many. Platform scope.
+
+    Whoever withdrew reads how far his erasure is until as long after its end.
+    """
     return affected(
         await conn.execute(
             """
             DELETE FROM visitor_link WHERE link_id IN (
-                SELECT link_id FROM visitor_link WHERE least(expires_at, closed_at) < $1 LIMIT $2
+                SELECT link_id FROM visitor_link l
+                WHERE least(expires_at, closed_at) < $1 AND NOT EXISTS (
+                    SELECT FROM erasure e
+                    WHERE e.person_id = l.withdrawn_by AND (e.completed_at IS NULL OR e.completed_at >= $1)
+                )
+                LIMIT $2
             )
             """,
             before, limit,

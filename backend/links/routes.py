@@ -17,9 +17,13 @@ __all__ = ["visitor_router", "visitor_session"]
 
 
 async def visitor_session(request: Request[VisitorPrincipal, Any, Any], db: Database, clock: Clock) -> VisitorPrincipal:
-    """What routes get as ``visitor``: the caller, if his session still goes on."""
+    """What routes get as ``visitor``: the caller, if his session still goes on.
+
+    Routes with ``opt={"after_withdrawal": True}`` also answer a guest who has withdrawn.
+    """
+    after = bool(request.route_handler.opt.get("after_withdrawal", False))
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
-        await service.current(conn, principal=request.user, now=clock())
+        await service.current(conn, principal=request.user, now=clock(), after_withdrawal=after)
     return request.user
 
 

@@ -12,7 +12,7 @@ from backend.links import repository
 from backend.links.errors import LinkClosed, LinkExpired, LinkHeld, LinkOpenedTooOften, LinkUnknown
 from backend.people import repository as people
 
-__all__ = ["MOST_SESSIONS", "close", "create", "current", "extend", "hold", "open_link", "refresh"]
+__all__ = ["MOST_SESSIONS", "close", "create", "current", "extend", "hold", "open_link", "refresh", "withdraw"]
 
 # A guest opens his link in a messenger, in a browser, on a second phone; twenty is more than that ever needs, and
 # keeps whoever holds a link from filling a table with it.
@@ -117,7 +117,7 @@ async def refresh(conn: Connection, *, refresh_token: str, pepper: bytes, now: d
     row = await repository.get_session(conn, refresh_hash=_hash(pepper, "visitor-refresh", refresh_token))
     if row is None or row.person_id is None:
         raise Unauthorised("The refresh token is not valid.")
-    _check_session(row, now)
+    _check_session(row, now, after_withdrawal=True)
     return VisitorPrincipal(
         person_id=row.person_id,
         invitation_id=row.invitation_id,
@@ -127,8 +127,13 @@ async def refresh(conn: Connection, *, refresh_token: str, pepper: bytes, now: d
     )
 
 
-async def current(conn: Connection, *, principal: VisitorPrincipal, now: datetime) -> repository.SessionRow:
+async def current(
+    conn: Connection, *, principal: VisitorPrincipal, now: datetime, after_withdrawal: bool = False
+) -> repository.SessionRow:
     """The session behind an access token, asked at every request, so that a cancelled link ends at once.
+
+    ``after_withdrawal`` is for what a guest who has withdrawn may still do on the phone on which he did: read that he
+    has, how far his erasure is, and its certificate.
 
     Raises:
         Unauthorised: there is no such session any more.
@@ -139,7 +144,7 @@ async def current(conn: Connection, *, principal: VisitorPrincipal, now: datetim
     row = await repository.get_session(conn, session_id=principal.session_id)
     if row is None or row.person_id != principal.person_id:
         raise Unauthorised
-    _check_session(row, now)
+    _check_session(row, now, after_withdrawal=after_withdrawal)
     return row
 
 
@@ -167,6 +172,11 @@ async def close(conn: Connection, *, invitation_id: UUID, partner_id: UUID | Non
     await repository.close_links(conn, invitation_id=invitation_id, partner_id=partner_id, now=now)
 
 
+async def withdraw(conn: Connection, *, session_id: UUID, now: datetime) -> None:
+    """Close the link of a session that withdraws, for everybody but its reading. Needs the platform scope."""
+    await repository.withdraw_link(conn, session_id=session_id, now=now)
+
+
 async def extend(
     conn: Connection, *, invitation_id: UUID, partner_id: UUID | None = None, expires_at: datetime
 ) -> None:
@@ -181,8 +191,9 @@ def _check(link: _Link, now: datetime) -> None:
         raise LinkExpired
 
 
-def _check_session(row: repository.SessionRow, now: datetime) -> None:
-    _check(row, now)
+def _check_session(row: repository.SessionRow, now: datetime, *, after_withdrawal: bool) -> None:
+    if not (after_withdrawal and row.withdrawn):
+        _check(row, now)
     if row.held_by not in (None, row.session_id):
         raise LinkHeld
 

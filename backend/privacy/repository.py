@@ -52,6 +52,7 @@ Reason = Literal[
     "unused",
     "account_deleted",
     "consent_lapsed",
+    "invitation_withdrawn",
 ]
 Extent = Literal["everything", "community", "photos"]
 StepName = Literal["grants", "credentials", "templates", "photos", "key", "person", "gates"]

@@ -160,9 +160,12 @@ async def list_resident_erasures(resident: ResidentPrincipal, db: Database) -> E
     return await list_own(db, resident.person_id)
 
 
-@get("/erasures", responses=problems(Unauthorised), summary="List my erasures")
+@get("/erasures", opt={"after_withdrawal": True}, responses=problems(Unauthorised), summary="List my erasures")
 async def list_visitor_erasures(visitor: VisitorPrincipal, db: Database) -> ErasureList:
-    """The caller's erasures and how far they are, the newest first."""
+    """The caller's erasures and how far they are, the newest first.
+
+    On the phone on which a guest withdrew they are shown until seven days after they are complete.
+    """
     return await list_own(db, visitor.person_id)
 
 

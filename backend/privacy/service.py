@@ -33,6 +33,7 @@ from gate_sdk.wire import GrantKind
 
 __all__ = [
     "JOB",
+    "begin",
     "begin_forgotten",
     "begin_unused",
     "delete_account",
@@ -40,6 +41,7 @@ __all__ = [
     "end_membership",
     "end_tenancy",
     "lapse",
+    "needed_elsewhere",
     "remove_from_household",
     "schedule_tenancy_end",
     "withdraw_consent",
@@ -139,9 +141,9 @@ async def withdraw_consent(
     if not await consent.withdraw(conn, person_id=person_id, purpose=purpose, now=now):
         return None
     if purpose is Purpose.PHOTO_RETENTION:
-        return await _begin(conn, person_id=person_id, reason="photos_withdrawn", extent="photos", places=[], now=now)
+        return await begin(conn, person_id=person_id, reason="photos_withdrawn", extent="photos", places=[], now=now)
     places = await people.list_subjects_of_person(conn, person_id=person_id)
-    return await _begin(
+    return await begin(
         conn, person_id=person_id, reason="consent_withdrawn", extent="everything", places=places, now=now
     )
 
@@ -161,7 +163,7 @@ async def lapse(conn: Connection, *, person_id: UUID, by_guardian: bool, now: da
         return None
     extent: Extent = "everything" if Purpose.FACE_ACCESS in ended else "photos"
     places = await people.list_subjects_of_person(conn, person_id=person_id) if extent == "everything" else []
-    return await _begin(conn, person_id=person_id, reason="consent_lapsed", extent=extent, places=places, now=now)
+    return await begin(conn, person_id=person_id, reason="consent_lapsed", extent=extent, places=places, now=now)
 
 
 async def delete_account(conn: Connection, *, person_id: UUID, session_id: UUID, now: datetime) -> ErasureRow:
@@ -183,7 +185,7 @@ async def delete_account(conn: Connection, *, person_id: UUID, session_id: UUID,
     if await repository.has_employment(conn, person_id=person_id):
         extent = "community"
         places = await _without_work(conn, places)
-    row = await _begin(conn, person_id=person_id, reason="account_deleted", extent=extent, places=places, now=now)
+    row = await begin(conn, person_id=person_id, reason="account_deleted", extent=extent, places=places, now=now)
     await log_ins.end_all_sessions(conn, person_id=person_id, now=now)
     return row
 
@@ -197,7 +199,7 @@ async def begin_forgotten(conn: Connection, *, person_id: UUID, now: datetime) -
     if await forgetting.roles(conn, person_id=person_id, now=now):
         return None
     places = await people.list_subjects_of_person(conn, person_id=person_id)
-    return await _begin(conn, person_id=person_id, reason="unused", extent="everything", places=places, now=now)
+    return await begin(conn, person_id=person_id, reason="unused", extent="everything", places=places, now=now)
 
 
 async def begin_unused(conn: Connection, *, person_id: UUID, now: datetime) -> ErasureRow | None:
@@ -212,7 +214,7 @@ async def begin_unused(conn: Connection, *, person_id: UUID, now: datetime) -> E
     if not unused:
         return None
     places = await people.list_subjects_of_person(conn, person_id=person_id)
-    return await _begin(conn, person_id=person_id, reason="unused", extent="everything", places=places, now=now)
+    return await begin(conn, person_id=person_id, reason="unused", extent="everything", places=places, now=now)
 
 
 async def _end_invited(conn: Connection, *, community_id: UUID, ended: SubjectEnded, now: datetime) -> None:
@@ -240,18 +242,18 @@ async def _begin_ended(
             continue
         await repository.enter_person(conn, person_id=person.person_id)
         subjects = await people.list_subjects_of_person(conn, person_id=person.person_id)
-        elsewhere = await _needed_elsewhere(conn, person_id=person.person_id, subjects=subjects)
+        elsewhere = await needed_elsewhere(conn, person_id=person.person_id, subjects=subjects)
         # Looking elsewhere has left the scope in another community.
         await enter_community(conn, community_id)
         extent: Extent = "community" if elsewhere else "everything"
         places = [s for s in subjects if extent == "everything" or s.community_id == community_id]
         begun.append(
-            await _begin(conn, person_id=person.person_id, reason=reason, extent=extent, places=places, now=now)
+            await begin(conn, person_id=person.person_id, reason=reason, extent=extent, places=places, now=now)
         )
     return begun
 
 
-async def _needed_elsewhere(conn: Connection, *, person_id: UUID, subjects: list[SubjectRow]) -> bool:
+async def needed_elsewhere(conn: Connection, *, person_id: UUID, subjects: list[SubjectRow]) -> bool:
     """Whether another right of the person needs his face: in any community, or as a courier between two shifts.
 
     Reads other communities' grants about this one person and tells nobody which.
@@ -274,7 +276,7 @@ async def _without_work(conn: Connection, subjects: list[SubjectRow]) -> list[Su
     return found
 
 
-async def _begin(
+async def begin(
     conn: Connection,
     *,
     person_id: UUID,

@@ -11,6 +11,7 @@ __all__ = [
     "LONGEST_SPAN",
     "OPEN_PASSES_PER_HOME",
     "PassState",
+    "given_name",
     "guest_days",
     "state_of",
 ]
@@ -49,3 +50,16 @@ def state_of(row: _Pass, now: datetime) -> PassState:
 def guest_days(windows: Iterable[tuple[datetime, datetime]]) -> int:
     """Days of guests: each window counts its days of 24 hours, begun ones whole."""
     return sum(-((begin - until) // _DAY) for begin, until in windows if until > begin)
+
+
+def given_name(name: str | None) -> str | None:
+    """What a guest learns of his host's name: enough to know who invites him.
+
+    The first of several words; of a Chinese name written together what follows the family name's first character.
+    """
+    words = (name or "").split()
+    if not words:
+        return None
+    first = words[0]
+    together = len(words) == 1 and len(first) > 1 and "\u4e00" <= first[0] <= "\u9fff"
+    return first[1:] if together else first

@@ -79,8 +79,10 @@ class PassPage(msgspec.Struct, frozen=True):
 class Invitation(msgspec.Struct, frozen=True):
     """What the link invites to.
 
-    A guest is invited by a home of the community ``inviting`` for one window. A courier is asked by the company
-    ``inviting`` whether he is its worker; his windows are the company's to say, and he has none here.
+    A guest is invited by a home of the community ``inviting`` for one window, there in ``time_zone``; ``host`` is the
+    given name of who invites, where he has told his name, and never where he lives: a link may be read along. A
+    courier is asked by the company ``inviting`` whether he is its worker; his windows are the company's to say, and he
+    has none here.
     """
 
     kind: Literal["guest", "courier"]
@@ -89,3 +91,5 @@ class Invitation(msgspec.Struct, frozen=True):
     name: str | None
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    time_zone: str | None = None
+    host: str | None = None

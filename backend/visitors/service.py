@@ -12,6 +12,7 @@ from backend.households.homes import repository as homes
 from backend.households.repository import TenancyRow
 from backend.kit.auth import VisitorPrincipal
 from backend.kit.db import Connection
+from backend.kit.problems import Unauthorised
 from backend.kit.windows import check_window
 from backend.links import service as links
 from backend.links.errors import LinkClosed, LinkUnknown
@@ -210,17 +211,22 @@ async def accept(conn: Connection, *, visitor: VisitorPrincipal, now: datetime) 
 
 
 async def withdraw(conn: Connection, *, visitor: VisitorPrincipal, now: datetime) -> PassRow:
-    """The guest's no, before or after he accepted: grant, pass and link end at once.
+    """The guest's no, before or after he accepted: grant, pass and link end at once. The pass as it is then.
 
-    Needs the scopes of the inviting community and the platform.
+    His session goes on for reading what becomes of his data. Needs the scopes of the inviting community and the
+    platform.
 
     Raises:
         LinkUnknown: there is no such pass.
+        Unauthorised: this session is over.
     """
+    if visitor.session_id is None:
+        raise Unauthorised
     await roster.roster_hold(conn)
     row = await _lock_own(conn, visitor=visitor)
+    await links.withdraw(conn, session_id=visitor.session_id, now=now)
     await _end(conn, row=row, ended_by="guest", now=now)
-    return row
+    return await read_own(conn, visitor=visitor)
 
 
 async def _lock_own(conn: Connection, *, visitor: VisitorPrincipal) -> PassRow:

@@ -39,9 +39,9 @@ async function open(token) {
 }
 
 async function overview() {
-  const [invitation, enrolments, erasures] = await Promise.all([
-    session.get("/invitation"), session.get("/enrolments"), session.get("/erasures"),
-  ]);
+  const [invitation, erasures] = await Promise.all([session.get("/invitation"), session.get("/erasures")]);
+  // Whoever has withdrawn may read these two and nothing else.
+  const enrolments = invitation.state === "withdrawn" ? { enrolments: [] } : await session.get("/enrolments");
   const view = () => (invitation.state === "pending" ? asked(invitation) : accepted(invitation, enrolments, erasures));
   redraw = view;
   view();
@@ -80,6 +80,7 @@ function accepted(invitation, { enrolments }, { erasures }) {
 
 function summary(invitation) {
   const rows = [
+    invitation.host && [t("guest.host"), invitation.host],
     invitation.name && [t("guest.named"), invitation.name],
     invitation.valid_from && [t("from"), time(invitation.valid_from, invitation.time_zone)],
     invitation.valid_until && [t("until"), time(invitation.valid_until, invitation.time_zone)],
@@ -226,13 +227,14 @@ function kept() {
 }
 
 async function leave() {
-  await session.send("POST", "/invitation/withdraw");
-  redraw = left;
-  left();
+  const answer = await session.send("POST", "/invitation/withdraw");
+  redraw = () => left(answer);
+  redraw();
 }
 
-function left() {
-  show(frame(h("section", { class: "card" }, h("h1", {}, t("left.title")), h("p", {}, t("left.note")))));
+function left({ certificate_link: certificate }) {
+  show(frame(h("section", { class: "card" }, h("h1", {}, t("left.title")), h("p", {}, t("left.note")),
+    certificate && h("p", {}, h("a", { href: certificate, rel: "noreferrer" }, t("left.certificate"))))));
 }
 
 function gone(invitation, erasures) {

@@ -52,7 +52,12 @@ async def show_resident_certificate(
     return _page(await _own(db, resident.person_id, erasure_id), language)
 
 
-@get("/erasures/{erasure_id:uuid}/certificate", responses=_OWN, summary="Read my certificate")
+@get(
+    "/erasures/{erasure_id:uuid}/certificate",
+    opt={"after_withdrawal": True},
+    responses=_OWN,
+    summary="Read my certificate",
+)
 async def read_visitor_certificate(erasure_id: UUID, visitor: VisitorPrincipal, db: Database) -> SignedCertificate:
     """The signed certificate of one of the caller's erasures, with every community's gates."""
     return await _own(db, visitor.person_id, erasure_id)
@@ -60,6 +65,7 @@ async def read_visitor_certificate(erasure_id: UUID, visitor: VisitorPrincipal, 
 
 @get(
     "/erasures/{erasure_id:uuid}/certificate/page",
+    opt={"after_withdrawal": True},
     responses=_OWN,
     media_type=MediaType.HTML,
     summary="Read my certificate as a page",

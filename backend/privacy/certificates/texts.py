@@ -75,6 +75,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "同意失效：监护人的同意未由年满十四周岁的本人接续，或已无监护人",
         "the consent lapsed: a guardian's, which the young person did not make his own, or nobody is his guardian",
     ),
+    "reason.invitation_withdrawn": ("访客撤回来访", "the guest withdrew"),
     "reason.account_deleted": ("注销账户", "the account was deleted"),
     # Extents.
     "extent.everything": ("全部", "everything"),

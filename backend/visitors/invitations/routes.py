@@ -1,30 +1,25 @@
 """Visitors: the invitation behind a link, for guests and for couriers; a courier's companies."""
 
-from datetime import datetime
 from uuid import UUID
 
 from litestar import Router, delete, get, post
 
 from backend.audit import service as audit
-from backend.communities import repository as communities
 from backend.couriers import settling
 from backend.couriers.employments import repository as couriers
 from backend.couriers.employments import service as courier_rules
-from backend.couriers.employments.repository import EmploymentRow
 from backend.couriers.employments.schemas import Employer, EmployerList
-from backend.couriers.rules import state_of_worker
 from backend.enrolment import service as enrolment
 from backend.keys.service import Keys
 from backend.kit.auth import VisitorPrincipal
 from backend.kit.clock import Clock
-from backend.kit.db import Connection, Database, Scope
+from backend.kit.db import Database
 from backend.kit.problems import Unauthorised, problems
 from backend.links import service as links
 from backend.links.errors import LinkClosed, LinkExpired, LinkHeld, LinkUnknown
 from backend.visitors import service
 from backend.visitors.errors import CompanyNotFound
-from backend.visitors.repository import PassRow
-from backend.visitors.rules import state_of
+from backend.visitors.invitations.answers import employment_of, of_employment, of_pass, scope_of
 from backend.visitors.schemas import Invitation
 
 __all__ = ["visitor_router"]
@@ -32,15 +27,20 @@ __all__ = ["visitor_router"]
 _LINK = (Unauthorised, LinkUnknown, LinkHeld, LinkClosed, LinkExpired)
 
 
-@get("/invitation", responses=problems(*_LINK), summary="Read the invitation")
+@get(
+    "/invitation",
+    opt={"after_withdrawal": True},
+    responses=problems(*_LINK),
+    summary="Read the invitation",
+)
 async def read_invitation(visitor: VisitorPrincipal, db: Database, clock: Clock) -> Invitation:
     """What the link invites to, and where it stands."""
     now = clock()
-    async with db.transaction(_scope(visitor), read_only=True) as conn:
+    async with db.transaction(scope_of(visitor), read_only=True) as conn:
         if visitor.kind == "guest":
-            return await _of_pass(conn, await service.read_own(conn, visitor=visitor), now)
+            return await of_pass(conn, await service.read_own(conn, visitor=visitor), now)
         session = await links.current(conn, principal=visitor, now=now)
-        return _of_employment(await _employment(conn, visitor=visitor, partner_id=session.inviting_partner_id))
+        return of_employment(await employment_of(conn, visitor=visitor, partner_id=session.inviting_partner_id))
 
 
 @post("/invitation/accept", status_code=200, responses=problems(*_LINK), summary="Accept the invitation")
@@ -51,10 +51,10 @@ async def accept_invitation(visitor: VisitorPrincipal, db: Database, keys: Keys,
     is then the company's worker, and its shifts and deliveries count.
     """
     now = clock()
-    async with db.transaction(_scope(visitor)) as conn:
+    async with db.transaction(scope_of(visitor)) as conn:
         if visitor.kind == "guest":
             row = await service.accept(conn, visitor=visitor, now=now)
-            answer = await _of_pass(conn, row, now)
+            answer = await of_pass(conn, row, now)
             target, community_id = f"pass:{row.pass_id}", visitor.community_id
         else:
             session = await links.current(conn, principal=visitor, now=now)
@@ -67,7 +67,7 @@ async def accept_invitation(visitor: VisitorPrincipal, db: Database, keys: Keys,
                 session_id=visitor.session_id,
                 now=now,
             )
-            answer = _of_employment(employment)
+            answer = of_employment(employment)
             target, community_id = f"partner:{employment.partner_id}", None
         await audit.record(
             conn,
@@ -90,45 +90,12 @@ async def accept_invitation(visitor: VisitorPrincipal, db: Database, keys: Keys,
     return answer
 
 
-@post("/invitation/withdraw", status_code=200, responses=problems(*_LINK), summary="Decline or withdraw")
-async def withdraw_invitation(visitor: VisitorPrincipal, db: Database, keys: Keys, clock: Clock) -> Invitation:
-    """Say no, before or after having accepted: the right to pass ends at once.
-
-    A guest's link ends with it. A courier keeps his session, so that he can read and withdraw his consents.
-    """
-    now = clock()
-    async with db.transaction(_scope(visitor)) as conn:
-        if visitor.kind == "guest":
-            row = await service.withdraw(conn, visitor=visitor, now=now)
-            answer = await _of_pass(conn, await service.read_own(conn, visitor=visitor), now)
-            target, community_id = f"pass:{row.pass_id}", visitor.community_id
-        else:
-            session = await links.current(conn, principal=visitor, now=now)
-            if session.inviting_partner_id is None:
-                raise LinkUnknown
-            employment = await courier_rules.leave(
-                conn, partner_id=session.inviting_partner_id, courier_id=visitor.invitation_id, now=now
-            )
-            answer = _of_employment(employment)
-            target, community_id = f"partner:{employment.partner_id}", None
-        await audit.record(
-            conn,
-            community_id=community_id,
-            actor=f"{visitor.kind}:{visitor.person_id}",
-            action="invitation.withdraw",
-            target=target,
-        )
-    if visitor.kind == "courier":
-        await settling.settle(db, keys, partner_id=employment.partner_id, worker_id=employment.worker_id, now=now)
-    return answer
-
-
 @get("/companies", responses=problems(Unauthorised, LinkHeld, LinkClosed, LinkExpired), summary="List companies")
 async def list_companies(visitor: VisitorPrincipal, db: Database) -> EmployerList:
     """A courier's companies, those he has not answered too; none for guests."""
     if visitor.kind != "courier":
         return EmployerList(())
-    async with db.transaction(_scope(visitor), read_only=True) as conn:
+    async with db.transaction(scope_of(visitor), read_only=True) as conn:
         rows = await couriers.list_employments_of_courier(conn, courier_id=visitor.invitation_id)
     return EmployerList(tuple(Employer.of(row) for row in rows))
 
@@ -141,7 +108,7 @@ async def list_companies(visitor: VisitorPrincipal, db: Database) -> EmployerLis
 async def leave_company(partner_id: UUID, visitor: VisitorPrincipal, db: Database, keys: Keys, clock: Clock) -> None:
     """A courier is no longer this company's worker: his rights to pass that it asserted end at once."""
     now = clock()
-    async with db.transaction(_scope(visitor)) as conn:
+    async with db.transaction(scope_of(visitor)) as conn:
         employment = None
         if visitor.kind == "courier":
             employment = await couriers.find_employment_of_courier(
@@ -160,44 +127,8 @@ async def leave_company(partner_id: UUID, visitor: VisitorPrincipal, db: Databas
     await settling.settle(db, keys, partner_id=partner_id, worker_id=employment.worker_id, now=now)
 
 
-def _scope(visitor: VisitorPrincipal) -> Scope:
-    # Links and couriers belong to no community; a guest's pass does.
-    return Scope(community_id=visitor.community_id, person_id=visitor.person_id, platform=True)
-
-
-async def _employment(conn: Connection, *, visitor: VisitorPrincipal, partner_id: UUID | None) -> EmploymentRow:
-    row = None
-    if partner_id is not None:
-        row = await couriers.find_employment_of_courier(conn, partner_id=partner_id, courier_id=visitor.invitation_id)
-    if row is None:
-        raise LinkClosed
-    return row
-
-
-async def _of_pass(conn: Connection, row: PassRow, now: datetime) -> Invitation:
-    community = await communities.get_community(conn, community_id=row.community_id)
-    return Invitation(
-        kind="guest",
-        state=state_of(row, now),
-        inviting="" if community is None else community.name,
-        name=row.guest_name,
-        valid_from=row.valid_from,
-        valid_until=row.valid_until,
-    )
-
-
-def _of_employment(row: EmploymentRow) -> Invitation:
-    state = state_of_worker(row)
-    return Invitation(
-        kind="courier",
-        state="accepted" if state == "active" else "pending" if state == "pending" else "withdrawn",
-        inviting=row.partner_name,
-        name=row.name,
-    )
-
-
 visitor_router = Router(
     path="/",
-    route_handlers=[read_invitation, accept_invitation, withdraw_invitation, list_companies, leave_company],
+    route_handlers=[read_invitation, accept_invitation, list_companies, leave_company],
     tags=["invitation"],
 )

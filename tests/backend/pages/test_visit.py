@@ -74,7 +74,11 @@ def test_a_guest_accepts_enrols_his_face_and_the_gate_gets_it(
     press(page, "Leave, and delete everything about me")
     press(page, "Yes")
     heading(page, "You have left")
+    expect(page.get_by_role("link", name="Certificate of deletion")).to_be_visible()
     assert faces_at_gates(box) == 0
+    # The same phone still says what has become of it.
+    page.reload()
+    expect(page.get_by_role("heading", name="Certificates of erasure")).to_be_visible(timeout=LONG)
 
 
 def test_who_would_rather_not_give_his_face_gets_a_code_at_once(invite: Invite, phone: OpenPhone) -> None:

@@ -136,7 +136,7 @@ async def test_the_guest_withdraws_and_his_grant_ends(world: World) -> None:
     assert (await guest.withdraw()).json()["state"] == "withdrawn"
     assert await grants(town, "guest") == []
     assert await states(town, host) == ["withdrawn"]
-    assert (await guest.invitation()).status_code == 410
+    assert (await guest.accept()).status_code == 410
 
 
 async def test_a_guest_may_decline_before_he_accepts(world: World) -> None:

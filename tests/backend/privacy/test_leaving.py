@@ -1,0 +1,131 @@
+"""A guest who withdraws is forgotten at once, and reads the certificate on the phone on which he did."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from backend.consent.service import Purpose
+from backend.kit.db import Database, Scope
+from backend.privacy import jobs
+from backend.privacy.retention import jobs as retention
+from backend.privacy.saga import Saga
+from tests.backend.couriers.company import Visitor, open_link
+from tests.backend.households.town import Resident, Town, build_town
+from tests.backend.privacy.faces import ALL, NOTHING, Left, left_of, store_face
+from tests.backend.visitors.test_passes import invite, passes
+from tests.backend.world import World
+
+
+@pytest.fixture
+def saga(world: World, worker_db: Database) -> Saga:
+    return Saga(worker_db, world.resources.keys, world.resources.objects, world.clock)
+
+
+async def person_of(town: Town, pass_id: str) -> UUID:
+    async with town.world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+        person_id: UUID = await conn.fetchval(
+            "SELECT s.person_id FROM guest_pass JOIN subject s USING (community_id, subject_id) WHERE pass_id = $1",
+            UUID(pass_id),
+        )
+    return person_id
+
+
+async def guest_with_face(town: Town, host: Resident) -> tuple[Visitor, UUID, str]:
+    created = await invite(town, host)
+    guest = await open_link(town.world.api, created["link_token"])
+    assert (await guest.accept()).status_code == 200
+    person_id = await person_of(town, created["pass_id"])
+    for purpose in Purpose:
+        assert (await guest.actor.put(f"/visitor/v1/consents/{purpose}", json={"version": 1})).status_code == 200
+    who = Resident(guest.actor, person_id, host.member_id, host.tenancy_id, host.home_id)
+    await store_face(town, who)
+    return guest, person_id, created["pass_id"]
+
+
+async def test_a_guest_withdraws_and_his_face_is_gone_with_a_certificate(
+    world: World, saga: Saga, worker_db: Database
+) -> None:
+    town = await build_town(world)
+    guest, person_id, _ = await guest_with_face(town, await town.tenant())
+    assert await left_of(world.resources, person_id, [town.community_id]) == ALL
+    answer = await guest.withdraw()
+    assert answer.status_code == 200
+    assert answer.json()["state"] == "withdrawn"
+    (begun,) = answer.json()["erasures"]
+    assert begun["extent"] == "everything"
+    assert "/certificates/" in answer.json()["certificate_link"]
+    # The answer was lost, and he says it again.
+    again = await guest.withdraw()
+    assert (again.json()["erasures"], again.json()["certificate_link"]) == (
+        [begun],
+        answer.json()["certificate_link"],
+    )
+
+    assert await saga.resume(UUID(begun["erasure_id"]))
+    assert await left_of(world.resources, person_id, [town.community_id]) == NOTHING
+    # He himself is gone, and his phone reads on.
+    (erasure,) = (await guest.actor.get("/visitor/v1/erasures")).json()["erasures"]
+    assert (erasure["reason"], erasure["completed_at"] is not None) == ("invitation_withdrawn", True)
+    page = await guest.actor.get(f"/visitor/v1/erasures/{begun['erasure_id']}/certificate/page?language=en")
+    assert page.status_code == 200
+    assert "the guest withdrew" in page.text
+    renewed = await world.api.post("/visitor/v1/token", json={"refresh_token": guest.actor.refresh_token})
+    assert renewed.status_code == 201
+
+    for refused in (
+        await guest.actor.get("/visitor/v1/consents"),
+        await guest.actor.post("/visitor/v1/enrolments", json={}),
+        await guest.accept(),
+    ):
+        assert (refused.status_code, refused.json()["code"]) == (410, "link-closed")
+
+    world.clock.advance(days=6)
+    await retention.enforce(worker_db, world.resources.keys, world.resources.objects, now=world.clock())
+    assert (await guest.actor.get("/visitor/v1/erasures")).status_code in (200, 401)
+    assert await _links(worker_db) == 1
+    world.clock.advance(days=2)
+    await retention.enforce(worker_db, world.resources.keys, world.resources.objects, now=world.clock())
+    assert await _links(worker_db) == 0
+
+
+async def test_the_link_of_who_withdrew_stays_while_his_erasure_waits(world: World, worker_db: Database) -> None:
+    town = await build_town(world)
+    guest, _, _ = await guest_with_face(town, await town.tenant())
+    await guest.withdraw()
+    world.clock.advance(days=30)
+    await retention.enforce(worker_db, world.resources.keys, world.resources.objects, now=world.clock())
+    assert await _links(worker_db) == 1
+
+
+async def test_who_only_opened_the_link_reads_nothing_after_another_withdrew(world: World) -> None:
+    town = await build_town(world)
+    created = await invite(town, await town.tenant())
+    first = await open_link(world.api, created["link_token"])
+    second = await open_link(world.api, created["link_token"])
+    assert (await first.withdraw()).json()["erasures"]
+    refused = await second.actor.get("/visitor/v1/erasures")
+    assert (refused.status_code, refused.json()["code"]) == (409, "link-held")
+
+
+async def test_a_guest_whose_host_cancelled_has_no_withdrawal_left(world: World) -> None:
+    town = await build_town(world)
+    host = await town.tenant()
+    guest, _, pass_id = await guest_with_face(town, host)
+    await host.actor.delete(f"{passes(town, host)}/{pass_id}")
+    assert (await guest.withdraw()).status_code == 410
+
+
+async def test_a_withdrawal_is_not_begun_a_second_time_by_the_job(world: World, worker_db: Database) -> None:
+    town = await build_town(world)
+    guest, person_id, _ = await guest_with_face(town, await town.tenant())
+    await guest.withdraw()
+    world.clock.advance(timedelta(hours=25))
+    assert await jobs.begin_unused_erasures(worker_db, now=world.clock()) == 0
+    assert isinstance(await left_of(world.resources, person_id, [town.community_id]), Left)
+
+
+async def _links(worker_db: Database) -> int:
+    async with worker_db.transaction(Scope(platform=True), read_only=True) as conn:
+        count: int = await conn.fetchval("SELECT count(*) FROM visitor_link WHERE withdrawn_by IS NOT NULL")
+    return count
