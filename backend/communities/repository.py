@@ -12,6 +12,7 @@ __all__ = [
     "CapturePolicy",
     "CommunityRow",
     "get_community",
+    "get_community_for_update",
     "insert_authority",
     "insert_community",
     "list_communities",
@@ -67,6 +68,13 @@ async def insert_community(
 async def get_community(conn: Connection, *, community_id: UUID) -> CommunityRow | None:
     """One community."""
     return await fetch_one(conn, CommunityRow, "SELECT * FROM community WHERE community_id = $1", community_id)
+
+
+async def get_community_for_update(conn: Connection, *, community_id: UUID) -> CommunityRow | None:
+    """One community, locked against other edits; gates and households go on meanwhile."""
+    return await fetch_one(
+        conn, CommunityRow, "SELECT * FROM community WHERE community_id = $1 FOR NO KEY UPDATE", community_id
+    )
 
 
 async def list_communities(conn: Connection, *, authority_id: UUID, ids: tuple[UUID, ...] | None) -> list[CommunityRow]:

@@ -10,6 +10,7 @@ from backend.communities.errors import CommunityNotFound, TimeZoneUnknown
 from backend.communities.schemas import Community, CommunityChange, CommunityList, NewCommunity
 from backend.kit.auth import Permission, StaffMember
 from backend.kit.db import Database, Scope
+from backend.kit.etag import IfMatch, PreconditionFailed, require_match
 from backend.kit.problems import Forbidden, Unauthorised, problems
 
 __all__ = ["staff_router"]
@@ -47,13 +48,19 @@ async def read_community(community_id: UUID, staff: StaffMember, db: Database) -
 
 @patch(
     "/{community_id:uuid}",
-    responses=problems(Unauthorised, Forbidden, CommunityNotFound, TimeZoneUnknown),
+    responses=problems(Unauthorised, Forbidden, CommunityNotFound, TimeZoneUnknown, PreconditionFailed),
     summary="Change a community",
 )
-async def change_community(community_id: UUID, data: CommunityChange, staff: StaffMember, db: Database) -> Community:
+async def change_community(
+    community_id: UUID, data: CommunityChange, staff: StaffMember, db: Database, if_match: IfMatch = None
+) -> Community:
     """Change a community's name, rules or leases."""
     staff.require(Permission.COMMUNITY_CHANGE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
+        before = await repository.get_community_for_update(conn, community_id=community_id)
+        if before is None:
+            raise CommunityNotFound
+        require_match(if_match, Community.of(before))
         row = await service.change(conn, community_id=community_id, change=data)
         await audit.record(
             conn, community_id=community_id, actor=f"staff:{staff.staff_id}", action="community.change",

@@ -15,8 +15,11 @@ __all__ = [
     "count_groups",
     "delete_door",
     "delete_group",
+    "get_door",
+    "get_group",
     "group_in_use",
     "has_gates",
+    "hold",
     "insert_door",
     "insert_group",
     "list_doors",
@@ -60,6 +63,37 @@ class _Id(msgspec.Struct, frozen=True):
 
 class _Found(msgspec.Struct, frozen=True):
     found: bool
+
+
+async def hold(conn: Connection, *, community_id: UUID) -> None:
+    """Let nobody else edit the community's doors and hours until the transaction ends."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('doors/' || $1::uuid::text, 0))", community_id)
+
+
+async def get_door(conn: Connection, *, community_id: UUID, door_id: UUID) -> DoorRow | None:
+    """One door."""
+    return await fetch_one(
+        conn,
+        DoorRow,
+        """
+        SELECT d.door_id, d.name, ARRAY(
+            SELECT group_id FROM door_in_group g
+            WHERE g.community_id = d.community_id AND g.door_id = d.door_id ORDER BY group_id
+        ) AS groups
+        FROM door d WHERE d.community_id = $1 AND d.door_id = $2
+        """,
+        community_id, door_id,
+    )  # fmt: skip
+
+
+async def get_group(conn: Connection, *, community_id: UUID, group_id: UUID) -> GroupRow | None:
+    """One group."""
+    return await fetch_one(
+        conn,
+        GroupRow,
+        "SELECT group_id, name FROM door_group WHERE community_id = $1 AND group_id = $2",
+        community_id, group_id,
+    )  # fmt: skip
 
 
 async def insert_door(conn: Connection, *, community_id: UUID, name: str, most: int, now: datetime) -> UUID | None:

@@ -21,6 +21,7 @@ from backend.doors.schemas import Created, Door, DoorFields, DoorGroup, DoorList
 from backend.kit.auth import Permission, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
+from backend.kit.etag import IfMatch, IfMatchNeeded, PreconditionFailed, PreconditionRequired, require_match
 from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
 
 __all__ = ["staff_router"]
@@ -53,18 +54,37 @@ async def create_door(community_id: UUID, data: DoorFields, staff: StaffMember, 
     return Created(door_id)
 
 
+@get("/doors/{door_id:uuid}", responses=problems(Unauthorised, Forbidden, DoorNotFound), summary="Read a door")
+async def read_door(community_id: UUID, door_id: UUID, staff: StaffMember, db: Database) -> Door:
+    """A door and its groups; its ETag goes with an edit."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        return Door.of(await service.get_door(conn, community_id=community_id, door_id=door_id))
+
+
 @put(
     "/doors/{door_id:uuid}",
-    responses=problems(Unauthorised, Forbidden, DoorNotFound, DoorExists, DoorGroupUnknown),
+    responses=problems(
+        Unauthorised, Forbidden, DoorNotFound, DoorExists, DoorGroupUnknown, PreconditionFailed, PreconditionRequired
+    ),
     status_code=204,
     summary="Change a door",
 )
 async def change_door(
-    community_id: UUID, door_id: UUID, data: DoorFields, staff: StaffMember, db: Database, clock: Clock
+    community_id: UUID,
+    door_id: UUID,
+    data: DoorFields,
+    staff: StaffMember,
+    db: Database,
+    clock: Clock,
+    if_match: IfMatchNeeded = None,
 ) -> None:
     """Give a door another name and other groups; its gates hear of it at once."""
     staff.require(Permission.DOORS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
+        await repository.hold(conn, community_id=community_id)
+        before = await service.get_door(conn, community_id=community_id, door_id=door_id)
+        require_match(if_match, Door.of(before), needed=True)
         await service.change_door(conn, community_id=community_id, door_id=door_id, name=data.name, groups=data.groups)
         await _record(conn, community_id, staff, "door.change", f"door:{door_id}")
         await publish(conn, community_id=community_id, now=clock())
@@ -99,16 +119,33 @@ async def create_group(
     return Created(group_id)
 
 
+@get(
+    "/door-groups/{group_id:uuid}",
+    responses=problems(Unauthorised, Forbidden, DoorGroupNotFound),
+    summary="Read a door group",
+)
+async def read_group(community_id: UUID, group_id: UUID, staff: StaffMember, db: Database) -> DoorGroup:
+    """A group; its ETag may go with an edit."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        return DoorGroup.of(await service.get_group(conn, community_id=community_id, group_id=group_id))
+
+
 @put(
     "/door-groups/{group_id:uuid}",
-    responses=problems(Unauthorised, Forbidden, DoorGroupNotFound, DoorGroupExists),
+    responses=problems(Unauthorised, Forbidden, DoorGroupNotFound, DoorGroupExists, PreconditionFailed),
     status_code=204,
     summary="Rename a door group",
 )
-async def change_group(community_id: UUID, group_id: UUID, data: GroupFields, staff: StaffMember, db: Database) -> None:
+async def change_group(
+    community_id: UUID, group_id: UUID, data: GroupFields, staff: StaffMember, db: Database, if_match: IfMatch = None
+) -> None:
     """Rename a group; nothing changes at the gates."""
     staff.require(Permission.DOORS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
+        await repository.hold(conn, community_id=community_id)
+        before = await service.get_group(conn, community_id=community_id, group_id=group_id)
+        require_match(if_match, DoorGroup.of(before))
         await service.change_group(conn, community_id=community_id, group_id=group_id, name=data.name)
         await _record(conn, community_id, staff, "door-group.change", f"door-group:{group_id}")
 
@@ -134,6 +171,16 @@ async def _record(conn: Connection, community_id: UUID, staff: StaffMember, acti
 
 staff_router = Router(
     path="/communities/{community_id:uuid}",
-    route_handlers=[list_doors, create_door, change_door, delete_door, create_group, change_group, delete_group],
+    route_handlers=[
+        list_doors,
+        create_door,
+        read_door,
+        change_door,
+        delete_door,
+        create_group,
+        read_group,
+        change_group,
+        delete_group,
+    ],
     tags=["doors"],
 )

@@ -17,6 +17,7 @@ from backend.doors.errors import (
     DoorNotFound,
     TooManyDoors,
 )
+from backend.doors.repository import DoorRow, GroupRow
 from backend.kit.db import Connection
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "create_group",
     "delete_door",
     "delete_group",
+    "get_door",
+    "get_group",
     "require_groups",
 ]
 
@@ -37,6 +40,30 @@ MOST_DOORS = 400
 MOST_GROUPS = 100
 # Of one door, and of one right to enter.
 MOST_GROUPS_OF_ONE = 16
+
+
+async def get_door(conn: Connection, *, community_id: UUID, door_id: UUID) -> DoorRow:
+    """One door.
+
+    Raises:
+        DoorNotFound: there is no such door.
+    """
+    row = await repository.get_door(conn, community_id=community_id, door_id=door_id)
+    if row is None:
+        raise DoorNotFound
+    return row
+
+
+async def get_group(conn: Connection, *, community_id: UUID, group_id: UUID) -> GroupRow:
+    """One group.
+
+    Raises:
+        DoorGroupNotFound: there is no such group.
+    """
+    row = await repository.get_group(conn, community_id=community_id, group_id=group_id)
+    if row is None:
+        raise DoorGroupNotFound
+    return row
 
 
 async def create_door(

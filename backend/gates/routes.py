@@ -15,6 +15,7 @@ from backend.codes import service as codes
 from backend.communities.errors import CommunityNotFound
 from backend.doors.errors import DoorNotFound
 from backend.doors.plans.service import publish
+from backend.doors.repository import hold as hold_doors
 from backend.enrolment.faces import FaceService
 from backend.entries import service as entries
 from backend.entries.errors import BatchInvalid
@@ -40,6 +41,7 @@ from backend.keys.service import Keys
 from backend.kit.auth import ACCESS_TTL, GatePrincipal, Permission, SecondFactorRequired, StaffMember, Tokens
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
+from backend.kit.etag import IfMatch, PreconditionFailed, require_match
 from backend.kit.pagination import Cursor, CursorInvalid
 from backend.kit.problems import Forbidden, PayloadTooLarge, Unauthorised, problems
 from gate_sdk.wire import (
@@ -298,22 +300,49 @@ async def revoke_gate(
     return Gate.of(row, head)
 
 
+@get(
+    "/{gate_id:uuid}/door",
+    responses=problems(Unauthorised, Forbidden, CommunityNotFound, GateNotFound),
+    summary="Read where a gate stands",
+)
+async def read_place(community_id: UUID, gate_id: UUID, staff: StaffMember, db: Database) -> GatePlace:
+    """At which door the gate stands; its ETag may go with a change."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        return await _place(conn, community_id, gate_id)
+
+
 @put(
     "/{gate_id:uuid}/door",
-    responses=problems(Unauthorised, Forbidden, CommunityNotFound, GateNotFound, DoorNotFound),
+    responses=problems(Unauthorised, Forbidden, CommunityNotFound, GateNotFound, DoorNotFound, PreconditionFailed),
     summary="Put a gate at a door",
 )
 async def place_gate(
-    community_id: UUID, gate_id: UUID, data: GatePlace, staff: StaffMember, db: Database, clock: Clock
+    community_id: UUID,
+    gate_id: UUID,
+    data: GatePlace,
+    staff: StaffMember,
+    db: Database,
+    clock: Clock,
+    if_match: IfMatch = None,
 ) -> Gate:
     """Say at which door the gate stands: its groups and hours go for it from now."""
     staff.require(Permission.DOORS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
+        await hold_doors(conn, community_id=community_id)
+        require_match(if_match, await _place(conn, community_id, gate_id))
         row = await service.put_at_door(conn, community_id=community_id, gate_id=gate_id, door_id=data.door_id)
         await _record(conn, community_id, staff, "gate.place", gate_id)
         await publish(conn, community_id=community_id, now=clock())
         head, _ = await service.list_health(conn, community_id=community_id)
     return Gate.of(row, head)
+
+
+async def _place(conn: Connection, community_id: UUID, gate_id: UUID) -> GatePlace:
+    row = await repository.get_gate(conn, community_id=community_id, gate_id=gate_id)
+    if row is None:
+        raise GateNotFound
+    return GatePlace(row.door_id)
 
 
 async def _record(
@@ -331,6 +360,6 @@ async def _record(
 
 staff_router = Router(
     path="/communities/{community_id:uuid}/gates",
-    route_handlers=[create_gate, create_claim, list_gates, place_gate, revoke_gate],
+    route_handlers=[create_gate, create_claim, list_gates, read_place, place_gate, revoke_gate],
     tags=["gates"],
 )

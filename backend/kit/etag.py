@@ -16,12 +16,26 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Sc
 
 from backend.kit.problems import Problem
 
-__all__ = ["EntityTagMiddleware", "IfMatch", "PreconditionFailed", "entity_tag", "require_match"]
+__all__ = [
+    "EntityTagMiddleware",
+    "IfMatch",
+    "IfMatchNeeded",
+    "PreconditionFailed",
+    "PreconditionRequired",
+    "entity_tag",
+    "require_match",
+]
 
 IfMatch = Annotated[
     str | None,
     HeaderParameter(
         name="If-Match", max_length=1000, description="ETag of the state that the edit begins with; absent: any state"
+    ),
+]
+IfMatchNeeded = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match", max_length=1000, description="ETag of the state that the edit begins with; `*`: any state"
     ),
 ]
 _NOT_MODIFIED = 304
@@ -36,22 +50,35 @@ class PreconditionFailed(Problem):
     remedy = "Read it again, and repeat the edit with the new ETag if it still makes sense."
 
 
+class PreconditionRequired(Problem):
+    """This edit replaces a whole list, and with it what somebody else may have put there meanwhile."""
+
+    status = 428
+    code = "precondition-required"
+    title = "Say what you edit"
+    remedy = "Read it, and send its ETag as If-Match; `*` replaces it whatever it is."
+
+
 def entity_tag(body: bytes) -> str:
     """The strong tag of an answer's bytes, quotes included."""
     digest = hashlib.blake2b(body, digest_size=16).digest()
     return f'"{base64.urlsafe_b64encode(digest).rstrip(b"=").decode()}"'
 
 
-def require_match(if_match: str | None, current: msgspec.Struct) -> None:
+def require_match(if_match: str | None, current: msgspec.Struct, *, needed: bool = False) -> None:
     """Go on only if the caller edits the present state, or any.
 
     Args:
         if_match: the header as it came.
         current: what a GET would show, read in the transaction of the edit with the row locked.
+        needed: whether the caller has to say which state he edits.
 
     Raises:
         PreconditionFailed: somebody has changed it since.
+        PreconditionRequired: it is needed and was not sent.
     """
+    if needed and if_match is None:
+        raise PreconditionRequired
     if if_match is None or if_match.strip() == "*":
         return
     if entity_tag(msgspec.json.encode(current)) not in [tag.strip() for tag in if_match.split(",")]:

@@ -11,6 +11,7 @@ from backend.households.errors import HomeNotFound, OutsideTenancy
 from backend.kit.auth import ResidentPrincipal
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
+from backend.kit.etag import IfMatch, PreconditionFailed, require_match
 from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
 from backend.kit.problems import Unauthorised, problems
 from backend.kit.windows import WindowEmpty, WindowOver, WindowTooFar, WindowTooLong
@@ -92,9 +93,25 @@ async def list_passes(
     return PassPage(passes=tuple(Pass.of(row, now) for row in page), next_cursor=next_cursor)
 
 
+@get("/{pass_id:uuid}", responses=problems(Unauthorised, HomeNotFound, PassNotFound), summary="Read a pass")
+async def read_pass(
+    community_id: UUID, home_id: UUID, pass_id: UUID, resident: ResidentPrincipal, db: Database, clock: Clock
+) -> Pass:
+    """A pass of the home's; its ETag may go with a change."""
+    scope = Scope(community_id=community_id, person_id=resident.person_id)
+    async with db.transaction(scope, read_only=True) as conn:
+        await households.require_home(conn, community_id=community_id, home_id=home_id, person_id=resident.person_id)
+        row = await repository.read_pass(conn, community_id=community_id, pass_id=pass_id)
+    if row is None or row.home_id != home_id:
+        raise PassNotFound
+    return Pass.of(row, clock())
+
+
 @patch(
     "/{pass_id:uuid}",
-    responses=problems(Unauthorised, HomeNotFound, OutsideTenancy, PassNotFound, PassOver, GuestDaysSpent, *_WINDOW),
+    responses=problems(
+        Unauthorised, HomeNotFound, OutsideTenancy, PassNotFound, PassOver, GuestDaysSpent, *_WINDOW, PreconditionFailed
+    ),
     summary="Move a pass's window",
 )
 async def change_pass(
@@ -105,6 +122,7 @@ async def change_pass(
     resident: ResidentPrincipal,
     db: Database,
     clock: Clock,
+    if_match: IfMatch = None,
 ) -> Pass:
     """Another window, at the gates too, at once."""
     now = clock()
@@ -112,7 +130,14 @@ async def change_pass(
         tenancy = await households.hold_home(
             conn, community_id=community_id, home_id=home_id, person_id=resident.person_id
         )
-        row = await service.change(conn, tenancy=tenancy, pass_id=pass_id, change=data, now=now)
+        row = await service.change(
+            conn,
+            tenancy=tenancy,
+            pass_id=pass_id,
+            change=data,
+            unchanged=lambda row: require_match(if_match, Pass.of(row, now)),
+            now=now,
+        )
         await audit.record(
             conn,
             community_id=community_id,
@@ -142,6 +167,6 @@ async def cancel_pass(
 
 resident_router = Router(
     path="/homes/{community_id:uuid}/{home_id:uuid}/passes",
-    route_handlers=[create_pass, list_passes, change_pass, cancel_pass],
+    route_handlers=[create_pass, list_passes, read_pass, change_pass, cancel_pass],
     tags=["passes"],
 )

@@ -1,5 +1,6 @@
 """Rules of guests' passes."""
 
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -90,8 +91,18 @@ async def invite(
     return Invited(row, token)
 
 
-async def change(conn: Connection, *, tenancy: TenancyRow, pass_id: UUID, change: PassChange, now: datetime) -> PassRow:
+async def change(
+    conn: Connection,
+    *,
+    tenancy: TenancyRow,
+    pass_id: UUID,
+    change: PassChange,
+    unchanged: Callable[[PassRow], None],
+    now: datetime,
+) -> PassRow:
     """Move a pass's window, at the gates too, at once. The caller holds the tenancy and has shown that it is his.
+
+    ``unchanged`` is shown the pass, locked, and raises where it is not what the caller has read.
 
     Raises:
         PassNotFound: the home has none such.
@@ -106,6 +117,7 @@ async def change(conn: Connection, *, tenancy: TenancyRow, pass_id: UUID, change
     row = await repository.lock_pass(conn, community_id=community_id, home_id=home_id, pass_id=pass_id)
     if row is None:
         raise PassNotFound
+    unchanged(row)
     if state_of(row, now) not in ("pending", "accepted"):
         raise PassOver
     begin, until = check_window(

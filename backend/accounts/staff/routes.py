@@ -21,6 +21,7 @@ from backend.communities.errors import CommunityNotFound
 from backend.kit.auth import Permission, SecondFactorRequired, StaffMember, StaffPrincipal
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
+from backend.kit.etag import IfMatchNeeded, PreconditionFailed, PreconditionRequired
 from backend.kit.problems import Forbidden, Unauthorised, problems
 
 __all__ = ["staff_member", "staff_router"]
@@ -62,18 +63,38 @@ async def add_staff(data: NewStaff, staff: StaffMember, db: Database, pepper: by
         return Staff.of(await rules.add(conn, pepper=pepper, by=staff, phone=phone, new=data))
 
 
+@get("/{staff_id:uuid}", responses=problems(Unauthorised, Forbidden, StaffNotFound), summary="Read a member of staff")
+async def read_staff(staff_id: UUID, staff: StaffMember, db: Database) -> Staff:
+    """A member of the caller's authority's staff; his ETag goes with a change of roles. For its administrators."""
+    staff.require(Permission.STAFF_READ)
+    async with db.transaction(_PLATFORM, read_only=True) as conn:
+        return Staff.of(await rules.get(conn, staff_id=staff_id, authority_id=staff.authority_id))
+
+
 @patch(
     "/{staff_id:uuid}",
     responses=problems(
-        *_STAFF_PROBLEMS, StaffNotFound, LastAdministrator, CommunityNotFound, RoleReachesFurther, LegalOfficerAlone
+        *_STAFF_PROBLEMS,
+        StaffNotFound,
+        LastAdministrator,
+        CommunityNotFound,
+        RoleReachesFurther,
+        LegalOfficerAlone,
+        PreconditionFailed,
+        PreconditionRequired,
     ),
     summary="Change a member of staff",
 )
-async def change_staff(staff_id: UUID, data: StaffChange, staff: StaffMember, db: Database) -> Staff:
-    """Change a member's name or roles, with effect at his next request. For administrators."""
+async def change_staff(
+    staff_id: UUID, data: StaffChange, staff: StaffMember, db: Database, if_match: IfMatchNeeded = None
+) -> Staff:
+    """Change a member's name or roles, with effect at his next request. For administrators.
+
+    Roles are replaced as a whole, and so need If-Match; a name alone does not.
+    """
     staff.require(Permission.STAFF)
     async with db.transaction(_PLATFORM) as conn:
-        return Staff.of(await rules.change(conn, by=staff, staff_id=staff_id, change=data))
+        return Staff.of(await rules.change(conn, by=staff, staff_id=staff_id, change=data, if_match=if_match))
 
 
 @delete(
@@ -88,4 +109,6 @@ async def remove_staff(staff_id: UUID, staff: StaffMember, db: Database, clock: 
         await rules.remove(conn, by=staff, staff_id=staff_id, now=clock())
 
 
-staff_router = Router(path="/staff", route_handlers=[list_staff, add_staff, change_staff, remove_staff], tags=["staff"])
+staff_router = Router(
+    path="/staff", route_handlers=[list_staff, add_staff, read_staff, change_staff, remove_staff], tags=["staff"]
+)

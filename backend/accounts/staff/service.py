@@ -9,12 +9,13 @@ from backend.accounts.errors import LastAdministrator, LegalOfficerAlone, RoleRe
 from backend.accounts.service import account_of_phone
 from backend.accounts.staff import repository
 from backend.accounts.staff.repository import StaffRow
-from backend.accounts.staff.schemas import NewStaff, RoleGrant, StaffChange
+from backend.accounts.staff.schemas import NewStaff, RoleGrant, Staff, StaffChange
 from backend.audit import service as audit
 from backend.communities import repository as communities
 from backend.communities.errors import CommunityNotFound
 from backend.kit.auth import StaffMember, StaffPrincipal, StaffRole
 from backend.kit.db import Connection
+from backend.kit.etag import require_match
 from backend.kit.problems import Unauthorised
 
 __all__ = ["add", "change", "create_administrator", "get", "member", "remove"]
@@ -83,7 +84,9 @@ async def add(conn: Connection, *, pepper: bytes, by: StaffMember, phone: str, n
     return row
 
 
-async def change(conn: Connection, *, by: StaffMember, staff_id: UUID, change: StaffChange) -> StaffRow:
+async def change(
+    conn: Connection, *, by: StaffMember, staff_id: UUID, change: StaffChange, if_match: str | None
+) -> StaffRow:
     """The member after the change.
 
     Raises:
@@ -91,8 +94,12 @@ async def change(conn: Connection, *, by: StaffMember, staff_id: UUID, change: S
         CommunityNotFound: a role names a community of another authority.
         RoleReachesFurther: an administrator's role names a community.
         LastAdministrator: he is the only one and would no longer be.
+        PreconditionFailed: he is no longer what the caller has read.
+        PreconditionRequired: roles are replaced without saying which.
     """
-    await get(conn, staff_id=staff_id, authority_id=by.authority_id)
+    await accounts.lock(conn, by.authority_id.bytes)
+    before = await get(conn, staff_id=staff_id, authority_id=by.authority_id)
+    require_match(if_match, Staff.of(before), needed=change.roles is not None)
     if change.name is not None:
         await repository.update_staff_name(conn, staff_id=staff_id, authority_id=by.authority_id, name=change.name)
     if change.roles is not None:

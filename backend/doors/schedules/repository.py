@@ -14,6 +14,7 @@ __all__ = [
     "HoursRow",
     "ScheduleRow",
     "delete_schedule",
+    "get_schedule",
     "insert_schedule",
     "list_days",
     "list_hours",
@@ -108,6 +109,19 @@ async def delete_schedule(conn: Connection, *, community_id: UUID, schedule_id: 
         "DELETE FROM schedule WHERE community_id = $1 AND schedule_id = $2", community_id, schedule_id
     )
     return affected(status) == 1
+
+
+async def get_schedule(conn: Connection, *, community_id: UUID, schedule_id: UUID) -> ScheduleRow | None:
+    """One schedule."""
+    return await fetch_one(
+        conn,
+        ScheduleRow,
+        """
+        SELECT schedule_id, name, week::text AS week, own_holidays FROM schedule
+        WHERE community_id = $1 AND schedule_id = $2
+        """,
+        community_id, schedule_id,
+    )  # fmt: skip
 
 
 async def list_schedules(conn: Connection, *, community_id: UUID) -> list[ScheduleRow]:

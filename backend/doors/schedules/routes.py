@@ -18,6 +18,7 @@ from backend.doors.errors import (
     TooManyDoors,
 )
 from backend.doors.plans.service import publish
+from backend.doors.repository import hold
 from backend.doors.schedules import repository, service
 from backend.doors.schedules.repository import DayRow
 from backend.doors.schedules.schemas import CalendarYear, Hours, NamedSchedule, ScheduleFields, ScheduleList
@@ -25,11 +26,13 @@ from backend.doors.schemas import Created
 from backend.kit.auth import Permission, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
+from backend.kit.etag import IfMatchNeeded, PreconditionFailed, PreconditionRequired, require_match
 from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
 
 __all__ = ["staff_router"]
 
 Year = Annotated[int, Parameter(ge=2020, le=2100)]
+_MATCH = (PreconditionFailed, PreconditionRequired)
 
 
 @get("/schedules", responses=problems(Unauthorised, Forbidden, NotFound), summary="List schedules")
@@ -59,18 +62,39 @@ async def create_schedule(
     return Created(schedule_id)
 
 
+@get(
+    "/schedules/{schedule_id:uuid}",
+    responses=problems(Unauthorised, Forbidden, ScheduleNotFound),
+    summary="Read a schedule",
+)
+async def read_schedule(community_id: UUID, schedule_id: UUID, staff: StaffMember, db: Database) -> NamedSchedule:
+    """A schedule; its ETag goes with an edit."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        return NamedSchedule.of(await service.get(conn, community_id=community_id, schedule_id=schedule_id))
+
+
 @put(
     "/schedules/{schedule_id:uuid}",
-    responses=problems(Unauthorised, Forbidden, ScheduleNotFound, ScheduleExists, ScheduleInvalid),
+    responses=problems(Unauthorised, Forbidden, ScheduleNotFound, ScheduleExists, ScheduleInvalid, *_MATCH),
     status_code=204,
     summary="Change a schedule",
 )
 async def change_schedule(
-    community_id: UUID, schedule_id: UUID, data: ScheduleFields, staff: StaffMember, db: Database, clock: Clock
+    community_id: UUID,
+    schedule_id: UUID,
+    data: ScheduleFields,
+    staff: StaffMember,
+    db: Database,
+    clock: Clock,
+    if_match: IfMatchNeeded = None,
 ) -> None:
     """Give a schedule another name and week; the gates that go by it hear of it at once."""
     staff.require(Permission.DOORS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
+        await hold(conn, community_id=community_id)
+        before = await service.get(conn, community_id=community_id, schedule_id=schedule_id)
+        require_match(if_match, NamedSchedule.of(before), needed=True)
         await service.change(
             conn, community_id=community_id, schedule_id=schedule_id, name=data.name, schedule=data.schedule()
         )
@@ -101,13 +125,18 @@ async def read_hours(community_id: UUID, staff: StaffMember, db: Database) -> Ho
 
 @put(
     "/hours",
-    responses=problems(Unauthorised, Forbidden, NotFound, DoorGroupUnknown, ScheduleUnknown, HoursRepeated),
+    responses=problems(Unauthorised, Forbidden, NotFound, DoorGroupUnknown, ScheduleUnknown, HoursRepeated, *_MATCH),
     summary="Set the hours",
 )
-async def set_hours(community_id: UUID, data: Hours, staff: StaffMember, db: Database, clock: Clock) -> Hours:
+async def set_hours(
+    community_id: UUID, data: Hours, staff: StaffMember, db: Database, clock: Clock, if_match: IfMatchNeeded = None
+) -> Hours:
     """Set all of the community's hours; what is not named is open at every hour. The gates hear of it at once."""
     staff.require(Permission.DOORS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
+        await hold(conn, community_id=community_id)
+        before = Hours.of(await repository.list_hours(conn, community_id=community_id))
+        require_match(if_match, before, needed=True)
         await service.set_hours(conn, community_id=community_id, hours=[rule.row() for rule in data.hours])
         await _record(conn, community_id, staff, "hours.set", f"community:{community_id}")
         await publish(conn, community_id=community_id, now=clock())
@@ -122,19 +151,38 @@ async def read_calendar(community_id: UUID, staff: StaffMember, db: Database) ->
         return CalendarYear.of(await repository.list_days(conn, community_id=community_id))
 
 
+@get(
+    "/calendar/{year:int}", responses=problems(Unauthorised, Forbidden, NotFound), summary="Read a year's special days"
+)
+async def read_year(community_id: UUID, year: Year, staff: StaffMember, db: Database) -> CalendarYear:
+    """Holidays, and days off that are worked instead, of a year; its ETag goes with an edit."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        return CalendarYear.of(await service.days_of(conn, community_id=community_id, year=year))
+
+
 @put(
     "/calendar/{year:int}",
-    responses=problems(Unauthorised, Forbidden, NotFound, ScheduleInvalid),
+    responses=problems(Unauthorised, Forbidden, NotFound, ScheduleInvalid, *_MATCH),
     status_code=204,
     summary="Set a year's special days",
 )
 async def set_calendar(
-    community_id: UUID, year: Year, data: CalendarYear, staff: StaffMember, db: Database, clock: Clock
+    community_id: UUID,
+    year: Year,
+    data: CalendarYear,
+    staff: StaffMember,
+    db: Database,
+    clock: Clock,
+    if_match: IfMatchNeeded = None,
 ) -> None:
     """Set the year's holidays and the days that are worked in their place, all at once."""
     staff.require(Permission.DOORS)
     rows = [DayRow(day.day, day.name, day.works_as) for day in data.days]
     async with db.transaction(Scope(community_id=community_id)) as conn:
+        await hold(conn, community_id=community_id)
+        before = CalendarYear.of(await service.days_of(conn, community_id=community_id, year=year))
+        require_match(if_match, before, needed=True)
         await service.set_year(conn, community_id=community_id, year=year, days=rows)
         await _record(conn, community_id, staff, "calendar.set", f"calendar:{year}")
         await publish(conn, community_id=community_id, now=clock())
@@ -149,11 +197,13 @@ staff_router = Router(
     route_handlers=[
         list_schedules,
         create_schedule,
+        read_schedule,
         change_schedule,
         delete_schedule,
         read_hours,
         set_hours,
         read_calendar,
+        read_year,
         set_calendar,
     ],
     tags=["schedules"],

@@ -17,11 +17,11 @@ from backend.doors.errors import (
 )
 from backend.doors.hours import Schedule
 from backend.doors.schedules import repository
-from backend.doors.schedules.repository import DayRow, HoursRow
+from backend.doors.schedules.repository import DayRow, HoursRow, ScheduleRow
 from backend.doors.service import require_groups
 from backend.kit.db import Connection
 
-__all__ = ["MOST_SCHEDULES", "change", "create", "remove", "set_hours", "set_year"]
+__all__ = ["MOST_SCHEDULES", "change", "create", "days_of", "get", "remove", "set_hours", "set_year"]
 
 MOST_SCHEDULES = 50
 
@@ -44,6 +44,24 @@ async def create(conn: Connection, *, community_id: UUID, name: str, schedule: S
     if schedule_id is None:
         raise TooManyDoors
     return schedule_id
+
+
+async def get(conn: Connection, *, community_id: UUID, schedule_id: UUID) -> ScheduleRow:
+    """One schedule.
+
+    Raises:
+        ScheduleNotFound: there is no such schedule.
+    """
+    row = await repository.get_schedule(conn, community_id=community_id, schedule_id=schedule_id)
+    if row is None:
+        raise ScheduleNotFound
+    return row
+
+
+async def days_of(conn: Connection, *, community_id: UUID, year: int) -> list[DayRow]:
+    """The special days of a year."""
+    rows = await repository.list_days(conn, community_id=community_id)
+    return [row for row in rows if row.day.year == year]
 
 
 async def change(conn: Connection, *, community_id: UUID, schedule_id: UUID, name: str, schedule: Schedule) -> None:

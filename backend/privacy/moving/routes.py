@@ -2,11 +2,12 @@
 
 from uuid import UUID
 
-from litestar import Router, post, put
+from litestar import Router, get, post, put
 
 from backend.audit import service as audit
 from backend.communities.errors import CommunityNotFound
 from backend.enrolment.gallery.service import attach
+from backend.households import repository as households
 from backend.households.errors import (
     HomeFull,
     HomeNotFound,
@@ -20,6 +21,7 @@ from backend.keys.service import Keys
 from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
+from backend.kit.etag import IfMatch, PreconditionFailed, require_match
 from backend.kit.problems import Forbidden, Unauthorised, problems
 from backend.privacy import service as privacy
 from backend.privacy.moving import service
@@ -30,21 +32,54 @@ from backend.privacy.schemas import Started
 __all__ = ["staff_router"]
 
 
+@get(
+    "/tenancies/{tenancy_id:uuid}/planned-end",
+    responses=problems(Unauthorised, Forbidden, TenancyNotFound),
+    summary="Read a tenancy's planned end",
+)
+async def read_planned_end(community_id: UUID, tenancy_id: UUID, staff: StaffMember, db: Database) -> PlannedEnd:
+    """When the tenancy is to end; null where it goes on. Its ETag may go with a change."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        row = await households.get_tenancy(conn, community_id=community_id, tenancy_id=tenancy_id)
+    if row is None:
+        raise TenancyNotFound
+    return PlannedEnd(row.ends_at)
+
+
 @put(
     "/tenancies/{tenancy_id:uuid}/planned-end",
     responses=problems(
-        Unauthorised, Forbidden, SecondFactorRequired, TenancyNotFound, TenancyEnded, PeriodInvalid, HomeOccupied
+        Unauthorised,
+        Forbidden,
+        SecondFactorRequired,
+        TenancyNotFound,
+        TenancyEnded,
+        PeriodInvalid,
+        HomeOccupied,
+        PreconditionFailed,
     ),
     summary="Set, change or withdraw a tenancy's end",
 )
 async def plan_end(
-    community_id: UUID, tenancy_id: UUID, data: PlannedEnd, staff: StaffMember, db: Database, clock: Clock
+    community_id: UUID,
+    tenancy_id: UUID,
+    data: PlannedEnd,
+    staff: StaffMember,
+    db: Database,
+    clock: Clock,
+    if_match: IfMatch = None,
 ) -> Tenancy:
     """When the tenancy is to end; at that moment every right of the household ends by itself, at offline gates too."""
     staff.require(Permission.TENANCY_END)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await service.plan_end(
-            conn, community_id=community_id, tenancy_id=tenancy_id, ends_at=data.ends_at, now=clock()
+            conn,
+            community_id=community_id,
+            tenancy_id=tenancy_id,
+            ends_at=data.ends_at,
+            unchanged=lambda before: require_match(if_match, PlannedEnd(before.ends_at)),
+            now=clock(),
         )
         await _record(conn, community_id, staff, "tenancy.plan-end", f"tenancy:{tenancy_id}")
     return Tenancy.of(row, ())
@@ -118,4 +153,6 @@ async def _record(conn: Connection, community_id: UUID, staff: StaffMember, acti
     await audit.record(conn, community_id=community_id, actor=f"staff:{staff.staff_id}", action=action, target=target)
 
 
-staff_router = Router(path="/communities/{community_id:uuid}", route_handlers=[plan_end, transfer], tags=["register"])
+staff_router = Router(
+    path="/communities/{community_id:uuid}", route_handlers=[read_planned_end, plan_end, transfer], tags=["register"]
+)

@@ -1,5 +1,6 @@
 """Rules of households that move. Locks in the order home, tenancy, member, roster, as everywhere."""
 
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -45,9 +46,17 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 async def plan_end(
-    conn: Connection, *, community_id: UUID, tenancy_id: UUID, ends_at: datetime | None, now: datetime
+    conn: Connection,
+    *,
+    community_id: UUID,
+    tenancy_id: UUID,
+    ends_at: datetime | None,
+    unchanged: Callable[[TenancyRow], None],
+    now: datetime,
 ) -> TenancyRow:
     """Set, change or withdraw the end of a tenancy; every member's right moves with it, at gates that are offline too.
+
+    ``unchanged`` is shown the tenancy, locked, and raises where it is not what the caller has read.
 
     Raises:
         TenancyNotFound: the community has no such tenancy.
@@ -56,6 +65,7 @@ async def plan_end(
         HomeOccupied: somebody else moves in before that end.
     """
     tenancy = await _held(conn, community_id=community_id, tenancy_id=tenancy_id, now=now)
+    unchanged(tenancy)
     if ends_at is not None and ends_at <= max(tenancy.starts_at, now):
         raise PeriodInvalid
     if await repository.is_occupied(

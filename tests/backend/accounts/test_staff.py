@@ -127,7 +127,9 @@ async def test_the_last_administrator_stays(world: World) -> None:
     own = await id_of(admin, "Administrator")
     removed = await admin.delete(f"/staff/v1/staff/{own}")
     assert (removed.status_code, removed.json()["code"]) == (409, "last-administrator")
-    demoted = await admin.patch(f"/staff/v1/staff/{own}", json={"roles": [{"role": "auditor"}]})
+    demoted = await admin.patch(
+        f"/staff/v1/staff/{own}", json={"roles": [{"role": "auditor"}]}, headers={"If-Match": "*"}
+    )
     assert (demoted.status_code, demoted.json()["code"]) == (409, "last-administrator")
     assert (await admin.get("/staff/v1/staff")).status_code == 200
     await world.staff(admin, StaffRole.AUTHORITY_ADMINISTRATOR)

@@ -47,12 +47,19 @@ class Town:
         return str(answer.json()["id"])
 
     async def set(self, what: str, **fields: Any) -> httpx.Response:
-        answer = await self.manager.put(f"{self.path}/{what}", json=fields)
+        present = await self.manager.get(f"{self.path}/{what}")
+        answer = await self.manager.put(
+            f"{self.path}/{what}", json=fields, headers={"If-Match": present.headers["etag"]}
+        )
         assert answer.is_success, answer.text
         return answer
 
     async def declare(self, **fields: Any) -> httpx.Response:
         return await self.manager.post(f"{self.path}/emergencies", json=fields)
+
+
+# Whatever it is now.
+ANY = {"If-Match": "*"}
 
 
 @pytest.fixture
@@ -218,13 +225,13 @@ async def test_what_is_named_twice_used_or_not_there(town: Town, device: Device)
     assert await code(await delete(f"{town.path}/doors/{door}")) == "door-in-use"
     assert await code(await delete(f"{town.path}/doors/{nobody}")) == "door-not-found"
     assert await code(await delete(f"{town.path}/schedules/{schedule}")) == "schedule-in-use"
-    assert await code(await put(f"{town.path}/hours", json={"hours": [rule, rule]})) == "hours-repeated"
+    assert await code(await put(f"{town.path}/hours", json={"hours": [rule, rule]}, headers=ANY)) == "hours-repeated"
     unknown = {"kind": "guest", "schedule_id": str(nobody)}
-    assert await code(await put(f"{town.path}/hours", json={"hours": [unknown]})) == "schedule-unknown"
+    assert await code(await put(f"{town.path}/hours", json={"hours": [unknown]}, headers=ANY)) == "schedule-unknown"
     place = f"{town.path}/gates/{device.identity.gate_id}/door"
     assert await code(await put(place, json={"door_id": str(nobody)})) == "door-not-found"
     twice = {"days": 2 * [{"day": "2026-10-01", "name": "National Day"}]}
-    assert await code(await put(f"{town.path}/calendar/2026", json=twice)) == "schedule-invalid"
+    assert await code(await put(f"{town.path}/calendar/2026", json=twice, headers=ANY)) == "schedule-invalid"
     holiday = {"name": "Odd", "week": [{"day": "holiday", "begin": "09:00", "until": "10:00"}]}
     assert await code(await post(f"{town.path}/schedules", json=holiday)) == "schedule-invalid"
 
