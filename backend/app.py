@@ -64,10 +64,17 @@ from backend.kit.idempotency.middleware import IdempotencyMiddleware, creates, d
 from backend.kit.messages import Sender
 from backend.kit.problems import Problem, exception_handlers, problems
 from backend.kit.providing import provide_in_turn
+from backend.kit.rates.limiter import RateLimiter
+from backend.kit.rates.middleware import RateLimitMiddleware
 from backend.kit.storage import ObjectStore
+from backend.kit.tracing import RequestIdMiddleware
 from backend.links.routes import visitor_router as links_visitor
 from backend.links.routes import visitor_session
 from backend.pages.routes import public_router as pages_public
+from backend.partners.clients.routes import partner_client
+from backend.partners.clients.routes import partner_router as clients_partner
+from backend.partners.clients.routes import public_router as clients_public
+from backend.partners.clients.routes import staff_router as clients_staff
 from backend.partners.routes import partner_router as partners_partner
 from backend.partners.routes import resident_router as partners_resident
 from backend.partners.routes import staff_router as partners_staff
@@ -125,7 +132,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         requests_visitor,
         retention_visitor,
     ),
-    Surface.PARTNER: (partners_partner, couriers_partner),
+    Surface.PARTNER: (clients_partner, partners_partner, couriers_partner),
     Surface.GATE: (gates_gate, frames_gate),
     Surface.STAFF: (
         accounts_staff,
@@ -150,6 +157,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         register_photos_staff,
         photo_imports_staff,
         partners_staff,
+        clients_staff,
         couriers_staff,
         privacy_staff,
         wards_staff,
@@ -182,6 +190,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
             app.state.resources = resources
             app.state.tokens = resources.tokens
             app.state.clock = clock
+            app.state.rates = RateLimiter(resources.db)
             app.state.proxies = settings.proxies
             app.state.public_url = settings.public_url
             app.state.recapture = Recapture(settings.recapture_months_child, settings.recapture_months_young)
@@ -196,6 +205,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
             ready,
             audit_public,
             certificates_public,
+            clients_public,
             pages_public(),
             *(_surface(surface) for surface in Surface),
         ],
@@ -203,7 +213,9 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
         dependencies=_dependencies(),
         exception_handlers=exception_handlers,  # type: ignore[arg-type]  # Litestar's map is invariant in the exception
         middleware=[
+            RequestIdMiddleware(),
             DefineMiddleware(AuthMiddleware, exclude_from_auth_key="public"),
+            RateLimitMiddleware(),
             EntityTagMiddleware(),
             IdempotencyMiddleware(),
         ],
@@ -286,7 +298,8 @@ async def ready(db: Database) -> dict[str, str]:
 
 def _dependencies() -> dict[str, Provide]:
     plain = {name: Provide(provider, sync_to_thread=False) for name, provider in _PROVIDERS.items()}
-    return {**plain, "staff": Provide(staff_member), "visitor": Provide(visitor_session)}
+    looked_up = {"staff": staff_member, "visitor": visitor_session, "partner": partner_client}
+    return {**plain, **{name: Provide(provider) for name, provider in looked_up.items()}}
 
 
 def _surface(surface: Surface) -> Router:
@@ -382,6 +395,5 @@ _PROVIDERS: Mapping[str, Callable[..., Any]] = {
     "public_url": _public_url,
     "recapture": _recapture,
     "resident": _principal(),
-    "partner": _principal(),
     "gate": _principal(),
 }

@@ -88,11 +88,15 @@ class VisitorPrincipal(msgspec.Struct, frozen=True):
 
 
 class PartnerPrincipal(msgspec.Struct, frozen=True):
-    """A courier company's client."""
+    """A courier company's client; ``credential_id`` is the secret or key that it logged in with.
+
+    Looked up at each request: whoever revokes a secret or key ends what it opened at once.
+    """
 
     partner_id: UUID
     client_id: str
     scopes: tuple[str, ...] = ()
+    credential_id: UUID | None = None
 
 
 class GatePrincipal(msgspec.Struct, frozen=True):

@@ -20,6 +20,8 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 
+from backend.kit.tracing import HEADER, request_id
+
 __all__ = [
     "PROBLEM_JSON",
     "BadRequest",
@@ -252,27 +254,27 @@ def _example(problem: type[Problem]) -> ProblemDetails:
     )
 
 
-def _respond(details: ProblemDetails, headers: Mapping[str, str]) -> Response[bytes]:
+def _respond(request: AnyRequest, details: ProblemDetails, headers: Mapping[str, str]) -> Response[bytes]:
     return Response(
         msgspec.json.encode(details),
         status_code=details.status,
         media_type=PROBLEM_JSON,
-        headers=dict(headers),
+        headers={**headers, HEADER: request_id(request.scope)},
     )
 
 
-def _problem(_: AnyRequest, problem: Problem) -> Response[bytes]:
-    return _respond(problem.details(), problem.headers)
+def _problem(request: AnyRequest, problem: Problem) -> Response[bytes]:
+    return _respond(request, problem.details(), problem.headers)
 
 
-def _invalid(_: AnyRequest, error: ValidationException) -> Response[bytes]:
+def _invalid(request: AnyRequest, error: ValidationException) -> Response[bytes]:
     fields = tuple(
         _field_error(str(item.get("key", "")), str(item.get("message", "")))
         for item in (error.extra if isinstance(error.extra, list) else [])
         if isinstance(item, dict)
     )
     base = BadRequest("A part of the request has the wrong form.").details()
-    return _respond(msgspec.structs.replace(base, errors=fields, code="invalid-input"), {})
+    return _respond(request, msgspec.structs.replace(base, errors=fields, code="invalid-input"), {})
 
 
 def _field_error(key: str, message: str) -> FieldError:
@@ -282,34 +284,34 @@ def _field_error(key: str, message: str) -> FieldError:
     return FieldError(field="body", message="The request needs a body" if message == "'data'" else message)
 
 
-def _nested(_: AnyRequest, _error: RecursionError) -> Response[bytes]:
+def _nested(request: AnyRequest, _error: RecursionError) -> Response[bytes]:
     # Brackets within brackets, some thousand deep: the decoders of request bodies give up like this.
-    return _respond(BadRequest("The request's body is nested too deeply.").details(), {})
+    return _respond(request, BadRequest("The request's body is nested too deeply.").details(), {})
 
 
-def _not_text(_: AnyRequest, __: UnicodeDecodeError) -> Response[bytes]:
+def _not_text(request: AnyRequest, __: UnicodeDecodeError) -> Response[bytes]:
     # The decoder raises it past the framework, which knows only the decoder's own errors.
-    return _respond(BadRequest("The request's text is not UTF-8.").details(), {})
+    return _respond(request, BadRequest("The request's text is not UTF-8.").details(), {})
 
 
 def _http(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     if error.status_code == _MethodNotAllowed.status:
-        return _respond(_MethodNotAllowed().details(), error.headers or {})
+        return _respond(request, _MethodNotAllowed().details(), error.headers or {})
     known = _BY_STATUS.get(error.status_code)
     if known is None:
         if error.status_code < 500:  # noqa: PLR2004 - the boundary between the caller's errors and ours
             return _respond(
-                msgspec.structs.replace(BadRequest().details(), status=error.status_code), error.headers or {}
+                request, msgspec.structs.replace(BadRequest().details(), status=error.status_code), error.headers or {}
             )
         return _unexpected(request, error)
-    return _respond(known().details(), error.headers or {})
+    return _respond(request, known().details(), error.headers or {})
 
 
 def _unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
     # The traceback names our own lines only; the message is left out, since a driver's may quote a row.
     _log.error("unexpected", path_template=str(request.scope.get("path_template", "")), error=type(error).__name__,
                where=_frames(error))  # fmt: skip
-    return _respond(Problem("Something went wrong on our side.").details(), {})
+    return _respond(request, Problem("Something went wrong on our side.").details(), {})
 
 
 def _frames(error: BaseException) -> list[str]:

@@ -1,13 +1,17 @@
-"""PartnerNotFound, PartnerNotAdmitted, SecretNotFound 404, TwoSecretsLive, LastSecret 409, InsufficientScope 403."""
+"""Of companies: not found 404, too many or too few credentials 409, keys that are none 422, too narrow a token 403."""
 
-from backend.kit.problems import Conflict, Forbidden, NotFound
+from backend.kit.problems import Conflict, Forbidden, NotFound, Unprocessable
 
 __all__ = [
     "InsufficientScope",
+    "KeyExists",
+    "KeyNotFound",
+    "KeyRefused",
     "LastSecret",
     "PartnerNotAdmitted",
     "PartnerNotFound",
     "SecretNotFound",
+    "TooManyKeys",
     "TwoSecretsLive",
 ]
 
@@ -45,6 +49,34 @@ class LastSecret(Conflict):
 
     code = "last-secret"
     remedy = "Make the next one first; to lock the company out, suspend it at its communities."
+
+
+class KeyNotFound(NotFound):
+    """The company has no such live key."""
+
+    code = "key-not-found"
+    remedy = "Take the id from the company's list of keys."
+
+
+class KeyExists(Conflict):
+    """A live key of the company has that name."""
+
+    code = "key-exists"
+    remedy = "Give the new key another kid, or none: then it is called by its thumbprint."
+
+
+class TooManyKeys(Conflict):
+    """The company has as many live keys as are allowed."""
+
+    code = "too-many-keys"
+    remedy = "Revoke those that nothing signs with any more."
+
+
+class KeyRefused(Unprocessable):
+    """That is no public key that may sign here."""
+
+    code = "key-refused"
+    remedy = "Send the public half of an Ed25519 or P-256 key as a JSON Web Key."
 
 
 class InsufficientScope(Forbidden):

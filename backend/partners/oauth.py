@@ -12,6 +12,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
+from backend.partners.clients.assertions import ASSERTION_TYPE
 from backend.partners.schemas import OAuthError, TokenRequest
 from backend.partners.service import SCOPES
 
@@ -21,8 +22,11 @@ __all__ = [
     "InvalidRequest",
     "InvalidScope",
     "OAuthRefused",
+    "Proof",
+    "SecretProof",
+    "SignedProof",
     "UnsupportedGrantType",
-    "client_credentials",
+    "client_proof",
     "granted_scopes",
     "handlers",
 ]
@@ -32,7 +36,7 @@ AnyRequest: TypeAlias = Request[Any, Any, Any]
 
 
 class OAuthRefused(Exception):
-    """A token was refused; the docstring is the description."""
+    """A token was refused; the description is the docstring, unless the raiser says more."""
 
     status: ClassVar[int] = 400
     error: ClassVar[str] = "invalid_request"
@@ -43,7 +47,7 @@ class InvalidRequest(OAuthRefused):
 
 
 class InvalidClient(OAuthRefused):
-    """There is no such client, or this is not its secret."""
+    """There is no such client, or this is neither its secret nor signed by its key."""
 
     status = 401
     error = "invalid_client"
@@ -61,22 +65,48 @@ class InvalidScope(OAuthRefused):
     error = "invalid_scope"
 
 
-def client_credentials(authorization: str | None, form: TokenRequest) -> tuple[str, str]:
-    """The client's id and secret from the header (client_secret_basic) or the form (client_secret_post).
+class SecretProof(msgspec.Struct, frozen=True):
+    """A client's id and secret."""
+
+    client_id: str
+    client_secret: str
+
+
+class SignedProof(msgspec.Struct, frozen=True):
+    """An assertion that the client signed, and its id where it stands beside it as well."""
+
+    client_id: str
+    assertion: str
+
+
+Proof: TypeAlias = SecretProof | SignedProof
+
+
+def client_proof(authorization: str | None, form: TokenRequest) -> Proof:
+    """What the client shows: an assertion, or a secret in the header (basic) or the form (post).
 
     Raises:
-        InvalidRequest: both are given (RFC 6749, 2.3: no more than one method).
-        InvalidClient: neither is given, or the header cannot be read.
+        InvalidRequest: more than one of them is given (RFC 6749, 2.3), or the assertion is of another type.
+        InvalidClient: none is given, or the header cannot be read.
     """
-    if authorization is None:
-        if not form.client_id or not form.client_secret:
-            raise InvalidClient
-        return form.client_id, form.client_secret
+    given = [authorization is not None, bool(form.client_secret), bool(form.client_assertion)]
+    if sum(given) > 1:
+        raise InvalidRequest
+    if form.client_assertion:
+        if form.client_assertion_type != ASSERTION_TYPE:
+            raise InvalidRequest
+        return SignedProof(form.client_id, form.client_assertion)
+    if authorization is not None:
+        return _basic(authorization)
+    if not form.client_id or not form.client_secret:
+        raise InvalidClient
+    return SecretProof(form.client_id, form.client_secret)
+
+
+def _basic(authorization: str) -> SecretProof:
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
         raise InvalidClient
-    if form.client_secret:
-        raise InvalidRequest
     try:
         client_id, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
     except (binascii.Error, UnicodeDecodeError):
@@ -85,7 +115,7 @@ def client_credentials(authorization: str | None, form: TokenRequest) -> tuple[s
     client_id, secret = unquote_plus(client_id), unquote_plus(secret)
     if not colon or not (client_id + secret).isprintable():
         raise InvalidClient
-    return client_id, secret
+    return SecretProof(client_id, secret)
 
 
 def granted_scopes(asked: str) -> tuple[str, ...]:
@@ -104,7 +134,8 @@ def _refused(_: AnyRequest, error: OAuthRefused) -> Response[bytes]:
     headers = dict(NO_STORE)
     if error.status == InvalidClient.status:
         headers["WWW-Authenticate"] = 'Basic realm="doorward"'
-    body = OAuthError(error=error.error, error_description=" ".join((type(error).__doc__ or "").split()))
+    description = str(error) or " ".join((type(error).__doc__ or "").split())
+    body = OAuthError(error=error.error, error_description=description)
     return Response(msgspec.json.encode(body), status_code=error.status, media_type="application/json", headers=headers)
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "find_client",
     "get_admission",
     "get_partner",
+    "has_live_key",
     "insert_partner",
     "insert_secret",
     "list_admissions",
@@ -121,6 +122,14 @@ async def list_live_secrets(conn: Connection, *, partner_id: UUID) -> list[Secre
         """,
         partner_id,
     )
+
+
+async def has_live_key(conn: Connection, *, partner_id: UUID) -> bool:
+    """Whether the company may log in by signing. Needs the platform scope."""
+    found: bool = await conn.fetchval(
+        "SELECT EXISTS (SELECT FROM partner_key WHERE partner_id = $1 AND revoked_at IS NULL)", partner_id
+    )
+    return found
 
 
 async def revoke_secret(conn: Connection, *, partner_id: UUID, secret_id: UUID, now: datetime) -> bool:

@@ -1,41 +1,31 @@
-"""Staff: companies and their secrets. Partner: tokens, communities. Residents: which companies come."""
+"""Staff: companies, and where they are admitted. Partner: its communities. Residents: which companies come."""
 
-from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, Response, Router, delete, get, post, put
-from litestar.enums import RequestEncodingType
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Body
+from litestar import Router, get, post, put
 
 from backend.audit import service as audit
 from backend.communities.errors import CommunityNotFound
 from backend.kit.auth import (
-    ACCESS_TTL,
     PartnerPrincipal,
     Permission,
     ResidentPrincipal,
     SecondFactorRequired,
     StaffMember,
-    Tokens,
 )
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.problems import Forbidden, Unauthorised, problems
-from backend.partners import oauth, repository, service
-from backend.partners.errors import LastSecret, PartnerNotFound, SecretNotFound, TwoSecretsLive
+from backend.partners import repository, service
+from backend.partners.errors import PartnerNotFound
 from backend.partners.schemas import (
-    AccessToken,
     Admission,
     AdmissionList,
     NewPartner,
-    NewSecret,
-    OAuthError,
     Partner,
     PartnerCreated,
     PartnerSummary,
     PartnerSummaryList,
-    TokenRequest,
 )
 from backend.people import repository as people
 
@@ -111,49 +101,6 @@ async def admit_partner(partner_id: UUID, admitted_id: UUID, staff: StaffMember,
         )
 
 
-@post(
-    "/{partner_id:uuid}/secrets",
-    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PartnerNotFound, TwoSecretsLive),
-    summary="Make a second client secret",
-)
-async def create_secret(partner_id: UUID, staff: StaffMember, db: Database, pepper: bytes, clock: Clock) -> NewSecret:
-    """A second secret beside the present one, shown this once; both work until one is revoked."""
-    staff.require(Permission.PARTNERS)
-    async with db.transaction(Scope(platform=True)) as conn:
-        secret = await service.add_secret(
-            conn, authority_id=staff.authority_id, partner_id=partner_id, pepper=pepper, now=clock()
-        )
-        await audit.record(
-            conn,
-            community_id=None,
-            actor=f"staff:{staff.staff_id}",
-            action="partner.secret.create",
-            target=f"partner:{partner_id}/secret:{secret.secret_id}",
-        )
-    return secret
-
-
-@delete(
-    "/{partner_id:uuid}/secrets/{secret_id:uuid}",
-    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PartnerNotFound, SecretNotFound, LastSecret),
-    summary="Revoke a client secret",
-)
-async def revoke_secret(partner_id: UUID, secret_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
-    """End one of two live secrets."""
-    staff.require(Permission.PARTNERS)
-    async with db.transaction(Scope(platform=True)) as conn:
-        await service.revoke_secret(
-            conn, authority_id=staff.authority_id, partner_id=partner_id, secret_id=secret_id, now=clock()
-        )
-        await audit.record(
-            conn,
-            community_id=None,
-            actor=f"staff:{staff.staff_id}",
-            action="partner.secret.revoke",
-            target=f"partner:{partner_id}/secret:{secret_id}",
-        )
-
-
 @get(
     "/communities/{community_id:uuid}/partners",
     responses=problems(Unauthorised, Forbidden, CommunityNotFound),
@@ -185,54 +132,6 @@ async def list_for_resident(community_id: UUID, resident: ResidentPrincipal, db:
     )
 
 
-@post(
-    "/token",
-    status_code=200,
-    opt={"public": True},
-    security=[{}],
-    exception_handlers=oauth.handlers,
-    responses={
-        400: ResponseSpec(
-            data_container=OAuthError,
-            generate_examples=False,
-            description="`invalid_request`, `unsupported_grant_type` or `invalid_scope` (RFC 6749, 5.2)",
-        ),
-        401: ResponseSpec(
-            data_container=OAuthError, generate_examples=False, description="`invalid_client` (RFC 6749, 5.2)"
-        ),
-    },
-    summary="Get an access token",
-)
-async def token(
-    data: Annotated[TokenRequest, Body(media_type=RequestEncodingType.URL_ENCODED)],
-    request: Request[Any, Any, Any],
-    db: Database,
-    tokens: Tokens,
-    pepper: bytes,
-    clock: Clock,
-) -> Response[AccessToken]:
-    """OAuth 2.0 client credentials (RFC 6749, 4.4): form-encoded, the client in the header or in the form."""
-    client_id, client_secret = oauth.client_credentials(request.headers.get("authorization"), data)
-    if not data.grant_type:
-        raise oauth.InvalidRequest
-    if data.grant_type != "client_credentials":
-        raise oauth.UnsupportedGrantType
-    async with db.transaction(Scope(platform=True), read_only=True) as conn:
-        row = await service.authenticate(conn, client_id=client_id, client_secret=client_secret, pepper=pepper)
-    if row is None:
-        raise oauth.InvalidClient
-    scopes = oauth.granted_scopes(data.scope)
-    principal = PartnerPrincipal(partner_id=row.partner_id, client_id=row.client_id, scopes=scopes)
-    return Response(
-        AccessToken(
-            access_token=tokens.issue(principal, now=clock()),
-            expires_in=int(ACCESS_TTL.total_seconds()),
-            scope=" ".join(scopes),
-        ),
-        headers=oauth.NO_STORE,
-    )
-
-
 @get("/communities", responses=problems(Unauthorised), summary="List the communities you are admitted to")
 async def list_communities(partner: PartnerPrincipal, db: Database) -> AdmissionList:
     """Where the company's couriers may be sent; shifts at a suspended community are refused."""
@@ -246,11 +145,11 @@ staff_router = Router(
     route_handlers=[
         Router(
             path="/partners",
-            route_handlers=[create_partner, list_partners, read_partner, admit_partner, create_secret, revoke_secret],
+            route_handlers=[create_partner, list_partners, read_partner, admit_partner],
         ),
         list_community_partners,
     ],
     tags=["partners"],
 )
 resident_router = Router(path="/", route_handlers=[list_for_resident], tags=["deliveries"])
-partner_router = Router(path="/", route_handlers=[token, list_communities], tags=["login"])
+partner_router = Router(path="/", route_handlers=[list_communities], tags=["login"])

@@ -115,7 +115,7 @@ class PartnerSummaryList(msgspec.Struct, frozen=True):
 
 
 class TokenRequest(msgspec.Struct, frozen=True):
-    """RFC 6749, 4.4.2; the client's id and secret may stand here or in the Authorization header (2.3.1).
+    """RFC 6749, 4.4.2. The client signs an assertion (RFC 7523), or shows its id and secret here or in the header.
 
     Unknown parameters are ignored, as the RFC demands.
     """
@@ -124,6 +124,8 @@ class TokenRequest(msgspec.Struct, frozen=True):
     scope: FormField = ""
     client_id: FormField = ""
     client_secret: FormField = ""
+    client_assertion_type: FormField = ""
+    client_assertion: Annotated[str, Meta(max_length=8000, pattern="^[ -~]*$")] = ""
 
 
 class AccessToken(msgspec.Struct, frozen=True):

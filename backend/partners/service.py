@@ -1,6 +1,5 @@
 """Rules of courier companies."""
 
-import hmac
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -25,11 +24,12 @@ from backend.partners.schemas import NewSecret
 __all__ = [
     "LIVE_SECRETS",
     "SCOPES",
+    "SECRET_PURPOSE",
     "add_secret",
     "admit",
-    "authenticate",
     "create",
     "get",
+    "lock",
     "require_admitted",
     "require_scope",
     "revoke_secret",
@@ -39,7 +39,7 @@ __all__ = [
 LIVE_SECRETS = 2
 # What a company's token may be limited to: naming its workers, their shifts, who brings which order.
 SCOPES = ("couriers", "shifts", "deliveries")
-_PURPOSE = "partner-secret"
+SECRET_PURPOSE = "partner-secret"  # noqa: S105 - what its hash is for, not the secret
 
 
 async def create(
@@ -90,7 +90,7 @@ async def add_secret(
         PartnerNotFound: the authority has no such company.
         TwoSecretsLive: it has two already.
     """
-    row = await _lock(conn, authority_id=authority_id, partner_id=partner_id)
+    row = await lock(conn, authority_id=authority_id, partner_id=partner_id)
     if len(await repository.list_live_secrets(conn, partner_id=partner_id)) >= LIVE_SECRETS:
         raise TwoSecretsLive
     return await _insert_secret(conn, partner=row, pepper=pepper, now=now)
@@ -99,30 +99,20 @@ async def add_secret(
 async def revoke_secret(
     conn: Connection, *, authority_id: UUID, partner_id: UUID, secret_id: UUID, now: datetime
 ) -> None:
-    """End a secret; tokens already issued with it end within their ten minutes.
+    """End a secret, and every token that was issued for it.
 
     Raises:
         PartnerNotFound: the authority has no such company.
         SecretNotFound: the company has no such live secret.
-        LastSecret: it is the only one.
+        LastSecret: it is the only one, and the company has no key to sign with.
     """
-    await _lock(conn, authority_id=authority_id, partner_id=partner_id)
+    await lock(conn, authority_id=authority_id, partner_id=partner_id)
     live = await repository.list_live_secrets(conn, partner_id=partner_id)
     if all(secret.secret_id != secret_id for secret in live):
         raise SecretNotFound
-    if len(live) == 1:
+    if len(live) == 1 and not await repository.has_live_key(conn, partner_id=partner_id):
         raise LastSecret
     await repository.revoke_secret(conn, partner_id=partner_id, secret_id=secret_id, now=now)
-
-
-async def authenticate(conn: Connection, *, client_id: str, client_secret: str, pepper: bytes) -> PartnerRow | None:
-    """The company whose live secret this is, or ``None``. Needs the platform scope."""
-    row = await repository.find_client(conn, client_id=client_id)
-    if row is None:
-        return None
-    presented = keyed_hash(pepper, _PURPOSE, client_secret)
-    live = await repository.list_live_secrets(conn, partner_id=row.partner_id)
-    return row if any(hmac.compare_digest(presented, secret.secret_hash) for secret in live) else None
 
 
 async def require_admitted(conn: Connection, *, community_id: UUID, partner_id: UUID) -> AdmissionRow:
@@ -147,8 +137,12 @@ def require_scope(partner: PartnerPrincipal, scope: str) -> None:
         raise InsufficientScope(scope=scope)
 
 
-async def _lock(conn: Connection, *, authority_id: UUID, partner_id: UUID) -> PartnerRow:
-    # Two rotations at once would each count one live secret and leave three.
+async def lock(conn: Connection, *, authority_id: UUID, partner_id: UUID) -> PartnerRow:
+    """The authority's company, until the transaction ends: two rotations at once would each count one too few.
+
+    Raises:
+        PartnerNotFound: it has no such company.
+    """
     row = await repository.lock_partner(conn, authority_id=authority_id, partner_id=partner_id)
     if row is None:
         raise PartnerNotFound
@@ -158,7 +152,7 @@ async def _lock(conn: Connection, *, authority_id: UUID, partner_id: UUID) -> Pa
 async def _insert_secret(conn: Connection, *, partner: PartnerRow, pepper: bytes, now: datetime) -> NewSecret:
     secret = new_token()
     row = await repository.insert_secret(
-        conn, partner_id=partner.partner_id, secret_hash=keyed_hash(pepper, _PURPOSE, secret), now=now
+        conn, partner_id=partner.partner_id, secret_hash=keyed_hash(pepper, SECRET_PURPOSE, secret), now=now
     )
     return NewSecret(secret_id=row.secret_id, client_id=partner.client_id, client_secret=secret)
 

@@ -82,6 +82,8 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "PUT /partners/{partner_id}/communities/{admitted_id}": "partner.admit",
         "POST /partners/{partner_id}/secrets": "partner.secret.create",
         "DELETE /partners/{partner_id}/secrets/{secret_id}": "partner.secret.revoke",
+        "POST /partners/{partner_id}/keys": "partner.key.create",
+        "DELETE /partners/{partner_id}/keys/{key_id}": "partner.key.revoke",
         "POST /imports": "import.begin",
         "PUT /imports/{import_id}/file": "import.receive",
         "POST /imports/{import_id}/apply": "import.apply",

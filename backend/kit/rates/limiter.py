@@ -1,0 +1,117 @@
+"""Fixed windows, handed out to processes in small leases, so that not every request writes a row."""
+
+import asyncio
+from collections import OrderedDict
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from backend.kit.db import Database, Scope
+from backend.kit.problems import TooManyRequests
+from backend.kit.rates import repository
+
+__all__ = ["Allowance", "Quota", "RateExceeded", "RateLimiter"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Clients whose present window a process remembers; forgetting one costs what is left of a lease.
+_REMEMBERED = 4096
+# A window is handed out in so many leases: the fewer, the less is written; the more, the less lies unused elsewhere.
+_LEASES = 20
+
+
+class Quota(msgspec.Struct, frozen=True):
+    """At most ``limit`` requests in each window of ``window_s`` seconds, by the clock; ``name`` as headers have it."""
+
+    name: str
+    limit: int
+    window_s: int
+
+    def policy(self) -> str:
+        """The ``RateLimit-Policy`` header."""
+        return f'"{self.name}";q={self.limit};w={self.window_s}'
+
+
+class Allowance(msgspec.Struct, frozen=True):
+    """What is left after this request, and in how many seconds the next window begins."""
+
+    quota: Quota
+    left: int
+    reset_s: int
+
+    def headers(self) -> dict[str, str]:
+        """RateLimit header fields for HTTP (draft-ietf-httpapi-ratelimit-headers-10)."""
+        return {
+            "RateLimit-Policy": self.quota.policy(),
+            "RateLimit": f'"{self.quota.name}";r={self.left};t={self.reset_s}',
+        }
+
+
+class RateExceeded(TooManyRequests):
+    """Too many requests in the present window."""
+
+    code = "rate-exceeded"
+    title = "Too many requests"
+    remedy = "Wait as long as Retry-After says; send work in bulk, and poll no faster than it changes."
+
+
+class _Lease:
+    __slots__ = ("began_at", "left", "lock", "taken")
+
+    def __init__(self) -> None:
+        self.began_at = _EPOCH
+        self.left = 0
+        self.taken = 0
+        self.lock = asyncio.Lock()
+
+
+class RateLimiter:
+    """Counts clients' requests; never more are let through than the quota.
+
+    Where a client's requests are spread over many processes, the rest of a lease in one of them may go unused.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._leases: OrderedDict[str, _Lease] = OrderedDict()
+
+    async def take(self, client: str, quota: Quota, *, now: datetime) -> Allowance:
+        """Count one request.
+
+        Args:
+            client: who asks, at most 100 characters, nothing personal.
+            quota: what he may.
+            now: the present.
+
+        Raises:
+            RateExceeded: the window is used up; its headers say when the next one begins.
+            DatabaseUnavailable: nobody can count.
+        """
+        window = timedelta(seconds=quota.window_s)
+        began_at = _EPOCH + (now - _EPOCH) // window * window
+        reset_s = max(1, round((began_at + window - now).total_seconds()))
+        lease = self._lease(f"{quota.name}:{client}")
+        async with lease.lock:
+            if lease.began_at != began_at:
+                lease.began_at, lease.left, lease.taken = began_at, 0, 0
+            if lease.left == 0 and not await self._renew(f"{quota.name}:{client}", lease, quota):
+                refused = Allowance(quota, 0, reset_s)
+                raise RateExceeded(headers={**refused.headers(), "Retry-After": str(reset_s)})
+            lease.left -= 1
+            return Allowance(quota, quota.limit - lease.taken + lease.left, reset_s)
+
+    async def _renew(self, client: str, lease: _Lease, quota: Quota) -> bool:
+        count = max(1, quota.limit // _LEASES)
+        async with self._db.transaction(Scope(platform=True)) as conn:
+            taken = await repository.lease(conn, client=client, began_at=lease.began_at, count=count, limit=quota.limit)
+        if taken is None:
+            return False
+        lease.left, lease.taken = count, taken
+        return True
+
+    def _lease(self, client: str) -> _Lease:
+        lease = self._leases.get(client)
+        if lease is None:
+            lease = self._leases[client] = _Lease()
+            if len(self._leases) > _REMEMBERED:
+                self._leases.popitem(last=False)
+        return lease
