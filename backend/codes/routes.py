@@ -20,7 +20,8 @@ from backend.codes.errors import (
     PublicKeyInvalid,
     TooManyPhones,
 )
-from backend.codes.schemas import Challenge, NewPhone, Phone, PhoneList
+from backend.codes.places import list_places
+from backend.codes.schemas import Challenge, NewPhone, Phone, PhoneList, PlaceList
 from backend.kit.auth import ResidentPrincipal, VisitorPrincipal
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
@@ -123,9 +124,19 @@ def _router(surface: str) -> Router:
                 target=f"phone:{key_id}",
             )
 
+    @get(
+        "/communities",
+        responses=problems(Unauthorised, *link),
+        summary="List where you may enter",
+    )
+    async def places(person: Holder, db: Database) -> PlaceList:
+        """The communities in which you have a right to pass, now or later: for each, a phone makes a key of its own."""
+        async with db.transaction(Scope(person_id=person.person_id), read_only=True) as conn:
+            return PlaceList(tuple(await list_places(conn, person_id=person.person_id)))
+
     return Router(
         path="/",
-        route_handlers=[challenge, register, list_phones, revoke],
+        route_handlers=[places, challenge, register, list_phones, revoke],
         dependencies={"person": Provide(_visitor if surface == "visitor" else _resident)},
         tags=["codes"],
     )

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from backend.codes.repository import KeyRow
 
-__all__ = ["Challenge", "NewPhone", "Phone", "PhoneList"]
+__all__ = ["Challenge", "NewPhone", "Phone", "PhoneList", "Place", "PlaceList"]
 
 Label = Annotated[str, Meta(min_length=1, max_length=60, description="What the owner calls the phone")]
 PublicKey = Annotated[bytes, Meta(min_length=32, max_length=128)]
@@ -52,3 +52,16 @@ class PhoneList(msgspec.Struct, frozen=True):
     community_id: UUID
     phones: tuple[Phone, ...]
     now_us: int
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A community in which somebody may show a code."""
+
+    community_id: UUID
+    name: str
+
+
+class PlaceList(msgspec.Struct, frozen=True):
+    """Where the caller may show a code, by name."""
+
+    communities: tuple[Place, ...]

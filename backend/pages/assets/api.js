@@ -19,7 +19,10 @@ export class Refused extends Error {
 /** Nothing was answered: no network, or nobody there. */
 export class Unreachable extends Error {}
 
-/** A visitor's session. Its refresh token is all that stays on the phone, until the link ends. */
+// A refresh token is good once; without the lock (old browsers) the server refuses the slower window, which asks again.
+const alone = async (name, work) => (navigator.locks ? navigator.locks.request(name, work) : work());
+
+/** Somebody's session on one surface. Its refresh token is all that stays on the phone, until it ends. */
 export class Session {
   #surface; #store; #access = null; #renewing = null;
 
@@ -43,6 +46,11 @@ export class Session {
     localStorage.setItem(this.#store, answer.refresh_token);
     this.#access = answer.access_token;
     return answer;
+  }
+
+  /** What anybody may ask for, such as a code to log in with. */
+  ask(path, body) {
+    return this.#call("POST", path, { json: body });
   }
 
   /** What anybody may read. */
@@ -78,14 +86,13 @@ export class Session {
     }
   }
 
-  /** Two requests that find the access expired renew it once. */
+  /** Two requests that find the access expired renew it once; two windows one after the other, each with the newest. */
   #renew() {
-    this.#renewing ??= this.#call("POST", "/token", { json: { refresh_token: localStorage.getItem(this.#store) ?? "" } })
-      .then((answer) => {
-        this.#access = answer.access_token;
-        localStorage.setItem(this.#store, answer.refresh_token);
-      })
-      .finally(() => { this.#renewing = null; });
+    this.#renewing ??= alone(this.#store, async () => {
+      const answer = await this.#call("POST", "/token", { json: { refresh_token: localStorage.getItem(this.#store) ?? "" } });
+      this.#access = answer.access_token;
+      localStorage.setItem(this.#store, answer.refresh_token);
+    }).finally(() => { this.#renewing = null; });
     return this.#renewing;
   }
 

@@ -61,6 +61,20 @@ const TEXTS = {
     "code.note": "在门口将二维码对准摄像头。也可以截图或打印。",
     "code.print": "打印",
     "code.none": "二维码暂不可用，请稍后再试。",
+    "code.own": "您的动态二维码",
+    "code.live.note": "在门口将二维码对准摄像头。每 30 秒更换，没有网络也能用；截图很快失效。",
+    "code.make": "在这部手机上启用二维码",
+    "code.make.note": "密钥只保存在这部手机里，任何人都读不出来。",
+    "code.left": "这个二维码剩余的秒数",
+    "code.seconds": "{seconds} 秒后更换",
+    "code.phone": "手机",
+    "code.nowhere": "您目前没有可进入的小区。有班次或配送时会显示在这里。",
+    "code.cannot": "这个浏览器不能安全保存密钥。请通过 https 地址打开，并退出无痕模式。",
+    "phones": "可以出示二维码的手机",
+    "phones.none": "还没有手机。",
+    "phones.here": "这部手机",
+    "remove": "移除",
+    "certificates.note": "以下信息已停止使用，证明可以下载保存。",
     "back": "返回",
     "yes": "确定",
     "leave": "退出并删除我的全部信息",
@@ -148,6 +162,20 @@ const TEXTS = {
     "code.note": "Hold it to the camera by the gate. You may print it, or keep a picture of it.",
     "code.print": "Print",
     "code.none": "There is no code at the moment. Try again later.",
+    "code.own": "Your code, which changes",
+    "code.live.note": "Hold it to the camera by the gate. It changes every 30 seconds and needs no network; a screenshot is soon worth nothing.",
+    "code.make": "Use codes on this phone",
+    "code.make.note": "The key stays in this phone; nobody can read it out.",
+    "code.left": "Seconds left of this code",
+    "code.seconds": "another in {seconds} s",
+    "code.phone": "Phone",
+    "code.nowhere": "There is no community that you may enter now. One appears here with your next shift or delivery.",
+    "code.cannot": "This browser cannot keep a key safely. Open the page by its https address, and not in a private window.",
+    "phones": "Phones that show codes",
+    "phones.none": "There is none yet.",
+    "phones.here": "this phone",
+    "remove": "Remove",
+    "certificates.note": "This is no longer used anywhere. Keep the certificate if you like.",
     "back": "Back",
     "yes": "Yes",
     "leave": "Leave, and delete everything about me",
@@ -176,6 +204,14 @@ const TEXTS = {
     "retry": "Try again",
   },
 };
+
+/** The texts of a page of its own, by language. */
+export function addTexts(more) {
+  for (const [name, texts] of Object.entries(more)) Object.assign(TEXTS[name], texts);
+}
+
+/** Whether there is a text of that key. */
+export const known = (key) => key in TEXTS[language()];
 
 /** The text of a key, with `{names}` put in. */
 export function t(key, values = {}) {

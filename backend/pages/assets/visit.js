@@ -1,15 +1,24 @@
 // The page behind a visitor's link: who invites, what is kept, yes or no, face or code, and the way out again.
 import { Refused, Session, Unreachable } from "./api.js";
-import { takePictures } from "./camera.js";
+import { codeCard, phoneList } from "./codecard.js";
 import { action, h, show } from "./dom.js";
-import { chooseLanguage, language, span, switchLanguage, t, time } from "./texts.js";
+import { Enrolling, FACE } from "./enrol.js";
+import { canHoldKeys, Keyring } from "./phonekey.js";
+import { certificates, kept } from "./records.js";
+import { chooseLanguage, language, switchLanguage, t, time } from "./texts.js";
 
-const FACE = "face_access";
 // The rules of retention that concern a visitor, as the server names them.
 const KEPT = new Set(["guest_faces", "courier_faces", "open_enrolments", "guest_names", "entries", "links", "consents"]);
 const session = new Session("visitor", "doorward.visit");
+const keyring = new Keyring(session, "visitor");
+// A guest has the code that the community signed; a courier, who has many communities, makes codes on his phone.
+let kind = "guest";
 // What to draw anew when the language changes.
 let redraw = start;
+const enrolling = new Enrolling({
+  session, frame, failed, refuse: "consent.refuse", done: () => overview(), refused: () => code(), cancel: () => start(),
+  draw: (view) => { redraw = view; view(); },
+});
 
 async function start() {
   redraw = start;
@@ -42,6 +51,7 @@ async function overview() {
   const [invitation, erasures] = await Promise.all([session.get("/invitation"), session.get("/erasures")]);
   // Whoever has withdrawn may read these two and nothing else.
   const enrolments = invitation.state === "withdrawn" ? { enrolments: [] } : await session.get("/enrolments");
+  kind = invitation.kind;
   const view = () => (invitation.state === "pending" ? asked(invitation) : accepted(invitation, enrolments, erasures));
   redraw = view;
   view();
@@ -59,7 +69,7 @@ function asked(invitation) {
           await session.send("POST", "/invitation/accept");
           await overview();
         }, failed, "first"))),
-    kept(),
+    kept(session, KEPT, failed),
   ));
 }
 
@@ -70,10 +80,10 @@ function accepted(invitation, { enrolments }, { erasures }) {
   show(frame(
     summary(invitation),
     works ? faceCard(state) : choice(),
-    works && invitation.kind === "guest" && h("div", { class: "actions" }, action(t("code.title"), code, failed)),
+    works && h("div", { class: "actions" }, action(t("code.title"), code, failed)),
     invitation.kind === "courier" && companies(),
-    certificates(erasures),
-    kept(),
+    certificates(session, erasures, failed),
+    kept(session, KEPT, failed),
     h("div", { class: "actions" }, h("button", { type: "button", class: "plain bad", click: () => confirmed("leave.ask", leave) }, t("leave"))),
   ));
 }
@@ -98,7 +108,7 @@ function choice() {
   const way = (name, work) => h("div", {}, h("div", { class: "actions" }, action(t(`how.${name}`), work, failed)),
     h("p", { class: "soft" }, t(`how.${name}.note`)));
   return h("section", { class: "card" },
-    h("h2", {}, t("how.title")), h("p", { class: "soft" }, t("how.note")), way("face", face), way("code", code));
+    h("h2", {}, t("how.title")), h("p", { class: "soft" }, t("how.note")), way("face", () => enrolling.begin()), way("code", code));
 }
 
 function faceCard(state) {
@@ -114,76 +124,8 @@ function faceCard(state) {
     }, t("face.remove"))));
 }
 
-/** Agree to the exact text first, then three pictures. */
-async function face() {
-  const { consents } = await session.get("/consents");
-  if (consents.some((one) => one.purpose === FACE && one.withdrawn_at === null)) return pictures();
-  const { documents } = await session.get("/consents/documents");
-  const view = () => {
-    const text = documents.find((one) => one.purpose === FACE && one.language === language());
-    show(frame(h("section", { class: "card" },
-      h("h1", {}, text.title),
-      h("p", { class: "soft" }, t("consent.version", { version: text.version })),
-      h("div", { class: "text", tabindex: "0" }, text.body, text.supplement ? `\n\n${text.supplement}` : null),
-      h("div", { class: "actions" },
-        action(t("consent.agree"), async () => {
-          await session.send("PUT", `/consents/${FACE}`, { version: text.version, language: language() });
-          await pictures();
-        }, failed),
-        action(t("consent.refuse"), code, failed)))));
-  };
-  redraw = view;
-  view();
-}
-
-async function pictures() {
-  redraw = () => {};
-  try {
-    let enrolment = await begunOrNew();
-    for (;;) {
-      const send = (slot, blob) => session.upload(`/enrolments/${enrolment.enrolment_id}/photos/${slot}`, blob);
-      await takePictures({ frame, captures: enrolment.captures, done: enrolment.done, send, describe, cancel: start });
-      try {
-        await session.send("POST", `/enrolments/${enrolment.enrolment_id}/complete`);
-        return await overview();
-      } catch (error) {
-        const words = describe(error);
-        if (words === null) throw error;
-        await explained(words);
-        enrolment = await begin();
-      }
-    }
-  } catch (error) {
-    failed(error);
-  }
-}
-
-/** What was good before the connection was lost, or the page closed, is not taken again. */
-async function begunOrNew() {
-  const { enrolments } = await session.get("/enrolments");
-  const open = enrolments.find((one) => one.state === "open");
-  return open ? session.get(`/enrolments/${open.enrolment_id}`) : begin();
-}
-
-async function begin() {
-  return { ...await session.send("POST", "/enrolments", {}), done: [] };
-}
-
-/** What to do about a picture that was refused; `null` where no other picture would help. */
-function describe(error) {
-  if (error instanceof Refused && error.status === 422) return error.advice(language()) || t("photo.again");
-  if (error instanceof Unreachable) return t("wrong.network.note");
-  if (error instanceof Refused && [413, 415, 429, 503].includes(error.status)) return error.advice(language()) || error.remedy;
-  return null;
-}
-
-function explained(words) {
-  return new Promise((resolve) => show(frame(h("section", { class: "card" },
-    h("h1", {}, t("photo.again")), h("p", {}, words),
-    h("div", { class: "actions" }, h("button", { type: "button", click: resolve, class: "first" }, t("retry")))))));
-}
-
 async function code() {
+  if (kind === "courier") return ownCodes();
   const picture = await session.file("/code/image?form=svg");
   const view = () => show(frame(h("section", { class: "card" },
     h("h1", {}, t("code.title")), h("p", { class: "soft" }, t("code.note")),
@@ -191,6 +133,23 @@ async function code() {
     h("div", { class: "actions two" },
       h("button", { type: "button", click: () => window.print() }, t("code.print")),
       action(t("back"), overview, failed, "first")))));
+  redraw = view;
+  view();
+}
+
+/** A courier's codes, one of each community in which he has a shift or a delivery. */
+async function ownCodes() {
+  const changed = ownCodes;
+  const { communities } = canHoldKeys() ? await session.get("/communities") : { communities: [] };
+  const places = communities.length > 0 ? await keyring.list() : [];
+  const view = () => show(frame(
+    h("h1", {}, t("code.title")),
+    communities.length === 0 && h("p", {}, t(canHoldKeys() ? "code.nowhere" : "code.cannot")),
+    communities.map(({ community_id: community, name }) => [
+      codeCard({ keyring, place: places.find((one) => one.community === community), community, name, changed, failed }),
+      phoneList({ keyring, community, changed, failed }),
+    ]),
+    h("div", { class: "actions" }, action(t("back"), overview, failed))));
   redraw = view;
   view();
 }
@@ -205,28 +164,8 @@ function companies() {
   return list;
 }
 
-function certificates(erasures) {
-  if (erasures.length === 0) return null;
-  return h("section", { class: "card" }, h("h2", {}, t("certificates")), h("p", { class: "soft" }, t("face.removed")),
-    erasures.map((one) => h("p", {}, action(t("certificate.open", { date: time(one.requested_at) }), async () => {
-      const page = await session.file(`/erasures/${one.erasure_id}/certificate/page?language=${language()}`);
-      h("a", { href: page, download: `doorward-${one.erasure_id}.html` }).click();
-    }, failed, "plain"))));
-}
-
-/** Every rule of retention, as the server states it: the same list that is enforced. */
-function kept() {
-  const list = h("details", { class: "card" }, h("summary", {}, t("kept")));
-  list.addEventListener("toggle", async () => {
-    const { rules } = await session.public("/retention");
-    const shown = rules.filter((rule) => KEPT.has(rule.key));
-    list.append(h("dl", {}, shown.map((rule) =>
-      [h("dt", {}, span(rule.period_s)), h("dd", {}, language() === "en" ? rule.what : rule.what_zh)])));
-  }, { once: true });
-  return list;
-}
-
 async function leave() {
+  if (canHoldKeys()) await keyring.clear();
   const answer = await session.send("POST", "/invitation/withdraw");
   redraw = () => left(answer);
   redraw();
@@ -239,7 +178,7 @@ function left({ certificate_link: certificate }) {
 
 function gone(invitation, erasures) {
   show(frame(summary(invitation), h("section", { class: "card" }, h("h2", {}, t("wrong.ended")),
-    h("p", { class: "soft" }, t("wrong.ended.note"))), certificates(erasures), kept()));
+    h("p", { class: "soft" }, t("wrong.ended.note"))), certificates(session, erasures, failed), kept(session, KEPT, failed)));
 }
 
 function confirmed(question, work) {

@@ -263,7 +263,10 @@ async def test_couriers_and_guests_may_use_their_own_phones_key_too(town: Town, 
     phone = Phone(town.community_id)
     early = await guest.actor.post(f"/visitor/v1/communities/{town.community_id}/phones/challenge")
     assert (early.status_code, early.json()["code"]) == (404, "nobody-here")
+    assert (await guest.actor.get("/visitor/v1/communities")).json() == {"communities": []}
     await guest.accept()
+    (place,) = (await guest.actor.get("/visitor/v1/communities")).json()["communities"]
+    assert place["community_id"] == str(town.community_id)
     assert (await register(guest.actor, town, phone, surface="visitor")).status_code == 201
     await has_all(gate, town)
     assert (await shown(gate, phone.code(now_us(town.world)))).allowed

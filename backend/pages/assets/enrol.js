@@ -1,0 +1,94 @@
+// A face, from the text that is agreed to, to three good pictures: the same for residents and for visitors.
+import { Refused, Unreachable } from "./api.js";
+import { takePictures } from "./camera.js";
+import { action, h, show } from "./dom.js";
+import { language, t } from "./texts.js";
+
+export const FACE = "face_access";
+
+/** What to do about a picture that was refused; `null` where no other picture would help. */
+function describe(error) {
+  if (error instanceof Refused && error.status === 422) return error.advice(language()) || t("photo.again");
+  if (error instanceof Unreachable) return t("wrong.network.note");
+  if (error instanceof Refused && [413, 415, 429, 503].includes(error.status)) return error.advice(language()) || error.remedy;
+  return null;
+}
+
+/** Enrols on a page: `{session, frame, draw, done, refused, refuse, cancel, failed}`.
+ *
+ * `draw(view)` shows a view and remembers it for a change of language; `done`, `refused` and `cancel` say where to go
+ * on; `refuse` is the key of the words for who would rather not.
+ */
+export class Enrolling {
+  #page;
+
+  constructor(page) {
+    this.#page = page;
+  }
+
+  /** Agree to the exact text first, then three pictures. */
+  async begin() {
+    const { consents } = await this.#page.session.get("/consents");
+    if (consents.some((one) => one.purpose === FACE && one.withdrawn_at === null)) return this.pictures();
+    return this.ask(FACE, () => this.pictures());
+  }
+
+  /** Show a purpose's text as it is now; yes and no are equally easy. */
+  async ask(purpose, then) {
+    const { session, frame, draw, refused, refuse, failed } = this.#page;
+    const { documents } = await session.get("/consents/documents");
+    draw(() => {
+      const text = documents.find((one) => one.purpose === purpose && one.language === language());
+      show(frame(h("section", { class: "card" },
+        h("h1", {}, text.title),
+        h("p", { class: "soft" }, t("consent.version", { version: text.version })),
+        h("div", { class: "text", tabindex: "0" }, text.body, text.supplement ? `\n\n${text.supplement}` : null),
+        h("div", { class: "actions" },
+          action(t("consent.agree"), async () => {
+            await session.send("PUT", `/consents/${purpose}`, { version: text.version, language: language() });
+            await then();
+          }, failed),
+          action(t(refuse), refused, failed)))));
+    });
+  }
+
+  async pictures() {
+    const { session, frame, draw, done, cancel, failed } = this.#page;
+    draw(() => {});
+    try {
+      let enrolment = await this.#begunOrNew();
+      for (;;) {
+        const send = (slot, blob) => session.upload(`/enrolments/${enrolment.enrolment_id}/photos/${slot}`, blob);
+        await takePictures({ frame, captures: enrolment.captures, done: enrolment.done, send, describe, cancel });
+        try {
+          await session.send("POST", `/enrolments/${enrolment.enrolment_id}/complete`);
+          return await done();
+        } catch (error) {
+          const words = describe(error);
+          if (words === null) throw error;
+          await this.#explained(words);
+          enrolment = await this.#new();
+        }
+      }
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** What was good before the connection was lost, or the page closed, is not taken again. */
+  async #begunOrNew() {
+    const { enrolments } = await this.#page.session.get("/enrolments");
+    const open = enrolments.find((one) => one.state === "open");
+    return open ? this.#page.session.get(`/enrolments/${open.enrolment_id}`) : this.#new();
+  }
+
+  async #new() {
+    return { ...await this.#page.session.send("POST", "/enrolments", {}), done: [] };
+  }
+
+  #explained(words) {
+    return new Promise((resolve) => show(this.#page.frame(h("section", { class: "card" },
+      h("h1", {}, t("photo.again")), h("p", {}, words),
+      h("div", { class: "actions" }, h("button", { type: "button", click: resolve, class: "first" }, t("retry")))))));
+  }
+}

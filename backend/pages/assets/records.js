@@ -1,0 +1,28 @@
+// What is kept of somebody and for how long, and the proof that it was destroyed.
+import { action, h } from "./dom.js";
+import { language, span, t, time } from "./texts.js";
+
+/** The rules of retention of these names, as the server states them: the same list that is enforced. */
+export function kept(session, names, failed) {
+  const list = h("details", { class: "card" }, h("summary", {}, t("kept")));
+  list.addEventListener("toggle", async () => {
+    try {
+      const { rules } = await session.public("/retention");
+      list.append(h("dl", {}, rules.filter((rule) => names.has(rule.key) && rule.period_s !== null).map((rule) =>
+        [h("dt", {}, span(rule.period_s)), h("dd", {}, language() === "en" ? rule.what : rule.what_zh)])));
+    } catch (error) {
+      failed(error);
+    }
+  }, { once: true });
+  return list;
+}
+
+/** The certificates of erasures, each to be kept as a file. */
+export function certificates(session, erasures, failed) {
+  if (erasures.length === 0) return null;
+  return h("section", { class: "card" }, h("h2", {}, t("certificates")), h("p", { class: "soft" }, t("certificates.note")),
+    erasures.map((one) => h("p", {}, action(t("certificate.open", { date: time(one.started_at) }), async () => {
+      const page = await session.file(`/erasures/${one.erasure_id}/certificate/page?language=${language()}`);
+      h("a", { href: page, download: `doorward-${one.erasure_id}.html` }).click();
+    }, failed, "plain"))));
+}
