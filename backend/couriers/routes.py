@@ -8,7 +8,9 @@ from backend.audit import service as audit
 from backend.couriers import settling
 from backend.couriers.deliveries import routes as deliveries
 from backend.couriers.employments import routes as employments
+from backend.couriers.employments.bulk import routes as many_employments
 from backend.couriers.shifts import routes as shifts
+from backend.couriers.shifts.bulk import routes as many_shifts
 from backend.keys.service import Keys
 from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.clock import Clock
@@ -63,7 +65,14 @@ async def resume_partner(
 
 
 partner_router = Router(
-    path="/", route_handlers=[employments.partner_router, shifts.partner_router, deliveries.partner_router]
+    path="/",
+    route_handlers=[
+        employments.partner_router,
+        many_employments.partner_router,
+        shifts.partner_router,
+        many_shifts.partner_router,
+        deliveries.partner_router,
+    ],
 )
 resident_router = deliveries.resident_router
 staff_router = Router(

@@ -1,5 +1,6 @@
 """SQL of links and their sessions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +17,7 @@ __all__ = [
     "extend_links",
     "get_session",
     "hold_link",
+    "insert_courier_links",
     "insert_link",
     "insert_session",
     "lock_link",
@@ -214,3 +216,36 @@ async def delete_old_links(conn: Connection, *, before: datetime, limit: int) ->
             before, limit,
         )
     )  # fmt: skip
+
+
+async def insert_courier_links(
+    conn: Connection,
+    *,
+    partner_id: UUID,
+    links: Sequence[tuple[bytes, UUID, UUID]],
+    expires_at: datetime,
+    now: datetime,
+) -> None:
+    """A link for each of many couriers of a company (hash of its token, courier, person); earlier ones of it close.
+
+    Needs the platform scope.
+    """
+    await conn.execute(
+        """
+        UPDATE visitor_link SET closed_at = $3
+        WHERE invitation_id = ANY($1) AND inviting_partner_id = $2 AND closed_at IS NULL
+        """,
+        [courier_id for _, courier_id, _ in links], partner_id, now,
+    )  # fmt: skip
+    await conn.execute(
+        """
+        INSERT INTO visitor_link (token_hash, kind, invitation_id, inviting_partner_id, person_id, expires_at)
+        SELECT token_hash, 'courier', courier_id, $1, person_id, $5
+        FROM unnest($2::bytea[], $3::uuid[], $4::uuid[]) AS g (token_hash, courier_id, person_id)
+        """,
+        partner_id,
+        [token_hash for token_hash, _, _ in links],
+        [courier_id for _, courier_id, _ in links],
+        [person_id for _, _, person_id in links],
+        expires_at,
+    )

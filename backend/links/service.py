@@ -1,5 +1,6 @@
 """Rules of links; see the package's own words for the one that matters."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -12,7 +13,18 @@ from backend.links import repository
 from backend.links.errors import LinkClosed, LinkExpired, LinkHeld, LinkOpenedTooOften, LinkUnknown
 from backend.people import repository as people
 
-__all__ = ["MOST_SESSIONS", "close", "create", "current", "extend", "hold", "open_link", "refresh", "withdraw"]
+__all__ = [
+    "MOST_SESSIONS",
+    "close",
+    "create",
+    "create_for_couriers",
+    "current",
+    "extend",
+    "hold",
+    "open_link",
+    "refresh",
+    "withdraw",
+]
 
 # A guest opens his link in a messenger, in a browser, on a second phone; twenty is more than that ever needs, and
 # keeps whoever holds a link from filling a table with it.
@@ -64,6 +76,33 @@ async def create(
         expires_at=expires_at,
     )
     return token
+
+
+async def create_for_couriers(
+    conn: Connection,
+    *,
+    partner_id: UUID,
+    couriers: Sequence[tuple[UUID, UUID]],
+    expires_at: datetime,
+    pepper: bytes,
+    now: datetime,
+) -> list[str]:
+    """New links of a company to many couriers (courier, person) in place of its earlier ones; tokens in their order.
+
+    Needs the platform scope.
+    """
+    tokens = [new_token() for _ in couriers]
+    await repository.insert_courier_links(
+        conn,
+        partner_id=partner_id,
+        links=[
+            (_hash(pepper, "visitor-link", token), courier_id, person_id)
+            for token, (courier_id, person_id) in zip(tokens, couriers, strict=True)
+        ],
+        expires_at=expires_at,
+        now=now,
+    )
+    return tokens
 
 
 async def open_link(conn: Connection, *, token: str, pepper: bytes, now: datetime) -> tuple[VisitorPrincipal, str]:

@@ -1,5 +1,6 @@
 """SQL of people and subjects."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -12,8 +13,10 @@ __all__ = [
     "SubjectRow",
     "delete_person",
     "ensure_subject",
+    "ensure_subjects",
     "get_person",
     "get_subject",
+    "insert_people",
     "insert_person",
     "insert_person_for",
     "list_subjects_of_person",
@@ -119,3 +122,30 @@ async def list_subjects_of_person(conn: Connection, *, person_id: UUID) -> list[
         "SELECT community_id, subject_id, person_id FROM subject WHERE person_id = $1 ORDER BY community_id",
         person_id,
     )
+
+
+async def insert_people(conn: Connection, *, people: Sequence[tuple[UUID, str]]) -> None:
+    """Many new people at once: their ids and languages. Needs the platform scope."""
+    await conn.execute(
+        "INSERT INTO person (person_id, language) SELECT * FROM unnest($1::uuid[], $2::text[])",
+        [person_id for person_id, _ in people],
+        [language for _, language in people],
+    )
+
+
+async def ensure_subjects(conn: Connection, *, community_id: UUID, person_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """By person, his pseudonym in the community, made where there is none. Needs the community's scope."""
+    await conn.execute(
+        """
+        INSERT INTO subject (community_id, person_id) SELECT DISTINCT $1::uuid, unnest($2::uuid[])
+        ON CONFLICT (community_id, person_id) DO NOTHING
+        """,
+        community_id, list(person_ids),
+    )  # fmt: skip
+    rows = await fetch_all(
+        conn,
+        SubjectRow,
+        "SELECT community_id, subject_id, person_id FROM subject WHERE community_id = $1 AND person_id = ANY($2)",
+        community_id, list(person_ids),
+    )  # fmt: skip
+    return {row.person_id: row.subject_id for row in rows}

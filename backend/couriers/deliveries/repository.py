@@ -1,5 +1,6 @@
 """SQL of expected deliveries."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -210,9 +211,9 @@ async def end_delivery(conn: Connection, *, community_id: UUID, delivery_id: UUI
 
 
 async def list_open_assigned(
-    conn: Connection, *, community_id: UUID, partner_id: UUID, worker_id: str | None, now: datetime
+    conn: Connection, *, community_id: UUID, partner_id: UUID, worker_ids: Sequence[str] | None, now: datetime
 ) -> list[DeliveryRow]:
-    """Deliveries at a community that somebody brings and that are not over, locked: a company's, or one worker's."""
+    """Deliveries at a community that somebody brings and that are not over, locked: a company's, or some workers'."""
     return await fetch_all(
         conn,
         DeliveryRow,
@@ -220,11 +221,11 @@ async def list_open_assigned(
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
         FROM delivery
-        WHERE community_id = $1 AND partner_id = $2 AND ($3::text IS NULL OR worker_id = $3)
+        WHERE community_id = $1 AND partner_id = $2 AND ($3::text[] IS NULL OR worker_id = ANY($3))
             AND worker_id IS NOT NULL AND ended_at IS NULL AND valid_until > $4
         ORDER BY delivery_id FOR UPDATE
         """,
-        community_id, partner_id, worker_id, now,
+        community_id, partner_id, None if worker_ids is None else list(worker_ids), now,
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """SQL of shifts."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -109,20 +110,20 @@ async def end_shift(conn: Connection, *, community_id: UUID, shift_id: UUID, now
 
 
 async def list_open_shifts(
-    conn: Connection, *, community_id: UUID, partner_id: UUID, worker_id: str | None, now: datetime
+    conn: Connection, *, community_id: UUID, partner_id: UUID, worker_ids: Sequence[str] | None, now: datetime
 ) -> list[ShiftRow]:
-    """The shifts at a community that are not over, locked: a company's, or one worker's."""
+    """The shifts at a community that are not over, locked: a company's, or some workers'."""
     return await fetch_all(
         conn,
         ShiftRow,
         """
         SELECT community_id, shift_id, partner_id, worker_id, starts_at, ends_at, subject_id, ended_at
         FROM courier_shift
-        WHERE community_id = $1 AND partner_id = $2 AND ($3::text IS NULL OR worker_id = $3)
+        WHERE community_id = $1 AND partner_id = $2 AND ($3::text[] IS NULL OR worker_id = ANY($3))
             AND ended_at IS NULL AND ends_at > $4
         ORDER BY shift_id FOR UPDATE
         """,
-        community_id, partner_id, worker_id, now,
+        community_id, partner_id, None if worker_ids is None else list(worker_ids), now,
     )  # fmt: skip
 
 

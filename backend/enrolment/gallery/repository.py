@@ -1,6 +1,6 @@
 """SQL of the gallery: which embeddings are searchable in a community. Always in the community's scope."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import msgspec
@@ -353,14 +353,19 @@ async def add_to_histogram(conn: Connection, *, community_id: UUID, pack: str, b
     )  # fmt: skip
 
 
-async def list_waiting(conn: Connection, *, community_id: UUID, after: UUID, limit: int) -> list[WaitingRow]:
-    """Subjects with a grant and a template, but no credential, and no review that waits or said no; by subject."""
+async def list_waiting(
+    conn: Connection, *, community_id: UUID, after: UUID, limit: int, subject_ids: Collection[UUID] | None = None
+) -> list[WaitingRow]:
+    """Subjects with a grant and a template, but no credential, and no review that waits or said no; by subject.
+
+    Of all, or of those named.
+    """
     return await fetch_all(
         conn,
         WaitingRow,
         """
         SELECT s.subject_id, s.person_id FROM subject s
-        WHERE s.community_id = $1 AND s.subject_id > $2
+        WHERE s.community_id = $1 AND s.subject_id > $2 AND ($4::uuid[] IS NULL OR s.subject_id = ANY($4))
             AND EXISTS (
                 SELECT FROM access_grant ag
                 WHERE ag.community_id = $1 AND ag.subject_id = s.subject_id AND ag.state <> 'ended'
@@ -377,7 +382,7 @@ async def list_waiting(conn: Connection, *, community_id: UUID, after: UUID, lim
             )
         ORDER BY s.subject_id LIMIT $3
         """,
-        community_id, after, limit,
+        community_id, after, limit, None if subject_ids is None else list(subject_ids),
     )  # fmt: skip
 
 

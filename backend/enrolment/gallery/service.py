@@ -5,7 +5,7 @@ together; everything slow (opening ciphertext, asking the key store) happens bef
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -38,6 +38,7 @@ __all__ = [
     "Outcome",
     "attach",
     "attach_waiting",
+    "attach_waiting_of",
     "complete_gallery",
     "count_impostors",
     "detach",
@@ -299,6 +300,24 @@ async def attach_waiting(db: Database, keys: Keys, *, now: datetime) -> int:
             if not waiting:
                 break
             after = waiting[-1].subject_id
+    return done
+
+
+async def attach_waiting_of(
+    db: Database, keys: Keys, *, community_id: UUID, subject_ids: Collection[UUID], now: datetime
+) -> int:
+    """The same for these subjects of one community, at once; how many it became. Opens its own transactions."""
+    if not subject_ids:
+        return 0
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        waiting = await gallery.list_waiting(
+            conn, community_id=community_id, after=_NIL, limit=len(subject_ids), subject_ids=subject_ids
+        )
+    done = 0
+    for row in waiting:
+        done += await attach(
+            db, keys, community_id=community_id, subject_id=row.subject_id, person_id=row.person_id, now=now
+        )
     return done
 
 

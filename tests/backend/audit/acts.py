@@ -59,7 +59,9 @@ ACTS: Mapping[str, Mapping[str, str]] = {
     "partner": {
         "PUT /couriers/{worker_id}": "courier.name",
         "DELETE /couriers/{worker_id}": "courier.unname",
+        "POST /couriers/bulk": "courier.name-many",
         "POST /shifts": "shift.assert",
+        "POST /shifts/bulk": "shift.assert-many",
         "DELETE /shifts/{shift_id}": "shift.end",
         "POST /deliveries": "delivery.assign",
         "DELETE /deliveries/{delivery_id}": "delivery.end",

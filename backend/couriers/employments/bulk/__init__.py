@@ -1,0 +1,1 @@
+"""Naming many workers at once."""

@@ -1,0 +1,1 @@
+"""Asserting many shifts at once."""
