@@ -31,6 +31,7 @@ from backend.doors.emergencies.routes import staff_router as emergencies_staff
 from backend.doors.routes import staff_router as doors_staff
 from backend.doors.schedules.routes import staff_router as schedules_staff
 from backend.embedded.children import tie_to_parent
+from backend.enrolment.calibration.routes import staff_router as calibration_staff
 from backend.enrolment.desk.routes import staff_router as desk_staff
 from backend.enrolment.faces import FaceService
 from backend.enrolment.register.imports.routes import staff_router as photo_imports_staff
@@ -154,6 +155,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         exports_staff,
         reviews_staff,
         desk_staff,
+        calibration_staff,
         register_photos_staff,
         photo_imports_staff,
         partners_staff,

@@ -30,6 +30,7 @@ from backend.audit.signing import sign_heads
 from backend.couriers import settling as couriers
 from backend.doors.plans import service as plans
 from backend.enrolment import service as enrolment
+from backend.enrolment.calibration import service as calibration
 from backend.enrolment.faces import load_engine
 from backend.enrolment.register import service as register_photos
 from backend.enrolment.register.imports import job as photo_imports
@@ -207,6 +208,7 @@ async def _duties(
         "waiting-faces": (60, lambda: enrolment.attach_waiting(db, keys, now=clock())),
         "galleries": (60, lambda: enrolment.ensure_galleries(db, keys)),
         "look-alikes": (3600, lambda: enrolment.settle_lookalikes(db)),
+        "thresholds": (300, lambda: calibration.fit_due(db, now=clock())),
         "register-photos": (60, lambda: register_photos.destroy_gone(db, keys, objects)),
         "register-photo-imports": (30, lambda: photo_imports.tend_imports(db, keys, objects, now=clock())),
         "growing-up": (300, lambda: growing_up.turn(now=clock())),

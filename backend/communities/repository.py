@@ -98,7 +98,6 @@ async def update_community(
     name: str | None,
     time_zone: str | None,
     capture_policy: str | None,
-    fpir: float | None,
     standing_lease_s: int | None,
     visiting_lease_s: int | None,
 ) -> CommunityRow | None:
@@ -111,11 +110,10 @@ async def update_community(
             name = coalesce($2, name),
             time_zone = coalesce($3, time_zone),
             capture_policy = coalesce($4, capture_policy),
-            fpir = coalesce($5, fpir),
-            standing_lease_s = coalesce($6, standing_lease_s),
-            visiting_lease_s = coalesce($7, visiting_lease_s)
+            standing_lease_s = coalesce($5, standing_lease_s),
+            visiting_lease_s = coalesce($6, visiting_lease_s)
         WHERE community_id = $1
         RETURNING *
         """,
-        community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s,
+        community_id, name, time_zone, capture_policy, standing_lease_s, visiting_lease_s,
     )  # fmt: skip

@@ -12,7 +12,6 @@ __all__ = ["Community", "CommunityChange", "CommunityList", "NewCommunity"]
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 TimeZone = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[A-Za-z0-9_+/-]+$", description="IANA name")]
-Fpir = Annotated[float, Meta(gt=0, le=0.05, description="False positive identifications per approach")]
 StandingLease = Annotated[int, Meta(ge=60, le=604800, description="Seconds")]
 VisitingLease = Annotated[int, Meta(ge=60, le=86400, description="Seconds")]
 
@@ -31,7 +30,6 @@ class CommunityChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Name | None = None
     time_zone: TimeZone | None = None
     capture_policy: CapturePolicy | None = None
-    fpir: Fpir | None = None
     standing_lease_s: StandingLease | None = None
     visiting_lease_s: VisitingLease | None = None
 

@@ -52,7 +52,6 @@ async def change(conn: Connection, *, community_id: UUID, change: CommunityChang
         name=change.name,
         time_zone=change.time_zone,
         capture_policy=change.capture_policy,
-        fpir=change.fpir,
         standing_lease_s=change.standing_lease_s,
         visiting_lease_s=change.visiting_lease_s,
     )

@@ -11,6 +11,7 @@ from backend.audit import service as audit
 from backend.consent import service as consent
 from backend.consent.service import Purpose
 from backend.enrolment import repository
+from backend.enrolment.calibration.service import count_impostors
 from backend.enrolment.capture import SLOTS, pose_refusal
 from backend.enrolment.errors import (
     EnrolmentEnded,
@@ -29,7 +30,7 @@ from backend.enrolment.findings import (
     same_face_threshold,
     same_person_threshold,
 )
-from backend.enrolment.gallery.service import Face, Outcome, count_impostors, open_face, settle, unpacked
+from backend.enrolment.gallery.service import Face, Outcome, open_face, settle, unpacked
 from backend.enrolment.repository import EnrolmentRow, PhotoRow, TemplateRow
 from backend.enrolment.retention import tidy
 from backend.enrolment.sealing import Features, open_features, seal_template
@@ -169,7 +170,7 @@ async def _make(db: Database, keys: Keys, faces: FaceService, read: _Read, actor
     probes = [one.embedding.vector.tolist() for one in features]
     for subject in read.subjects:
         await count_impostors(
-            db, community_id=subject.community_id, subject_id=subject.subject_id, face=face, probes=probes
+            db, community_id=subject.community_id, subject_id=subject.subject_id, face=face, probes=probes, now=now
         )
     return face
 

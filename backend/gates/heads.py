@@ -3,6 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from backend.gates.plans import plan_of
 from backend.gates.rosters import DigestRow, HeadRow
 from gate_sdk.wire import FramePolicy, Head, Policy
@@ -21,6 +23,9 @@ def head_of(community_id: UUID, head: HeadRow, digest: DigestRow, *, now: dateti
         issued_at_us=int(now.timestamp()) * 1_000_000 + now.microsecond,
         policy=Policy(
             fpir=head.fpir,
+            # Gates need no more digits than a score has, and a head has the same bytes for the same threshold.
+            threshold=None if head.threshold is None else round(head.threshold, 4),
+            threshold_pack=msgspec.UNSET if head.threshold_pack is None else head.threshold_pack,
             standing_lease_s=head.standing_lease_s,
             visiting_lease_s=head.visiting_lease_s,
             wipe_after_s=head.wipe_after_s,

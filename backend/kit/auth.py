@@ -259,6 +259,7 @@ class Permission(StrEnum):
     GATES = "gates"
     DOORS = "doors"
     EMERGENCY = "emergency"
+    RECOGNITION = "recognition"
     PARTNERS_READ = "partners.read"
     PARTNERS = "partners"
     ENTRIES_READ = "entries.read"
@@ -280,6 +281,7 @@ _ELEVATED: frozenset[Permission] = frozenset(
         Permission.NUMBER_CHANGE,
         Permission.GATES,
         Permission.EMERGENCY,
+        Permission.RECOGNITION,
         Permission.PARTNERS,
         Permission.STAFF,
         Permission.LEGAL_HOLD,

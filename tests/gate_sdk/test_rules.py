@@ -292,6 +292,12 @@ class TestDecide:
         assert threshold(fitted, calibrated=0.57, floor=0.5) == 0.62
         assert threshold(low, calibrated=0.57, floor=0.5) == 0.5
 
+    def test_threshold_of_the_community_goes_for_its_pack_and_rises_with_the_frames(self) -> None:
+        fitted = head(policy=Policy(threshold=0.62, threshold_pack="one"))
+        assert threshold(fitted, calibrated=0.57, floor=0.5, pack="one", increment=0.03) == pytest.approx(0.65)
+        assert threshold(fitted, calibrated=0.57, floor=0.5, pack="two", increment=0.03) == 0.57
+        assert threshold(fitted, calibrated=0.57, floor=0.5, pack="one", increment=0.9) == 0.95
+
 
 @given(failures=st.integers(1, 10_000), chance=st.floats(0, 1, exclude_max=True))
 def test_back_off_is_bounded_and_never_busy(failures: int, chance: float) -> None:

@@ -16,7 +16,6 @@ __all__ = [
     "NewGalleryRow",
     "SealedRow",
     "WaitingRow",
-    "add_to_histogram",
     "delete_stale",
     "ensure_partition",
     "insert_rows",
@@ -338,18 +337,6 @@ async def unmark(conn: Connection, *, community_id: UUID, subject_ids: Sequence[
     await conn.execute(
         "UPDATE face_credential SET lookalike = false WHERE community_id = $1 AND subject_id = ANY ($2)",
         community_id, list(subject_ids),
-    )  # fmt: skip
-
-
-async def add_to_histogram(conn: Connection, *, community_id: UUID, pack: str, bins: Sequence[int]) -> None:
-    """Count each bin (hundredths of cosine) once more."""
-    await conn.execute(
-        """
-        INSERT INTO impostor_histogram (community_id, pack, bin, count)
-        SELECT $1, $2, bin, count(*) FROM unnest($3::smallint[]) AS bin GROUP BY bin ORDER BY bin
-        ON CONFLICT (community_id, pack, bin) DO UPDATE SET count = impostor_histogram.count + excluded.count
-        """,
-        community_id, pack, list(bins),
     )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ A template becomes active in one community by one short transaction that writes 
 together; everything slow (opening ciphertext, asking the key store) happens before it begins.
 """
 
-import math
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -40,7 +39,6 @@ __all__ = [
     "attach_waiting",
     "attach_waiting_of",
     "complete_gallery",
-    "count_impostors",
     "detach",
     "ensure_galleries",
     "gallery_templates",
@@ -364,25 +362,6 @@ async def nearest_score(conn: Connection, *, community_id: UUID, subject_id: UUI
         conn, community_id=community_id, pack=face.row.pack, besides=subject_id, probes=[unpacked(face.template)]
     )
     return found[0].score if found else None
-
-
-async def count_impostors(
-    db: Database, *, community_id: UUID, subject_id: UUID, face: Face, probes: Sequence[Sequence[float]]
-) -> None:
-    """Count how like each new photograph is to the most similar other person: the score's bin and nothing else.
-
-    Every photograph of an enrolment is an impostor's attempt on everybody else. Left out where the nearest is probably
-    the same person: that is no impostor.
-    """
-    async with db.transaction(Scope(community_id=community_id)) as conn:
-        vectors = [unpacked(face.template), *probes]
-        found = await gallery.nearest(
-            conn, community_id=community_id, pack=face.row.pack, besides=subject_id, probes=vectors
-        )
-        if not found or found[0].score >= face.row.duplicate_from:
-            return
-        bins = [max(-100, min(100, math.floor(row.score * 100))) for row in found[1:]]
-        await gallery.add_to_histogram(conn, community_id=community_id, pack=face.row.pack, bins=bins)
 
 
 async def open_face(keys: Keys, row: TemplateRow) -> Face:

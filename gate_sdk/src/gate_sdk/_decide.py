@@ -30,6 +30,9 @@ MIN_FACE_PX = 60.0
 # got over the threshold by luck, whose runner-up is as close as he is.
 AMBIGUITY_MARGIN = 0.05
 
+# Beyond it hardly any genuine probe passes; as in `gate_sdk.face.threshold`, which needs numpy's neighbours.
+CEILING = 0.95
+
 # Between people whom the roster calls look-alikes. Halves of one person's photographs enrolled as two people, which is
 # what identical twins are at worst: a single frame of his led by 0.05 in 39 % of tries, by 0.12 in 7 %. People with a
 # made-up look-alike at a cosine of 0.5 to 0.7 fell short of 0.12 in 1 to 5 %; see docs/recognition.md.
@@ -44,16 +47,20 @@ class Verdict(msgspec.Struct, frozen=True):
     subject: UUID | None = None
 
 
-def threshold(head: Head, *, calibrated: float, floor: float) -> float:
+def threshold(head: Head, *, calibrated: float, floor: float, pack: str | None = None, increment: float = 0.0) -> float:
     """The cosine that a match must reach.
 
     Args:
         head: carries the community's own threshold, once its data suffice.
         calibrated: the pack's threshold for this gallery's size, number of frames and ``policy.fpir``.
         floor: the pack's lowest sensible threshold; a community's fit on few or odd data must not go below it.
+        pack: id of the loaded pack; a threshold fitted to another one's scores says nothing about it.
+        increment: what several frames add to the community's threshold, which is for one.
     """
-    own = head.policy.threshold
-    return max(calibrated if own is None else own, floor)
+    own, of = head.policy.threshold, head.policy.threshold_pack
+    if own is None or (pack is not None and of not in {msgspec.UNSET, pack}):
+        return max(calibrated, floor)
+    return max(min(own + increment, max(own, CEILING)), floor)
 
 
 def decide(

@@ -18,7 +18,7 @@ from gate_sdk.face.gallery import Gallery
 from gate_sdk.face.packs import ModelPack
 from gate_sdk.face.quality import GATE
 from gate_sdk.face.templates import unit, unpack_templates
-from gate_sdk.face.threshold import threshold_for
+from gate_sdk.face.threshold import fusion_increment, threshold_for
 
 __all__ = ["FaceGallery", "FaceRecognition"]
 
@@ -141,3 +141,7 @@ class FaceRecognition:
         return threshold_for(
             people, calibration=self._pack.calibration, fpir=fpir, photos=3, frames=frames, floor=self._pack.floor
         )
+
+    def increment(self, people: int, fpir: float, frames: int) -> float:
+        """By how much that threshold lies above the one for a single frame, before any floor; at least 0."""
+        return fusion_increment(people, calibration=self._pack.calibration, fpir=fpir, photos=3, frames=frames)

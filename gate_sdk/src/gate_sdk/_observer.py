@@ -220,7 +220,13 @@ class Observer:
         candidate = gallery.search(probe)
         fpir = min(max(head.policy.fpir, _MIN_FPIR), _MAX_FPIR)
         calibrated = self._recognition.threshold(people, fpir, len(evidence))
-        bar = threshold(head, calibrated=calibrated, floor=self._recognition.floor)
+        bar = threshold(
+            head,
+            calibrated=calibrated,
+            floor=self._recognition.floor,
+            pack=self._recognition.pack,
+            increment=self._recognition.increment(people, fpir, len(evidence)),
+        )
         entry = None if candidate is None else roster.entries.get(candidate.subject)
         return _Result(decide(candidate, entry, head, now_us=now_us, threshold=bar, door=roster.door), candidate, bar)
 

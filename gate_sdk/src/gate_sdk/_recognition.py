@@ -123,6 +123,10 @@ class Recognition(Protocol):
         """
         ...
 
+    def increment(self, people: int, fpir: float, frames: int) -> float:
+        """By how much that threshold lies above the one for a single frame, before any floor; at least 0."""
+        ...
+
     @property
     def min_weight(self) -> float:
         """Evidence of less weight says too little of anybody to decide by."""

@@ -92,6 +92,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "POST /imports/{import_id}/cancel": "import.cancel",
         "POST /communities": "community.create",
         "PATCH /communities/{community_id}": "community.change",
+        "PUT /communities/{community_id}/recognition": "recognition.target",
     },
     "staff/communities/{community_id}": {
         "GET /audit/export": "audit.export",

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gate_sdk.face import FaceEngine, choose, decode, threshold_for
 from gate_sdk.face.calibrate import MIN_EXCEEDANCES, CommunityFit, ImpostorBin, fit_community
 from gate_sdk.face.threshold import CEILING, fmr_for
+from tests import data
 
 # Stands for an embedding space: people are directions around their group's direction, photographs are around their
 # person's. How closely is set so that people of one group are about as alike as measured ones (cosine 0.1 to 0.2).
@@ -122,3 +124,59 @@ def _fit_between(bins: list[ImpostorBin], floor: float) -> float:
 def test_impossible_rates_are_refused(fpir: float) -> None:
     with pytest.raises(ValueError, match="fpir"):
         fit_community([], gallery_size=1, fpir=fpir, floor=_FLOOR)
+
+
+@pytest.fixture(scope="module")
+def photographed() -> list[Vectors]:
+    """Embeddings of real people's photographs, (photographs, dims) each."""
+    engine = FaceEngine(data.default_pack())
+    people = []
+    for folder in sorted(data.faces_dir().iterdir()):
+        vectors = []
+        for path in sorted(folder.iterdir()):
+            frame = decode(path.read_bytes())
+            face = choose(engine.detect(frame), frame.shape)
+            if face is not None:
+                vectors.append(engine.embed(frame, face).vector)
+        if vectors:
+            people.append(np.stack(vectors))
+    return people
+
+
+def _most_alike(people: list[Vectors], count: int) -> list[int]:
+    """The people whose first photographs are most like one another's: a group, in the embedder's eyes."""
+    first = np.stack([photos[0] for photos in people])
+    scores = first @ first.T - np.eye(len(first))
+    left = list(range(len(people)))
+    while len(left) > count:
+        left.pop(int(scores[np.ix_(left, left)].sum(axis=1).argmin()))
+    return left
+
+
+def test_real_people_who_are_alike_keep_their_fpir_where_the_public_threshold_does_not(
+    photographed: list[Vectors],
+) -> None:
+    """80 people, 48 of them enrolled and 32 strangers, 20 times anew; about 90 attempts each."""
+    group = _most_alike(photographed, 80)
+    wanted, enrolled = 0.05, 48
+    public = threshold_for(enrolled, calibration=data.default_pack().calibration, fpir=wanted, frames=1, floor=0.0)
+    by_public, by_own = [], []
+    for seed in range(20):
+        chosen = np.random.default_rng(seed).permutation(group)
+        inside, strangers = chosen[:enrolled], chosen[enrolled:]
+        templates = _unit(np.stack([photographed[who][:3].mean(axis=0) for who in inside]))
+        counts: Counter[int] = Counter()
+        comparisons: Counter[int] = Counter()
+        for before, who in enumerate(inside):
+            for score in (photographed[who] @ templates[:before].T).max(axis=1) if before else ():
+                counts[int(np.floor(score * 100))] += 1
+                comparisons[int(np.floor(score * 100))] += before
+        bins = [ImpostorBin(one, counts[one], comparisons[one]) for one in counts]
+        fit = fit_community(bins, gallery_size=enrolled, fpir=wanted, floor=0.0)
+        best = (np.concatenate([photographed[who] for who in strangers]) @ templates.T).max(axis=1)
+        if fit is not None:
+            by_public.append((best >= public).mean())
+            by_own.append((best >= fit.threshold).mean())
+    assert len(by_own) > 10
+    assert np.mean(by_public) > wanted
+    assert np.mean(by_own) <= wanted

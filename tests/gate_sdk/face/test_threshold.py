@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from gate_sdk.face import threshold_for
 from gate_sdk.face.default_pack import DEFAULT_MANIFEST
 from gate_sdk.face.manifest import CalibrationPoint, CalibrationRow
-from gate_sdk.face.threshold import CEILING, fit_tail, fmr_for, row_for
+from gate_sdk.face.threshold import CEILING, fit_tail, fmr_for, fusion_increment, row_for
 
 CALIBRATION = DEFAULT_MANIFEST.calibration
 
@@ -60,3 +60,15 @@ def test_the_stated_uncertainty_covers_the_last_measured_decade(row: Calibration
 def test_the_row_that_covers_is_the_safer_one(photos: int, frames: int, expected: tuple[int, int]) -> None:
     row = row_for(CALIBRATION, photos, frames)
     assert (row.photos, row.frames) == expected
+
+
+def test_fusing_frames_adds_to_the_threshold_what_the_calibration_says_and_never_takes_away() -> None:
+    one, three = (
+        threshold_for(2254, calibration=CALIBRATION, fpir=0.001, frames=frames, floor=0.0) for frames in (1, 3)
+    )
+    added = fusion_increment(2254, calibration=CALIBRATION, fpir=0.001, frames=3)
+    assert added == pytest.approx(three - one)
+    assert added > 0.0
+    assert fusion_increment(2254, calibration=CALIBRATION, fpir=0.001, frames=1) == 0.0
+    with pytest.raises(ValueError, match="fpir"):
+        fusion_increment(2254, calibration=CALIBRATION, fpir=0.0, frames=3)

@@ -125,3 +125,32 @@ def threshold_for(
         raise ValueError("fpir must lie between 0 and 1")
     tail = fit_tail(row_for(calibration, photos, frames).points)
     return max(floor, min(CEILING, tail.cosine(fmr_for(gallery_size, fpir))))
+
+
+def fusion_increment(
+    gallery_size: int, *, calibration: Calibration, fpir: float = DEFAULT_FPIR, photos: int = 3, frames: int
+) -> float:
+    """Give by how much a probe of several frames needs a higher cosine than one of a single frame.
+
+    Averaging raises the scores of strangers too. A community's own scores are of single photographs, so its threshold
+    goes for single frames, and what several add is taken from the pack; measured on other people, but a difference of
+    two thresholds depends on them far less than either.
+
+    Args:
+        gallery_size: people enrolled at the gate.
+        calibration: of the pack.
+        fpir: wanted, between 0 and 1.
+        photos: averaged in a template.
+        frames: averaged in the probe.
+
+    Returns:
+        A difference of cosines, at least 0.
+
+    Raises:
+        ValueError: fpir is not between 0 and 1.
+    """
+    if not 0.0 < fpir < 1.0:
+        raise ValueError("fpir must lie between 0 and 1")
+    fmr = fmr_for(gallery_size, fpir)
+    one, several = (fit_tail(row_for(calibration, photos, count).points).cosine(fmr) for count in (1, frames))
+    return max(0.0, several - one)
