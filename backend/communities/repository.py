@@ -77,17 +77,26 @@ async def get_community_for_update(conn: Connection, *, community_id: UUID) -> C
     )
 
 
-async def list_communities(conn: Connection, *, authority_id: UUID, ids: tuple[UUID, ...] | None) -> list[CommunityRow]:
-    """An authority's communities by name; only those in ``ids`` where that is given."""
+async def list_communities(
+    conn: Connection,
+    *,
+    authority_id: UUID,
+    ids: tuple[UUID, ...] | None,
+    after: tuple[str, UUID] | None = None,
+    limit: int | None = None,
+) -> list[CommunityRow]:
+    """An authority's communities by name, after (name, community_id); only those in ``ids`` where that is given."""
+    name, last = after or (None, None)
     return await fetch_all(
         conn,
         CommunityRow,
         """
         SELECT * FROM community
         WHERE authority_id = $1 AND ($2::uuid[] IS NULL OR community_id = ANY ($2))
-        ORDER BY name, community_id
+            AND ($3::text IS NULL OR (name, community_id) > ($3, $4::uuid))
+        ORDER BY name, community_id LIMIT $5
         """,
-        authority_id, ids,
+        authority_id, ids, name, last, limit,
     )  # fmt: skip
 
 

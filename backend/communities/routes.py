@@ -11,6 +11,7 @@ from backend.communities.schemas import Community, CommunityChange, CommunityLis
 from backend.kit.auth import Permission, StaffMember
 from backend.kit.db import Database, Scope
 from backend.kit.etag import IfMatch, PreconditionFailed, require_match
+from backend.kit.pagination import Cursor, CursorInvalid, Limit, NameKey, decode_cursor, split_page
 from backend.kit.problems import Forbidden, Unauthorised, problems
 
 __all__ = ["staff_router"]
@@ -30,12 +31,22 @@ async def create_community(data: NewCommunity, staff: StaffMember, db: Database)
     return Community.of(row)
 
 
-@get("/", responses=problems(Unauthorised), summary="List communities")
-async def list_communities(staff: StaffMember, db: Database) -> CommunityList:
+@get("/", responses=problems(CursorInvalid, Unauthorised), summary="List communities")
+async def list_communities(
+    staff: StaffMember, db: Database, limit: Limit = 200, cursor: Cursor = None
+) -> CommunityList:
     """The communities in which the caller has a role."""
+    key = decode_cursor(cursor, NameKey)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
-        rows = await repository.list_communities(conn, authority_id=staff.authority_id, ids=staff.communities)
-    return CommunityList(tuple(Community.of(row) for row in rows))
+        rows = await repository.list_communities(
+            conn,
+            authority_id=staff.authority_id,
+            ids=staff.communities,
+            after=None if key is None else (key.name, key.id),
+            limit=limit + 1,
+        )
+    page, next_cursor = split_page(rows, limit, lambda row: NameKey(row.name, row.community_id))
+    return CommunityList(tuple(Community.of(row) for row in page), next_cursor)
 
 
 @get("/{community_id:uuid}", responses=problems(Unauthorised, CommunityNotFound), summary="Read a community")

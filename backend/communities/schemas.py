@@ -60,6 +60,7 @@ class Community(msgspec.Struct, frozen=True):
 
 
 class CommunityList(msgspec.Struct, frozen=True):
-    """Communities by name."""
+    """A page of communities by name."""
 
     communities: tuple[Community, ...]
+    next_cursor: str | None

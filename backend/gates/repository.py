@@ -112,14 +112,22 @@ async def find_gate(conn: Connection, *, gate_id: UUID) -> GateRow | None:
     return await fetch_one(conn, GateRow, "SELECT * FROM gate WHERE gate_id = $1", gate_id)
 
 
-async def list_gates(conn: Connection, *, community_id: UUID) -> list[GateRow]:
-    """The community's gates by name, revoked ones last."""
+async def list_gates(
+    conn: Connection, *, community_id: UUID, after: tuple[bool, str, UUID] | None, limit: int
+) -> list[GateRow]:
+    """The community's gates by name, revoked ones last, those after (revoked, name, gate_id)."""
+    revoked, name, last = after or (None, None, None)
     return await fetch_all(
         conn,
         GateRow,
-        "SELECT * FROM gate WHERE community_id = $1 ORDER BY revoked_at IS NOT NULL, name, gate_id",
-        community_id,
-    )
+        """
+        SELECT * FROM gate
+        WHERE community_id = $1
+            AND ($2::boolean IS NULL OR (revoked_at IS NOT NULL, name, gate_id) > ($2, $3::text, $4::uuid))
+        ORDER BY revoked_at IS NOT NULL, name, gate_id LIMIT $5
+        """,
+        community_id, revoked, name, last, limit,
+    )  # fmt: skip
 
 
 async def insert_claim(

@@ -10,6 +10,7 @@ from litestar.enums import RequestEncodingType
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Body, Parameter
 
+from backend.access import service as access
 from backend.audit import service as audit
 from backend.codes import service as codes
 from backend.communities.errors import CommunityNotFound
@@ -35,14 +36,14 @@ from backend.gates.errors import (
     TooManyClaims,
 )
 from backend.gates.pages import read_position, server_keys
-from backend.gates.schemas import ClaimCode, Gate, GateList, GatePlace, NewGate, Revocation
+from backend.gates.schemas import ClaimCode, Gate, GateKey, GateList, GatePlace, NewGate, Revocation
 from backend.gates.sync import MAX_WAIT_S, GateSync
 from backend.keys.service import Keys
 from backend.kit.auth import ACCESS_TTL, GatePrincipal, Permission, SecondFactorRequired, StaffMember, Tokens
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.etag import IfMatch, PreconditionFailed, require_match
-from backend.kit.pagination import Cursor, CursorInvalid
+from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
 from backend.kit.problems import Forbidden, PayloadTooLarge, Unauthorised, problems
 from gate_sdk.wire import (
     Acknowledged,
@@ -269,13 +270,31 @@ async def create_claim(
     return ClaimCode.of(gate_id, claim)
 
 
-@get("/", responses=problems(Unauthorised, Forbidden, CommunityNotFound), summary="List gates and their health")
-async def list_gates(community_id: UUID, staff: StaffMember, db: Database) -> GateList:
+@get(
+    "/",
+    responses=problems(CursorInvalid, Unauthorised, Forbidden, CommunityNotFound),
+    summary="List gates and their health",
+)
+async def list_gates(
+    community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 200, cursor: Cursor = None
+) -> GateList:
     """The community's gates: when they were last seen, and how far behind the roster they are."""
     staff.require(Permission.REGISTER_READ)
+    key = decode_cursor(cursor, GateKey)
     async with db.transaction(Scope(community_id=community_id), isolation="REPEATABLE READ", read_only=True) as conn:
-        head, rows = await service.list_health(conn, community_id=community_id)
-    return GateList(epoch=head.epoch, version=head.version, gates=tuple(Gate.of(row, head) for row in rows))
+        head, rows = await service.list_health(
+            conn,
+            community_id=community_id,
+            after=None if key is None else (key.revoked, key.name, key.gate_id),
+            limit=limit + 1,
+        )
+    page, next_cursor = split_page(rows, limit, lambda row: GateKey(row.revoked_at is not None, row.name, row.gate_id))
+    return GateList(
+        epoch=head.epoch,
+        version=head.version,
+        gates=tuple(Gate.of(row, head) for row in page),
+        next_cursor=next_cursor,
+    )
 
 
 @post(
@@ -294,7 +313,7 @@ async def revoke_gate(
         if before.revoked_at is None:
             await _record(conn, community_id, staff, "gate.revoke", gate_id, data.reason)
         row = await repository.get_gate(conn, community_id=community_id, gate_id=gate_id)
-        head, _ = await service.list_health(conn, community_id=community_id)
+        head = await access.roster_version(conn, community_id=community_id)
     if row is None:
         raise GateNotFound
     return Gate.of(row, head)
@@ -334,7 +353,7 @@ async def place_gate(
         row = await service.put_at_door(conn, community_id=community_id, gate_id=gate_id, door_id=data.door_id)
         await _record(conn, community_id, staff, "gate.place", gate_id)
         await publish(conn, community_id=community_id, now=clock())
-        head, _ = await service.list_health(conn, community_id=community_id)
+        head = await access.roster_version(conn, community_id=community_id)
     return Gate.of(row, head)
 
 

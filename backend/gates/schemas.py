@@ -11,7 +11,7 @@ from backend.access.service import RosterVersion
 from backend.gates.repository import GateRow
 from backend.gates.service import Claim
 
-__all__ = ["ClaimCode", "Gate", "GateList", "GatePlace", "NewGate", "Revocation"]
+__all__ = ["ClaimCode", "Gate", "GateKey", "GateList", "GatePlace", "NewGate", "Revocation"]
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$", description="As on the door")]
 Why = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$", description="No names")]
@@ -93,9 +93,18 @@ class Gate(msgspec.Struct, frozen=True):
         )
 
 
+class GateKey(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page of gates ends."""
+
+    revoked: bool
+    name: Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*$")]
+    gate_id: UUID
+
+
 class GateList(msgspec.Struct, frozen=True):
-    """A community's gates by name, revoked ones last, beside the roster's version."""
+    """A page of a community's gates by name, revoked ones last, beside the roster's version."""
 
     epoch: int
     version: int
     gates: tuple[Gate, ...]
+    next_cursor: str | None

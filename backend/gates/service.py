@@ -275,10 +275,12 @@ async def receipts(conn: Connection, *, community_id: UUID, at: RosterVersion) -
     return await repository.list_receipts(conn, community_id=community_id, epoch=at.epoch, version=at.version)
 
 
-async def list_health(conn: Connection, *, community_id: UUID) -> tuple[RosterVersion, list[GateRow]]:
-    """The roster's version and the community's gates."""
+async def list_health(
+    conn: Connection, *, community_id: UUID, after: tuple[bool, str, UUID] | None, limit: int
+) -> tuple[RosterVersion, list[GateRow]]:
+    """The roster's version and the community's gates, those after (revoked, name, gate_id)."""
     head = await access.roster_version(conn, community_id=community_id)
-    return head, await repository.list_gates(conn, community_id=community_id)
+    return head, await repository.list_gates(conn, community_id=community_id, after=after, limit=limit)
 
 
 def _code_hash(pepper: bytes, code: str) -> bytes:

@@ -43,6 +43,7 @@ from backend.households.schemas import (
     Join,
     Joined,
     Member,
+    MemberKey,
     MemberList,
     MyHome,
     MyHomes,
@@ -55,11 +56,11 @@ from backend.households.schemas import (
 from backend.kit.auth import Permission, ResidentPrincipal, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope, enter_community
+from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
 from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
 
 __all__ = ["resident_router", "staff_router"]
 
-_MAX_WAITING = 500
 StateFilter = Annotated[MemberState, Parameter(description="Where they stand")]
 
 
@@ -141,17 +142,28 @@ async def add_member(
     return approved
 
 
-@get("/members", responses=problems(Unauthorised, Forbidden, NotFound), summary="List members by state")
+@get("/members", responses=problems(CursorInvalid, Unauthorised, Forbidden, NotFound), summary="List members by state")
 async def list_members(
-    community_id: UUID, staff: StaffMember, db: Database, member_state: StateFilter = "proposed"
+    community_id: UUID,
+    staff: StaffMember,
+    db: Database,
+    member_state: StateFilter = "proposed",
+    limit: Limit = 200,
+    cursor: Cursor = None,
 ) -> MemberList:
-    """The first 500 in that state, the longest waiting first; by default those whom the office has to approve."""
+    """Members in that state, the longest waiting first; by default those whom the office has to approve."""
     staff.require(Permission.REGISTER_READ)
+    key = decode_cursor(cursor, MemberKey)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await members.list_members_in_state(
-            conn, community_id=community_id, state=member_state, limit=_MAX_WAITING
+            conn,
+            community_id=community_id,
+            state=member_state,
+            after=None if key is None else (key.created_at, key.member_id),
+            limit=limit + 1,
         )
-    return MemberList(tuple(Member.of(row) for row in rows))
+    page, next_cursor = split_page(rows, limit, lambda row: MemberKey(row.created_at, row.member_id))
+    return MemberList(tuple(Member.of(row) for row in page), next_cursor)
 
 
 @post(

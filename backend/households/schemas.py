@@ -24,6 +24,7 @@ __all__ = [
     "Join",
     "Joined",
     "Member",
+    "MemberKey",
     "MemberList",
     "MyHome",
     "MyHomes",
@@ -144,10 +145,18 @@ class Member(msgspec.Struct, frozen=True):
         )
 
 
+class MemberKey(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page of members ends."""
+
+    created_at: Time
+    member_id: UUID
+
+
 class MemberList(msgspec.Struct, frozen=True):
-    """Members, the longest there first."""
+    """A page of members, the longest there first."""
 
     members: tuple[Member, ...]
+    next_cursor: str | None
 
 
 class Tenancy(msgspec.Struct, frozen=True):

@@ -8,13 +8,15 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
+from uuid import UUID
 
 import msgspec
 from litestar.params import QueryParameter
+from msgspec import Meta
 
 from backend.kit.problems import BadRequest
 
-__all__ = ["Cursor", "CursorInvalid", "Limit", "decode_cursor", "encode_cursor", "split_page"]
+__all__ = ["Cursor", "CursorInvalid", "Limit", "NameKey", "decode_cursor", "encode_cursor", "split_page"]
 
 Row = TypeVar("Row")
 Key = TypeVar("Key")
@@ -22,8 +24,16 @@ Key = TypeVar("Key")
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="Rows at most")]
 Cursor = Annotated[
     str | None,
-    QueryParameter(max_length=200, pattern="^[A-Za-z0-9_-]+$", description="`next_cursor` of the page before"),
+    # The longest key has names of 200 characters, with up to four bytes each.
+    QueryParameter(max_length=2000, pattern="^[A-Za-z0-9_-]+$", description="`next_cursor` of the page before"),
 ]
+
+
+class NameKey(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page of a list by name ends."""
+
+    name: Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*$")]
+    id: UUID
 
 
 class CursorInvalid(BadRequest):

@@ -86,11 +86,21 @@ async def lock_partner(conn: Connection, *, authority_id: UUID, partner_id: UUID
     )  # fmt: skip
 
 
-async def list_partners(conn: Connection, *, authority_id: UUID) -> list[PartnerRow]:
-    """An authority's companies by name."""
+async def list_partners(
+    conn: Connection, *, authority_id: UUID, after: tuple[str, UUID] | None, limit: int
+) -> list[PartnerRow]:
+    """An authority's companies by name, those after (name, partner_id)."""
+    name, last = after or (None, None)
     return await fetch_all(
-        conn, PartnerRow, "SELECT * FROM partner WHERE authority_id = $1 ORDER BY name, partner_id", authority_id
-    )
+        conn,
+        PartnerRow,
+        """
+        SELECT * FROM partner
+        WHERE authority_id = $1 AND ($2::text IS NULL OR (name, partner_id) > ($2, $3::uuid))
+        ORDER BY name, partner_id LIMIT $4
+        """,
+        authority_id, name, last, limit,
+    )  # fmt: skip
 
 
 async def find_client(conn: Connection, *, client_id: str) -> PartnerRow | None:
@@ -170,8 +180,11 @@ async def get_admission(conn: Connection, *, community_id: UUID, partner_id: UUI
     )  # fmt: skip
 
 
-async def list_admissions(conn: Connection, *, partner_id: UUID) -> list[AdmissionRow]:
-    """Every community that the company was admitted to, by name. Needs the platform scope."""
+async def list_admissions(
+    conn: Connection, *, partner_id: UUID, after: tuple[str, UUID] | None = None, limit: int = 1000
+) -> list[AdmissionRow]:
+    """Communities that the company was admitted to, by name, those after (name, community_id). The platform's scope."""
+    name, last = after or (None, None)
     return await fetch_all(
         conn,
         AdmissionRow,
@@ -179,14 +192,18 @@ async def list_admissions(conn: Connection, *, partner_id: UUID) -> list[Admissi
         SELECT pc.community_id, c.name AS community_name, pc.partner_id, p.name AS partner_name, pc.admitted_at,
             pc.suspended_at
         FROM partner_community pc JOIN community c USING (community_id) JOIN partner p USING (partner_id)
-        WHERE pc.partner_id = $1 ORDER BY c.name, pc.community_id
+        WHERE pc.partner_id = $1 AND ($2::text IS NULL OR (c.name, pc.community_id) > ($2, $3::uuid))
+        ORDER BY c.name, pc.community_id LIMIT $4
         """,
-        partner_id,
-    )
+        partner_id, name, last, limit,
+    )  # fmt: skip
 
 
-async def list_of_community(conn: Connection, *, community_id: UUID) -> list[AdmissionRow]:
-    """The companies that were admitted to this community, by name."""
+async def list_of_community(
+    conn: Connection, *, community_id: UUID, after: tuple[str, UUID] | None, limit: int, suspended: bool
+) -> list[AdmissionRow]:
+    """The companies that were admitted to this community, by name, those after (name, partner_id)."""
+    name, last = after or (None, None)
     return await fetch_all(
         conn,
         AdmissionRow,
@@ -194,10 +211,12 @@ async def list_of_community(conn: Connection, *, community_id: UUID) -> list[Adm
         SELECT pc.community_id, c.name AS community_name, pc.partner_id, p.name AS partner_name, pc.admitted_at,
             pc.suspended_at
         FROM partner_community pc JOIN community c USING (community_id) JOIN partner p USING (partner_id)
-        WHERE pc.community_id = $1 ORDER BY p.name, pc.partner_id
+        WHERE pc.community_id = $1 AND ($2 OR pc.suspended_at IS NULL)
+            AND ($3::text IS NULL OR (p.name, pc.partner_id) > ($3, $4::uuid))
+        ORDER BY p.name, pc.partner_id LIMIT $5
         """,
-        community_id,
-    )
+        community_id, suspended, name, last, limit,
+    )  # fmt: skip
 
 
 async def set_suspended(

@@ -1,5 +1,6 @@
 """Staff: companies, and where they are admitted. Partner: its communities. Residents: which companies come."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from litestar import Router, get, post, put
@@ -15,9 +16,11 @@ from backend.kit.auth import (
 )
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
+from backend.kit.pagination import Cursor, CursorInvalid, Limit, NameKey, decode_cursor, split_page
 from backend.kit.problems import Forbidden, Unauthorised, problems
 from backend.partners import repository, service
 from backend.partners.errors import PartnerNotFound
+from backend.partners.repository import AdmissionRow
 from backend.partners.schemas import (
     Admission,
     AdmissionList,
@@ -59,13 +62,19 @@ async def create_partner(
     return PartnerCreated(partner_id=row.partner_id, client_id=row.client_id, client_secret=secret.client_secret)
 
 
-@get("/", responses=problems(Unauthorised, Forbidden), summary="List companies")
-async def list_partners(staff: StaffMember, db: Database) -> PartnerSummaryList:
+@get("/", responses=problems(CursorInvalid, Unauthorised, Forbidden), summary="List companies")
+async def list_partners(
+    staff: StaffMember, db: Database, limit: Limit = 200, cursor: Cursor = None
+) -> PartnerSummaryList:
     """The companies that the caller's authority has admitted."""
     staff.require(Permission.PARTNERS_READ)
+    after = _after(cursor)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
-        rows = await repository.list_partners(conn, authority_id=staff.authority_id)
-    return PartnerSummaryList(tuple(PartnerSummary(partner_id=row.partner_id, name=row.name) for row in rows))
+        rows = await repository.list_partners(conn, authority_id=staff.authority_id, after=after, limit=limit + 1)
+    page, next_cursor = split_page(rows, limit, lambda row: NameKey(row.name, row.partner_id))
+    return PartnerSummaryList(
+        tuple(PartnerSummary(partner_id=row.partner_id, name=row.name) for row in page), next_cursor
+    )
 
 
 @get("/{partner_id:uuid}", responses=problems(Unauthorised, Forbidden, PartnerNotFound), summary="Read a company")
@@ -103,41 +112,66 @@ async def admit_partner(partner_id: UUID, admitted_id: UUID, staff: StaffMember,
 
 @get(
     "/communities/{community_id:uuid}/partners",
-    responses=problems(Unauthorised, Forbidden, CommunityNotFound),
+    responses=problems(CursorInvalid, Unauthorised, Forbidden, CommunityNotFound),
     summary="List a community's companies",
 )
-async def list_community_partners(community_id: UUID, staff: StaffMember, db: Database) -> PartnerSummaryList:
+async def list_community_partners(
+    community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 200, cursor: Cursor = None
+) -> PartnerSummaryList:
     """The companies admitted to the community, suspended ones too."""
     staff.require(Permission.REGISTER_READ)
+    after = _after(cursor)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
-        rows = await repository.list_of_community(conn, community_id=community_id)
-    return PartnerSummaryList(
-        tuple(
-            PartnerSummary(partner_id=r.partner_id, name=r.partner_name, suspended=r.suspended_at is not None)
-            for r in rows
+        rows = await repository.list_of_community(
+            conn, community_id=community_id, after=after, limit=limit + 1, suspended=True
         )
-    )
+    return _summaries(rows, limit)
 
 
-@get("/partners", responses=problems(Unauthorised, CommunityNotFound), summary="List courier companies")
-async def list_for_resident(community_id: UUID, resident: ResidentPrincipal, db: Database) -> PartnerSummaryList:
+@get("/partners", responses=problems(CursorInvalid, Unauthorised, CommunityNotFound), summary="List courier companies")
+async def list_for_resident(
+    community_id: UUID, resident: ResidentPrincipal, db: Database, limit: Limit = 200, cursor: Cursor = None
+) -> PartnerSummaryList:
     """The companies whose couriers may come to a community of the caller's."""
+    after = _after(cursor)
     scope = Scope(community_id=community_id, person_id=resident.person_id)
     async with db.transaction(scope, read_only=True) as conn:
         if await people.get_subject(conn, community_id=community_id, person_id=resident.person_id) is None:
             raise CommunityNotFound
-        rows = await repository.list_of_community(conn, community_id=community_id)
-    return PartnerSummaryList(
-        tuple(PartnerSummary(partner_id=r.partner_id, name=r.partner_name) for r in rows if r.suspended_at is None)
+        rows = await repository.list_of_community(
+            conn, community_id=community_id, after=after, limit=limit + 1, suspended=False
+        )
+    return _summaries(rows, limit)
+
+
+def _after(cursor: str | None) -> tuple[str, UUID] | None:
+    key = decode_cursor(cursor, NameKey)
+    return None if key is None else (key.name, key.id)
+
+
+def _summaries(rows: Sequence[AdmissionRow], limit: int) -> PartnerSummaryList:
+    page, next_cursor = split_page(rows, limit, lambda row: NameKey(row.partner_name, row.partner_id))
+    shown = tuple(
+        PartnerSummary(partner_id=row.partner_id, name=row.partner_name, suspended=row.suspended_at is not None)
+        for row in page
     )
+    return PartnerSummaryList(shown, next_cursor)
 
 
-@get("/communities", responses=problems(Unauthorised), summary="List the communities you are admitted to")
-async def list_communities(partner: PartnerPrincipal, db: Database) -> AdmissionList:
+@get(
+    "/communities",
+    responses=problems(CursorInvalid, Unauthorised),
+    summary="List the communities you are admitted to",
+)
+async def list_communities(
+    partner: PartnerPrincipal, db: Database, limit: Limit = 200, cursor: Cursor = None
+) -> AdmissionList:
     """Where the company's couriers may be sent; shifts at a suspended community are refused."""
+    after = _after(cursor)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
-        rows = await repository.list_admissions(conn, partner_id=partner.partner_id)
-    return AdmissionList(tuple(Admission.of(row) for row in rows))
+        rows = await repository.list_admissions(conn, partner_id=partner.partner_id, after=after, limit=limit + 1)
+    page, next_cursor = split_page(rows, limit, lambda row: NameKey(row.community_name, row.community_id))
+    return AdmissionList(tuple(Admission.of(row) for row in page), next_cursor)
 
 
 staff_router = Router(

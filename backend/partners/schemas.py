@@ -51,9 +51,10 @@ class Admission(msgspec.Struct, frozen=True):
 
 
 class AdmissionList(msgspec.Struct, frozen=True):
-    """Communities by name."""
+    """A page of communities by name."""
 
     communities: tuple[Admission, ...]
+    next_cursor: str | None
 
 
 class Secret(msgspec.Struct, frozen=True):
@@ -109,9 +110,10 @@ class PartnerSummary(msgspec.Struct, frozen=True):
 
 
 class PartnerSummaryList(msgspec.Struct, frozen=True):
-    """Companies by name."""
+    """A page of companies by name."""
 
     partners: tuple[PartnerSummary, ...]
+    next_cursor: str | None
 
 
 class TokenRequest(msgspec.Struct, frozen=True):

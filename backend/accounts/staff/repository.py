@@ -112,12 +112,15 @@ async def get_staff_by_account(conn: Connection, *, account_id: UUID) -> StaffId
 
 async def get_staff(conn: Connection, *, staff_id: UUID, authority_id: UUID) -> StaffRow | None:
     """One member of an authority's staff."""
-    found = await list_staff(conn, authority_id=authority_id, staff_id=staff_id)
+    found = await list_staff(conn, authority_id=authority_id, staff_id=staff_id, after=None, limit=1)
     return found[0] if found else None
 
 
-async def list_staff(conn: Connection, *, authority_id: UUID, staff_id: UUID | None = None) -> list[StaffRow]:
-    """An authority's staff by name; only the one where ``staff_id`` is given."""
+async def list_staff(
+    conn: Connection, *, authority_id: UUID, staff_id: UUID | None, after: tuple[str, UUID] | None, limit: int
+) -> list[StaffRow]:
+    """An authority's staff by name, those after (name, staff_id); only the one where ``staff_id`` is given."""
+    name, last = after or (None, None)
     return await fetch_all(
         conn,
         StaffRow,
@@ -127,9 +130,10 @@ async def list_staff(conn: Connection, *, authority_id: UUID, staff_id: UUID | N
             ORDER BY r.role, r.reach NULLS FIRST
         ) AS grants
         FROM staff s WHERE s.authority_id = $1 AND ($2::uuid IS NULL OR s.staff_id = $2)
-        ORDER BY s.name, s.staff_id
+            AND ($3::text IS NULL OR (s.name, s.staff_id) > ($3, $4::uuid))
+        ORDER BY s.name, s.staff_id LIMIT $5
         """,
-        authority_id, staff_id,
+        authority_id, staff_id, name, last, limit,
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from backend.kit.auth import Permission, SecondFactorRequired, StaffMember, Staf
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.etag import IfMatchNeeded, PreconditionFailed, PreconditionRequired
+from backend.kit.pagination import Cursor, CursorInvalid, Limit, NameKey, decode_cursor, split_page
 from backend.kit.problems import Forbidden, Unauthorised, problems
 
 __all__ = ["staff_member", "staff_router"]
@@ -39,13 +40,21 @@ async def staff_member(request: Request[StaffPrincipal, Any, Any], db: Database,
 _STAFF_PROBLEMS = (Unauthorised, Forbidden, SecondFactorRequired)
 
 
-@get("/", responses=problems(Unauthorised, Forbidden), summary="List staff")
-async def list_staff(staff: StaffMember, db: Database) -> StaffList:
+@get("/", responses=problems(CursorInvalid, Unauthorised, Forbidden), summary="List staff")
+async def list_staff(staff: StaffMember, db: Database, limit: Limit = 200, cursor: Cursor = None) -> StaffList:
     """The caller's authority's staff, by name. For its administrators."""
     staff.require(Permission.STAFF_READ)
+    key = decode_cursor(cursor, NameKey)
     async with db.transaction(_PLATFORM, read_only=True) as conn:
-        rows = await repository.list_staff(conn, authority_id=staff.authority_id)
-    return StaffList(tuple(Staff.of(row) for row in rows))
+        rows = await repository.list_staff(
+            conn,
+            authority_id=staff.authority_id,
+            staff_id=None,
+            after=None if key is None else (key.name, key.id),
+            limit=limit + 1,
+        )
+    page, next_cursor = split_page(rows, limit, lambda row: NameKey(row.name, row.staff_id))
+    return StaffList(tuple(Staff.of(row) for row in page), next_cursor)
 
 
 @post(

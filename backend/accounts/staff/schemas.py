@@ -56,6 +56,7 @@ class Staff(msgspec.Struct, frozen=True):
 
 
 class StaffList(msgspec.Struct, frozen=True):
-    """An authority's staff by name."""
+    """A page of an authority's staff by name."""
 
     staff: tuple[Staff, ...]
+    next_cursor: str | None

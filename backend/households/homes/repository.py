@@ -72,11 +72,19 @@ async def get_building(conn: Connection, *, community_id: UUID, building_id: UUI
     )  # fmt: skip
 
 
-async def list_buildings(conn: Connection, *, community_id: UUID) -> list[BuildingRow]:
-    """The community's buildings by name."""
+async def list_buildings(
+    conn: Connection, *, community_id: UUID, after: str | None = None, limit: int | None = None
+) -> list[BuildingRow]:
+    """The community's buildings by name, which only one of them has, those after ``after``."""
     return await fetch_all(
-        conn, BuildingRow, "SELECT building_id, name FROM building WHERE community_id = $1 ORDER BY name", community_id
-    )
+        conn,
+        BuildingRow,
+        """
+        SELECT building_id, name FROM building
+        WHERE community_id = $1 AND ($2::text IS NULL OR name > $2) ORDER BY name LIMIT $3
+        """,
+        community_id, after, limit,
+    )  # fmt: skip
 
 
 async def insert_homes(conn: Connection, *, community_id: UUID, homes: Sequence[NewHomeRow]) -> list[HomeRow]:

@@ -22,7 +22,7 @@ from backend.households.homes.schemas import (
 )
 from backend.kit.auth import Permission, StaffMember
 from backend.kit.db import Connection, Database, Scope
-from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
+from backend.kit.pagination import Cursor, CursorInvalid, Limit, NameKey, decode_cursor, split_page
 from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
 
 __all__ = ["staff_router"]
@@ -44,13 +44,19 @@ async def create_building(community_id: UUID, data: NewBuilding, staff: StaffMem
     return Building.of(row)
 
 
-@get("/buildings", responses=problems(Unauthorised, Forbidden, NotFound), summary="List buildings")
-async def list_buildings(community_id: UUID, staff: StaffMember, db: Database) -> BuildingList:
+@get("/buildings", responses=problems(CursorInvalid, Unauthorised, Forbidden, NotFound), summary="List buildings")
+async def list_buildings(
+    community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 200, cursor: Cursor = None
+) -> BuildingList:
     """The community's buildings by name."""
     staff.require(Permission.REGISTER_READ)
+    key = decode_cursor(cursor, NameKey)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
-        rows = await repository.list_buildings(conn, community_id=community_id)
-    return BuildingList(tuple(Building.of(row) for row in rows))
+        rows = await repository.list_buildings(
+            conn, community_id=community_id, after=None if key is None else key.name, limit=limit + 1
+        )
+    page, next_cursor = split_page(rows, limit, lambda row: NameKey(row.name, row.building_id))
+    return BuildingList(tuple(Building.of(row) for row in page), next_cursor)
 
 
 @post(

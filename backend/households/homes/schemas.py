@@ -76,9 +76,10 @@ class Building(msgspec.Struct, frozen=True):
 
 
 class BuildingList(msgspec.Struct, frozen=True):
-    """Buildings by name."""
+    """A page of buildings by name."""
 
     buildings: tuple[Building, ...]
+    next_cursor: str | None
 
 
 class Home(msgspec.Struct, frozen=True):

@@ -159,14 +159,20 @@ async def list_members(conn: Connection, *, community_id: UUID, tenancy_ids: Seq
 
 
 async def list_members_in_state(
-    conn: Connection, *, community_id: UUID, state: MemberState, limit: int
+    conn: Connection, *, community_id: UUID, state: MemberState, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[MemberRow]:
-    """The community's members in that state, the longest waiting first."""
+    """The community's members in that state, the longest waiting first, those after (created_at, member_id)."""
+    created_at, last = after or (None, None)
     return await fetch_all(
         conn,
         MemberRow,
-        "SELECT * FROM member WHERE community_id = $1 AND state = $2 ORDER BY created_at, member_id LIMIT $3",
-        community_id, state, limit,
+        """
+        SELECT * FROM member
+        WHERE community_id = $1 AND state = $2
+            AND ($3::timestamptz IS NULL OR (created_at, member_id) > ($3, $4::uuid))
+        ORDER BY created_at, member_id LIMIT $5
+        """,
+        community_id, state, created_at, last, limit,
     )  # fmt: skip
 
 

@@ -68,6 +68,7 @@ async def test_a_changed_role_counts_from_the_next_request(world: World) -> None
     demoted = await admin.patch(
         f"/staff/v1/staff/{await id_of(admin)}",
         json={"name": "Demoted", "roles": [{"role": "front_desk", "community_id": str(community)}] * 2},
+        headers={"If-Match": "*"},
     )
     assert demoted.json()["name"] == "Demoted"
     assert demoted.json()["roles"] == [{"role": "front_desk", "community_id": str(community)}]
