@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -61,9 +62,10 @@ def phone(browser: Browser) -> Iterator[OpenPhone]:
     said: list[str] = []
     with ExitStack() as phones:
 
-        def open_phone(address: str, *, language: str = "en-GB", camera: bool = True) -> Page:
-            permissions = ["camera"] if camera else []
-            context = browser.new_context(**_PHONE, locale=language, permissions=permissions)  # type: ignore[arg-type]  # a dictionary of its options
+        def open_phone(address: str, *, language: str = "en-GB", camera: bool = True, dark: bool = False) -> Page:
+            permissions = ["clipboard-read", "clipboard-write", *(["camera"] if camera else [])]
+            scheme = "dark" if dark else "light"
+            context = browser.new_context(**_PHONE, locale=language, permissions=permissions, color_scheme=scheme)  # type: ignore[arg-type]  # a dictionary of its options
             phones.callback(context.close)
             page = context.new_page()
             page.on("pageerror", lambda error: said.append(str(error)))
@@ -84,23 +86,41 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingBox]:
         yield living
 
 
+class Rented(msgspec.Struct, frozen=True):
+    """A home that somebody has rented, and what the office gave him."""
+
+    home: str
+    number: str
+    activation_code: str
+
+
 @pytest.fixture
-def invite(box: LivingBox) -> Callable[[], str]:
+def rent(box: LivingBox) -> Callable[[], Rented]:
+    """Rents a home; its tenant has not logged in yet."""
+
+    def one() -> Rented:
+        now = datetime.now(UTC)
+        body = {"homes": [{"building": "1", "label": f"{now:%H%M%S%f}", "member_limit": 3}]}
+        home = box.manager.call("POST", f"/communities/{box.community}/homes/bulk", body)["homes"][0]["home_id"]
+        number = f"+86137{int(now.timestamp() * 1000) % 100_000_000:08d}"
+        begin = now - timedelta(days=1)
+        tenancy = box.manager.create_tenancy(box.community, home, name="Host", phone=number, begin=begin)
+        return Rented(home, number, tenancy["activation_code"])
+
+    return one
+
+
+@pytest.fixture
+def invite(box: LivingBox, rent: Callable[[], Rented]) -> Callable[[], str]:
     """Invites a guest; answers his link."""
-    label = f"{datetime.now(UTC):%H%M%S%f}"
-    body = {"homes": [{"building": "1", "label": label, "member_limit": 2}]}
-    home = box.manager.call("POST", f"/communities/{box.community}/homes/bulk", body)["homes"][0]["home_id"]
-    begin = datetime.now(UTC)
-    number = f"+86137{int(begin.timestamp() * 1000) % 100_000_000:08d}"
-    tenancy = box.manager.create_tenancy(
-        box.community, home, name="Host", phone=number, begin=begin - timedelta(days=1)
-    )
-    host = Resident(box.http, number, box.mailbox)
-    host.join(tenancy["activation_code"])
+    rented = rent()
+    host = Resident(box.http, rented.number, box.mailbox)
+    host.join(rented.activation_code)
 
     def link() -> str:
+        begin = datetime.now(UTC)
         until = begin + timedelta(hours=6)
-        token = host.invite(box.community, home, name="Xiao Chen", begin=begin, end=until)
+        token = host.invite(box.community, rented.home, name="Xiao Chen", begin=begin, end=until)
         return f"{box.url}/visit#{token}"
 
     return link

@@ -2,53 +2,30 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from backend.demo.parties import Company, token_of
+from gate_sdk.wire import PhoneCode, parse_code, verify_phone
+from tests.backend.pages.acting import LONG, heading, press, read_code, take_pictures
 from tests.backend.pages.conftest import OpenPhone
 from tests.backend.upkeep.living import LivingBox
 
 pytestmark = pytest.mark.deep
 
 Invite = Callable[[], str]
-LONG = 20_000
-
-
-def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
-
-
-def heading(page: Page, text: str) -> None:
-    expect(page.get_by_role("heading", level=1)).to_have_text(text, timeout=LONG)
 
 
 def enrol(page: Page) -> None:
     press(page, "By face")
     expect(page.get_by_role("button", name="I agree")).to_be_visible()
     press(page, "I agree")
-    for slot in (1, 2, 3):
-        heading(page, f"Picture {slot} of 3")
-        take_until_taken(page)
-
-
-def take_until_taken(page: Page) -> None:
-    """The camera goes round its photographs; one in which the person is refused is taken again, as a person would."""
-    before = page.get_by_role("heading", level=1).text_content()
-    for _ in range(8):
-        page.get_by_role("button", name="Take the picture").click(timeout=LONG)
-        page.wait_for_function(
-            """before => document.querySelector('h1').textContent !== before || document.querySelector('.hint')
-               && !document.querySelector('button.first').disabled""",
-            arg=before,
-            timeout=LONG,
-        )
-        if page.get_by_role("heading", level=1).text_content() != before:
-            return
-        page.wait_for_timeout(700)
-    pytest.fail("no picture was good enough")
+    take_pictures(page)
 
 
 def faces_at_gates(box: LivingBox) -> int:
@@ -116,6 +93,23 @@ def test_a_phone_without_a_camera_chooses_files(invite: Invite, phone: OpenPhone
                 break
     # One person's photographs serve every guest here: a second face like the first waits for the staff.
     expect(page.get_by_text(re.compile("^(works|waits for somebody to look at it)$"))).to_be_visible(timeout=LONG)
+
+
+def test_a_courier_shows_codes_that_his_own_phone_makes(box: LivingBox, phone: OpenPhone) -> None:
+    partner = box.manager.create_partner("Swift Parcels", box.community)
+    company = Company(box.http, client_id=partner["client_id"], client_secret=partner["client_secret"])
+    company.register_courier("W-1", name="Courier", phone="+8613612345678")
+    begin = datetime.now(UTC)
+    company.assert_shift("W-1", box.community, begin=begin, end=begin + timedelta(hours=4))
+    page = phone(f"{box.url}/visit#{token_of(box.mailbox.newest('+8613612345678', 'courier_link')['link'])}")
+    heading(page, "Swift Parcels asks you to register as a courier")
+    press(page, "Accept")
+    press(page, "By QR code")
+    press(page, "Use codes on this phone")
+    code = parse_code(read_code(page.locator(".code")))
+    assert isinstance(code, PhoneCode)
+    (key,) = box.query("SELECT public_key FROM phone_key WHERE key_id = $1", code.key_id)
+    assert verify_phone(code, community=UUID(box.community), public_key=key["public_key"])
 
 
 def test_a_second_person_on_the_link_is_refused_and_told_why(invite: Invite, phone: OpenPhone) -> None:

@@ -1,0 +1,61 @@
+// Logging in: a number, the code that comes by message, and another code where none came.
+import { h, show } from "./dom.js";
+import { form } from "./form.js";
+import { language, t } from "./texts.js";
+
+const RESEND_S = 60;
+
+/** Ask for the number; `note` says why somebody who was logged in is not. */
+export function logIn(app, note = null) {
+  app.draw(() => show(app.frame(h("section", { class: "card" },
+    h("h1", {}, t("login.title")), h("p", { class: "soft" }, note ?? t("login.note")),
+    form({
+      fields: [{ name: "phone", label: t("login.phone"), type: "tel", autocomplete: "tel", required: true, minlength: 3, maxlength: 32 }],
+      submit: t("login.send"),
+      work: async ({ phone }) => askCode(app, phone, await send(app, phone)),
+    })))));
+}
+
+const send = (app, phone) => app.session.ask("/login", { phone, language: language() });
+
+function askCode(app, phone, challenge) {
+  let { challenge_id: challengeId } = challenge;
+  let again = Date.now() + RESEND_S * 1000;
+  app.draw(() => {
+    const resend = h("button", { type: "button", class: "plain" }, t("login.again"));
+    const said = h("p", { class: "soft", role: "status" });
+    resend.addEventListener("click", async () => {
+      resend.disabled = true;
+      again = Date.now() + RESEND_S * 1000;
+      try {
+        ({ challenge_id: challengeId } = await send(app, phone));
+        said.textContent = t("login.sent");
+      } catch (error) {
+        app.failed(error);
+      }
+    });
+    const count = () => {
+      const left = Math.ceil((again - Date.now()) / 1000);
+      resend.disabled = left > 0;
+      resend.textContent = left > 0 ? t("login.again.in", { seconds: left }) : t("login.again");
+      if (resend.isConnected) setTimeout(count, 500);
+    };
+    show(app.frame(h("section", { class: "card" },
+      h("h1", {}, t("login.code.title")), h("p", { class: "soft" }, t("login.code.note", { phone })),
+      form({
+        fields: [{
+          name: "code", label: t("login.code"), inputmode: "numeric", autocomplete: "one-time-code",
+          pattern: "[0-9]{6}", maxlength: 6, required: true,
+        }],
+        submit: t("login.in"),
+        work: async ({ code }) => {
+          await app.session.begin("/login/verify", { challenge_id: challengeId, code });
+          await app.loggedIn();
+        },
+      }),
+      said,
+      h("div", { class: "actions two" },
+        h("button", { type: "button", class: "plain", click: () => logIn(app) }, t("login.other")), resend))));
+    count();
+  });
+}
