@@ -15,8 +15,10 @@ __all__ = [
     "SESSION_LIFE",
     "SHIFT_AHEAD",
     "SHIFT_LONGEST",
+    "UNANNOUNCED_LONGEST",
     "WINDOW_REFUSALS",
     "CourierState",
+    "DeliveryState",
     "GrantedState",
     "intersection",
     "state_of",
@@ -31,6 +33,8 @@ SHIFT_AHEAD = timedelta(days=30)
 # A resident knows the day or the week-end; who brings it is at the gate for an hour or two of it.
 EXPECTED_LONGEST = timedelta(days=3)
 DELIVERY_LONGEST = timedelta(hours=12)
+# On the company's word alone, while the household may not have looked at its list.
+UNANNOUNCED_LONGEST = timedelta(hours=4)
 DELIVERY_AHEAD = timedelta(days=30)
 OPEN_DELIVERIES_PER_HOME = 20
 # A courier has a week to open his link, and once he has said yes half a year from the phone that he said it on.
@@ -42,6 +46,7 @@ RESEND_AFTER = timedelta(hours=1)
 # All that a company is told of a worker: not whether he is enrolled, nor what other companies say.
 CourierState = Literal["pending", "active", "suspended"]
 GrantedState = Literal["waiting", "granted", "ended"]
+DeliveryState = Literal["waiting", "granted", "at_the_gate", "ended"]
 
 
 class _Employment(Protocol):

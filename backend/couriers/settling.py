@@ -42,6 +42,7 @@ class _Due(msgspec.Struct, frozen=True):
     begin: datetime
     until: datetime
     subject_id: UUID | None
+    enters: bool = True
 
 
 async def settle_worker(
@@ -67,7 +68,7 @@ async def settle_workers(
     admission = await partners.get_admission(conn, community_id=community_id, partner_id=partner_id)
     due = await _due(conn, community_id=community_id, partner_id=partner_id, worker_ids=worker_ids, now=now)
     admitted = admission is not None and admission.suspended_at is None
-    with_work = {item.worker_id for item in due}
+    with_work = {item.worker_id for item in due if item.enters}
     agreed = {
         row.worker_id: row.person_id
         for row in employed
@@ -77,7 +78,8 @@ async def settle_workers(
     if agreed:
         pseudonyms = await people.ensure_subjects(conn, community_id=community_id, person_ids=list(agreed.values()))
     subjects = {worker_id: pseudonyms[person_id] for worker_id, person_id in agreed.items()}
-    changed = [(item, subjects.get(item.worker_id)) for item in due if item.subject_id != subjects.get(item.worker_id)]
+    wanted = [(item, subjects.get(item.worker_id) if item.enters else None) for item in due]
+    changed = [(item, subject_id) for item, subject_id in wanted if item.subject_id != subject_id]
     for item, _ in changed:
         if item.subject_id is not None:
             await access.end_grants(
@@ -196,7 +198,9 @@ async def _due(
     return [
         *(_Due("shift", s.shift_id, s.worker_id, s.starts_at, s.ends_at, s.subject_id) for s in shifts),
         *(
-            _Due("delivery", d.delivery_id, d.worker_id, d.valid_from, d.valid_until, d.subject_id)
+            _Due(
+                "delivery", d.delivery_id, d.worker_id, d.valid_from, d.valid_until, d.subject_id, d.handover == "door"
+            )
             for d in brought
             if d.worker_id is not None and d.valid_from is not None and d.valid_until is not None
         ),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -10,25 +11,33 @@ from backend.kit.db import Connection, affected, fetch_all, fetch_one, require_o
 
 __all__ = [
     "DeliveryRow",
+    "Handover",
     "assign",
     "count_open",
     "delete_old_deliveries",
     "end_delivery",
     "find_announced",
     "get_delivery_of_partner",
+    "hold_lived_in",
     "insert_delivery",
     "list_announced",
     "list_of_home",
     "list_open_assigned",
     "lock_delivery",
+    "set_handover",
     "set_subject",
 ]
 
 
-class DeliveryRow(msgspec.Struct, frozen=True):
-    """A delivery that a home expects of a company, and, once the company has said so, who brings it and when.
+Handover = Literal["door", "gate"]
 
-    ``asserted_*`` is the window that the company gave, ``valid_*`` what of it lies in the home's.
+
+class DeliveryRow(msgspec.Struct, frozen=True):
+    """A delivery for a home by a company, which the home expects or the company has named, and who brings it when.
+
+    ``handover`` is where the recipient takes it: at his door, or at the gate, and then nobody is let in for it.
+    ``host_person_id`` is None where nobody has announced it. ``asserted_*`` is the window that the company gave,
+    ``valid_*`` what of it lies in the home's.
     """
 
     community_id: UUID
@@ -45,6 +54,7 @@ class DeliveryRow(msgspec.Struct, frozen=True):
     valid_from: datetime | None
     valid_until: datetime | None
     subject_id: UUID | None
+    handover: Handover
     ended_at: datetime | None
 
 
@@ -55,9 +65,10 @@ async def insert_delivery(
     home_id: UUID,
     partner_id: UUID,
     order_ref: str,
-    host_person_id: UUID,
+    host_person_id: UUID | None,
     expected_from: datetime,
     expected_until: datetime,
+    handover: Handover = "door",
 ) -> DeliveryRow | None:
     """A new announcement, or ``None`` where the home has one of this order."""
     return await fetch_one(
@@ -65,28 +76,30 @@ async def insert_delivery(
         DeliveryRow,
         """
         INSERT INTO delivery (community_id, home_id, partner_id, order_ref, host_person_id, expected_from,
-                              expected_until)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+                              expected_until, handover)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (community_id, home_id, partner_id, order_ref) WHERE ended_at IS NULL DO NOTHING
         RETURNING community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
-            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
+            handover, ended_at
         """,
-        community_id, home_id, partner_id, order_ref, host_person_id, expected_from, expected_until,
+        community_id, home_id, partner_id, order_ref, host_person_id, expected_from, expected_until, handover,
     )  # fmt: skip
 
 
 async def find_announced(
     conn: Connection, *, community_id: UUID, home_id: UUID, partner_id: UUID, order_ref: str
-) -> DeliveryRow:
-    """The home's open announcement of that order, which must exist."""
-    return await require_one(
+) -> DeliveryRow | None:
+    """The home's open announcement of that order, locked; None where it has ended meanwhile."""
+    return await fetch_one(
         conn,
         DeliveryRow,
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
-            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
+            handover, ended_at
         FROM delivery
-        WHERE community_id = $1 AND home_id = $2 AND partner_id = $3 AND order_ref = $4 AND ended_at IS NULL
+        WHERE community_id = $1 AND home_id = $2 AND partner_id = $3 AND order_ref = $4 AND ended_at IS NULL FOR UPDATE
         """,
         community_id, home_id, partner_id, order_ref,
     )  # fmt: skip
@@ -101,7 +114,8 @@ async def list_announced(
         DeliveryRow,
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
-            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
+            handover, ended_at
         FROM delivery
         WHERE community_id = $1 AND partner_id = $2 AND order_ref = $3 AND ended_at IS NULL AND expected_until > $4
         ORDER BY created_at, delivery_id FOR UPDATE
@@ -128,7 +142,8 @@ async def assign(
             subject_id = NULL
         WHERE community_id = $1 AND delivery_id = $2
         RETURNING community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
-            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
+            handover, ended_at
         """,
         community_id, delivery_id, worker_id, *asserted, *valid,
     )  # fmt: skip
@@ -139,6 +154,14 @@ async def set_subject(conn: Connection, *, community_id: UUID, delivery_id: UUID
     await conn.execute(
         "UPDATE delivery SET subject_id = $3 WHERE community_id = $1 AND delivery_id = $2",
         community_id, delivery_id, subject_id,
+    )  # fmt: skip
+
+
+async def set_handover(conn: Connection, *, community_id: UUID, delivery_id: UUID, handover: Handover) -> None:
+    """Say where the recipient takes it."""
+    await conn.execute(
+        "UPDATE delivery SET handover = $3 WHERE community_id = $1 AND delivery_id = $2",
+        community_id, delivery_id, handover,
     )  # fmt: skip
 
 
@@ -163,7 +186,8 @@ async def list_of_home(
         DeliveryRow,
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
-            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
+            handover, ended_at
         FROM delivery
         WHERE community_id = $1 AND home_id = $2 AND ended_at IS NULL AND expected_until > $3
         ORDER BY expected_from, delivery_id LIMIT $4
@@ -179,7 +203,8 @@ async def get_delivery_of_partner(conn: Connection, *, partner_id: UUID, deliver
         DeliveryRow,
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
-            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
+            handover, ended_at
         FROM delivery WHERE partner_id = $1 AND delivery_id = $2 AND worker_id IS NOT NULL
         """,
         partner_id, delivery_id,
@@ -195,11 +220,31 @@ async def lock_delivery(
         DeliveryRow,
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
-            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
+            handover, ended_at
         FROM delivery WHERE community_id = $1 AND home_id = $2 AND delivery_id = $3 FOR UPDATE
         """,
         community_id, home_id, delivery_id,
     )  # fmt: skip
+
+
+async def hold_lived_in(
+    conn: Connection, *, community_id: UUID, building: str, unit: str, label: str, now: datetime
+) -> UUID | None:
+    """The home of that name with a household in it now, locked: its places are counted."""
+    home_id: UUID | None = await conn.fetchval(
+        """
+        SELECT h.home_id FROM home h JOIN building b USING (community_id, building_id)
+        WHERE h.community_id = $1 AND b.name = $2 AND h.unit = $3 AND h.label = $4
+            AND EXISTS (
+                SELECT FROM tenancy t
+                WHERE t.community_id = $1 AND t.home_id = h.home_id AND t.ended_at IS NULL AND t.starts_at <= $5
+            )
+        FOR UPDATE OF h
+        """,
+        community_id, building, unit, label, now,
+    )  # fmt: skip
+    return home_id
 
 
 async def end_delivery(conn: Connection, *, community_id: UUID, delivery_id: UUID, now: datetime) -> None:
@@ -219,7 +264,8 @@ async def list_open_assigned(
         DeliveryRow,
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
-            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id, ended_at
+            expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
+            handover, ended_at
         FROM delivery
         WHERE community_id = $1 AND partner_id = $2 AND ($3::text[] IS NULL OR worker_id = ANY($3))
             AND worker_id IS NOT NULL AND ended_at IS NULL AND valid_until > $4

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from litestar import Router, delete, get, post
+from litestar import Router, delete, get, post, put
 
 from backend.audit import service as audit
 from backend.couriers import settling
@@ -15,7 +15,14 @@ from backend.couriers.deliveries.errors import (
     DeliveryWindowApart,
     TooManyDeliveries,
 )
-from backend.couriers.deliveries.schemas import Delivery, DeliveryList, ExpectDelivery, ExpectedDelivery, NewDelivery
+from backend.couriers.deliveries.schemas import (
+    Delivery,
+    DeliveryList,
+    ExpectDelivery,
+    ExpectedDelivery,
+    HandOver,
+    NewDelivery,
+)
 from backend.couriers.employments.errors import WorkerNotFound
 from backend.couriers.rules import WINDOW_REFUSALS
 from backend.households import service as households
@@ -39,14 +46,19 @@ __all__ = ["partner_router", "resident_router"]
         InsufficientScope,
         PartnerNotAdmitted,
         WorkerNotFound,
+        HomeNotFound,
         DeliveryUnexpected,
         DeliveryWindowApart,
+        TooManyDeliveries,
         *WINDOW_REFUSALS,
     ),
     summary="Say who brings an order",
 )
 async def deliver(data: NewDelivery, partner: PartnerPrincipal, db: Database, keys: Keys, clock: Clock) -> Delivery:
-    """Assign a worker to an order that a resident expects; the gates let him pass while both windows agree.
+    """Assign a worker to an order; the gates let him pass while the recipient's window and this one agree.
+
+    An order that no resident has announced needs its `home`; the household sees it and may end it. Where the recipient
+    has it left at the gate, the state is `at_the_gate`, and nobody is let in for it.
 
     Repeating changes nothing; another worker or window takes the former one's place.
     """
@@ -60,6 +72,7 @@ async def deliver(data: NewDelivery, partner: PartnerPrincipal, db: Database, ke
             worker_id=data.worker_id,
             order_ref=data.order_ref,
             asserted=(data.valid_from, data.valid_until),
+            place=None if data.home is None else service.Place(data.home.building, data.home.unit, data.home.home),
             now=now,
         )
         await audit.record(
@@ -135,6 +148,7 @@ async def expect_delivery(
             partner_id=data.partner_id,
             order_ref=data.order_ref,
             expected=(data.valid_from, data.valid_until),
+            handover=data.handover,
             now=clock(),
         )
         await audit.record(
@@ -157,6 +171,46 @@ async def list_deliveries(
         await households.require_home(conn, community_id=community_id, home_id=home_id, person_id=resident.person_id)
         rows = await service.expected_of(conn, community_id=community_id, home_id=home_id, now=clock())
     return DeliveryList(tuple(ExpectedDelivery.of(row) for row in rows))
+
+
+@put(
+    "/{delivery_id:uuid}/handover",
+    responses=problems(Unauthorised, HomeNotFound, DeliveryNotFound),
+    summary="Say where a delivery is taken",
+)
+async def hand_over(
+    community_id: UUID,
+    home_id: UUID,
+    delivery_id: UUID,
+    data: HandOver,
+    resident: ResidentPrincipal,
+    db: Database,
+    keys: Keys,
+    clock: Clock,
+) -> ExpectedDelivery:
+    """At the door, or left at the gate: then its courier's right to pass for it ends at once."""
+    now = clock()
+    scope = Scope(community_id=community_id, person_id=resident.person_id)
+    async with db.transaction(scope) as conn:
+        await households.require_home(conn, community_id=community_id, home_id=home_id, person_id=resident.person_id)
+        row = await service.hand_over(
+            conn,
+            community_id=community_id,
+            home_id=home_id,
+            delivery_id=delivery_id,
+            handover=data.handover,
+            now=now,
+        )
+        await audit.record(
+            conn,
+            community_id=community_id,
+            actor=f"resident:{resident.person_id}",
+            action="delivery.hand-over",
+            target=f"delivery:{delivery_id}",
+        )
+    if row.worker_id is not None and data.handover == "door":
+        await settling.settle(db, keys, partner_id=row.partner_id, worker_id=row.worker_id, now=now)
+    return ExpectedDelivery.of(row)
 
 
 @delete(
@@ -186,6 +240,6 @@ async def cancel_delivery(
 partner_router = Router(path="/deliveries", route_handlers=[deliver, end_delivery], tags=["deliveries"])
 resident_router = Router(
     path="/homes/{community_id:uuid}/{home_id:uuid}/deliveries",
-    route_handlers=[expect_delivery, list_deliveries, cancel_delivery],
+    route_handlers=[expect_delivery, list_deliveries, hand_over, cancel_delivery],
     tags=["deliveries"],
 )

@@ -1,14 +1,15 @@
 """Requests and responses about deliveries."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
-from backend.couriers.deliveries.repository import DeliveryRow
+from backend.couriers.deliveries.repository import DeliveryRow, Handover
 from backend.couriers.references import OrderRef, WorkerId
-from backend.couriers.rules import GrantedState, state_of
+from backend.couriers.rules import DeliveryState, state_of
 from backend.kit.windows import Moment
 
 __all__ = [
@@ -17,8 +18,13 @@ __all__ = [
     "DeliveryList",
     "ExpectDelivery",
     "ExpectedDelivery",
+    "HandOver",
+    "HomeName",
     "NewDelivery",
 ]
+
+
+DoorName = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 class ExpectDelivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,6 +34,7 @@ class ExpectDelivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     order_ref: OrderRef
     valid_from: Moment
     valid_until: Moment
+    handover: Handover = "door"
 
 
 class ExpectedDelivery(msgspec.Struct, frozen=True):
@@ -41,6 +48,8 @@ class ExpectedDelivery(msgspec.Struct, frozen=True):
     state: Literal["expected", "assigned"]
     courier_from: datetime | None
     courier_until: datetime | None
+    handover: Handover
+    announced: bool
 
     @classmethod
     def of(cls, row: DeliveryRow) -> "ExpectedDelivery":
@@ -54,6 +63,8 @@ class ExpectedDelivery(msgspec.Struct, frozen=True):
             state="expected" if row.worker_id is None else "assigned",
             courier_from=row.valid_from,
             courier_until=row.valid_until,
+            handover=row.handover,
+            announced=row.host_person_id is not None,
         )
 
 
@@ -63,14 +74,32 @@ class DeliveryList(msgspec.Struct, frozen=True):
     deliveries: tuple[ExpectedDelivery, ...]
 
 
+class HandOver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the recipient takes it: at his door, or left at the gate, and then nobody is let in for it."""
+
+    handover: Handover
+
+
+class HomeName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A home by the names that stand on its door."""
+
+    building: DoorName
+    home: DoorName
+    unit: Annotated[str, Meta(max_length=100)] = ""
+
+
 class NewDelivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who brings an order and when, within at most 12 hours."""
+    """Who brings an order and when, within at most 12 hours.
+
+    An order that no resident has announced needs its ``home``, and then lasts at most 4 hours.
+    """
 
     order_ref: OrderRef
     worker_id: WorkerId
     community_id: UUID
     valid_from: Moment
     valid_until: Moment
+    home: HomeName | None = None
 
 
 class Assignment(msgspec.Struct, frozen=True):
@@ -88,7 +117,7 @@ class Delivery(msgspec.Struct, frozen=True):
     worker_id: str
     community_id: UUID
     agreed: Assignment
-    state: GrantedState
+    state: DeliveryState
 
     @classmethod
     def of(cls, row: DeliveryRow, now: datetime) -> "Delivery":
@@ -96,11 +125,12 @@ class Delivery(msgspec.Struct, frozen=True):
         assert row.worker_id is not None
         assert row.valid_from is not None
         assert row.valid_until is not None
+        state = state_of(row, until=row.valid_until, now=now)
         return cls(
             delivery_id=row.delivery_id,
             order_ref=row.order_ref,
             worker_id=row.worker_id,
             community_id=row.community_id,
             agreed=Assignment(valid_from=row.valid_from, valid_until=row.valid_until),
-            state=state_of(row, until=row.valid_until, now=now),
+            state="at_the_gate" if row.handover == "gate" and state == "waiting" else state,
         )

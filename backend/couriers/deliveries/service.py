@@ -7,6 +7,8 @@ two of them follow each other, and what one has read still holds when it writes.
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from backend.access import repository as roster
 from backend.access import service as access
 from backend.couriers.deliveries import repository as deliveries
@@ -17,17 +19,19 @@ from backend.couriers.deliveries.errors import (
     DeliveryWindowApart,
     TooManyDeliveries,
 )
-from backend.couriers.deliveries.repository import DeliveryRow
+from backend.couriers.deliveries.repository import DeliveryRow, Handover
 from backend.couriers.employments.service import require_worker
 from backend.couriers.rules import (
     DELIVERY_AHEAD,
     DELIVERY_LONGEST,
     EXPECTED_LONGEST,
     OPEN_DELIVERIES_PER_HOME,
+    UNANNOUNCED_LONGEST,
     intersection,
 )
 from backend.couriers.settling import settle_worker
 from backend.households import service as households
+from backend.households.errors import HomeNotFound
 from backend.households.homes import repository as homes
 from backend.households.repository import TenancyRow
 from backend.kit.db import Connection
@@ -35,12 +39,22 @@ from backend.kit.windows import check_window
 from backend.partners import service as partners
 
 __all__ = [
+    "Place",
     "deliver",
     "end_delivery",
     "end_expected",
     "expect_delivery",
     "expected_of",
+    "hand_over",
 ]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A home by the names that stand on its door."""
+
+    building: str
+    unit: str
+    home: str
 
 
 async def expect_delivery(
@@ -51,6 +65,7 @@ async def expect_delivery(
     partner_id: UUID,
     order_ref: str,
     expected: tuple[datetime, datetime],
+    handover: Handover = "door",
     now: datetime,
 ) -> DeliveryRow:
     """A home's word that it expects an order of a company; the same word twice is one delivery.
@@ -70,21 +85,18 @@ async def expect_delivery(
     await partners.require_admitted(conn, community_id=community_id, partner_id=partner_id)
     # Two announcements at once would each count the other's place as free.
     await homes.get_home_for_update(conn, community_id=community_id, home_id=home_id)
-    row = await deliveries.insert_delivery(
+    row, made = await _ensure(
         conn,
         community_id=community_id,
         home_id=home_id,
         partner_id=partner_id,
         order_ref=order_ref,
         host_person_id=host_person_id,
-        expected_from=begin,
-        expected_until=until,
+        expected=(begin, until),
+        handover=handover,
     )
-    if row is None:
-        row = await deliveries.find_announced(
-            conn, community_id=community_id, home_id=home_id, partner_id=partner_id, order_ref=order_ref
-        )
-        if (row.expected_from, row.expected_until) != (begin, until):
+    if not made:
+        if (row.expected_from, row.expected_until, row.handover) != (begin, until, handover):
             raise DeliveryAnnounced(delivery_id=str(row.delivery_id))
         return row
     if (
@@ -122,16 +134,20 @@ async def deliver(
     worker_id: str,
     order_ref: str,
     asserted: tuple[datetime, datetime],
+    place: Place | None = None,
     now: datetime,
 ) -> DeliveryRow:
     """The company's word who brings an order and when; another worker or window takes the former one's place.
 
     The grant is for what the company's window and the recipient's have in common. Needs the scopes of the community
-    and the platform.
+    and the platform. Where nobody has announced the order, ``place`` names the home; the household sees it, and may
+    end it or have it left at the gate.
 
     Raises:
         WindowEmpty, WindowOver, WindowTooLong, WindowTooFar: the window cannot be asked for.
         PartnerNotAdmitted: the company may not send anybody there.
+        HomeNotFound: nobody lives in such a home there.
+        TooManyDeliveries: the home expects as many as it may.
         WorkerNotFound: it has told of no such worker.
         DeliveryUnexpected: nobody there expects the order.
         DeliveryWindowApart: the recipient expects it at another time.
@@ -143,6 +159,19 @@ async def deliver(
     announced = await deliveries.list_announced(
         conn, community_id=community_id, partner_id=partner_id, order_ref=order_ref, now=now
     )
+    if place is not None:
+        home_id = await _lived_in(conn, community_id=community_id, place=place, now=now)
+        announced = [row for row in announced if row.home_id == home_id] or [
+            await _unannounced(
+                conn,
+                community_id=community_id,
+                home_id=home_id,
+                partner_id=partner_id,
+                order_ref=order_ref,
+                window=(begin, until),
+                now=now,
+            )
+        ]
     if not announced:
         raise DeliveryUnexpected
     for row in announced:
@@ -170,6 +199,28 @@ async def deliver(
     return settled or found
 
 
+async def hand_over(
+    conn: Connection, *, community_id: UUID, home_id: UUID, delivery_id: UUID, handover: Handover, now: datetime
+) -> DeliveryRow:
+    """Where the recipient takes it: "gate" ends the courier's right to pass for it, "door" gives it back.
+
+    Needs the scope of the community. A right that comes back is given by settling.
+
+    Raises:
+        DeliveryNotFound: the home has none such, or it has ended.
+    """
+    await roster.roster_hold(conn)
+    row = await deliveries.lock_delivery(conn, community_id=community_id, home_id=home_id, delivery_id=delivery_id)
+    if row is None or row.ended_at is not None:
+        raise DeliveryNotFound
+    await deliveries.set_handover(conn, community_id=community_id, delivery_id=delivery_id, handover=handover)
+    if handover == "gate":
+        await access.end_grants(conn, community_id=community_id, source="delivery", source_id=delivery_id, now=now)
+        await deliveries.set_subject(conn, community_id=community_id, delivery_id=delivery_id, subject_id=None)
+    found = await deliveries.lock_delivery(conn, community_id=community_id, home_id=home_id, delivery_id=delivery_id)
+    return found or row
+
+
 async def end_delivery(
     conn: Connection, *, community_id: UUID, home_id: UUID, delivery_id: UUID, now: datetime
 ) -> None:
@@ -184,3 +235,74 @@ async def end_delivery(
         raise DeliveryNotFound
     await access.end_grants(conn, community_id=community_id, source="delivery", source_id=delivery_id, now=now)
     await deliveries.end_delivery(conn, community_id=community_id, delivery_id=delivery_id, now=now)
+
+
+async def _ensure(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    home_id: UUID,
+    partner_id: UUID,
+    order_ref: str,
+    host_person_id: UUID | None,
+    expected: tuple[datetime, datetime],
+    handover: Handover = "door",
+) -> tuple[DeliveryRow, bool]:
+    """The home's open delivery of that order, and whether it was made just now. The caller holds the home."""
+    while True:
+        made = await deliveries.insert_delivery(
+            conn,
+            community_id=community_id,
+            home_id=home_id,
+            partner_id=partner_id,
+            order_ref=order_ref,
+            host_person_id=host_person_id,
+            expected_from=expected[0],
+            expected_until=expected[1],
+            handover=handover,
+        )
+        if made is not None:
+            return made, True
+        # It may have ended since: who ends it does not hold the home. Then there is none, and nobody else makes one.
+        found = await deliveries.find_announced(
+            conn, community_id=community_id, home_id=home_id, partner_id=partner_id, order_ref=order_ref
+        )
+        if found is not None:
+            return found, False
+
+
+async def _unannounced(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    home_id: UUID,
+    partner_id: UUID,
+    order_ref: str,
+    window: tuple[datetime, datetime],
+    now: datetime,
+) -> DeliveryRow:
+    """The company's word alone that an order is for a home, within what it may claim so."""
+    check_window(*window, now=now, longest=UNANNOUNCED_LONGEST, ahead=DELIVERY_AHEAD)
+    row, made = await _ensure(
+        conn,
+        community_id=community_id,
+        home_id=home_id,
+        partner_id=partner_id,
+        order_ref=order_ref,
+        host_person_id=None,
+        expected=window,
+    )
+    count = await deliveries.count_open(conn, community_id=community_id, home_id=home_id, now=now)
+    if made and count > OPEN_DELIVERIES_PER_HOME:
+        raise TooManyDeliveries(limit=OPEN_DELIVERIES_PER_HOME)
+    return row
+
+
+async def _lived_in(conn: Connection, *, community_id: UUID, place: Place, now: datetime) -> UUID:
+    """The home of that name, held, where a household lives in it now."""
+    home_id = await deliveries.hold_lived_in(
+        conn, community_id=community_id, building=place.building, unit=place.unit, label=place.home, now=now
+    )
+    if home_id is None:
+        raise HomeNotFound
+    return home_id

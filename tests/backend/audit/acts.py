@@ -42,6 +42,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "DELETE /homes/{community_id}/{home_id}/passes/{pass_id}": "pass.cancel",
         "POST /homes/{community_id}/{home_id}/deliveries": "delivery.expect",
         "DELETE /homes/{community_id}/{home_id}/deliveries/{delivery_id}": "delivery.cancel",
+        "PUT /homes/{community_id}/{home_id}/deliveries/{delivery_id}/handover": "delivery.hand-over",
         "PUT /wards/{person_id}/consents/{purpose}": "ward.consent.give",
         "POST /wards/{person_id}/consents/{purpose}/withdraw": "ward.consent.withdraw",
         "POST /wards/{person_id}/enrolments": "enrolment.begin",

@@ -83,6 +83,8 @@ FILES: Mapping[str, tuple[str, bytes]] = {
     "PUT /staff/v1/communities/{community_id}/members/{member_id}/register-photo": ("image/jpeg", PICTURE),
     "POST /staff/v1/communities/{community_id}/register-photos/imports": ("application/zip", ARCHIVE),
     "POST /staff/v1/partners/{partner_id}/keys": ("application/json", _JWK),
+    "POST /partner/v1/couriers/bulk": ("application/x-ndjson", b""),
+    "POST /partner/v1/shifts/bulk": ("application/x-ndjson", b""),
     "/imports/{import_id}/file": ("text/csv", sheet()),
     "/gate/v1/events": (_MSGPACK, msgspec.msgpack.encode(EventBatch(events=()))),
     "/gate/v1/uses": (_MSGPACK, msgspec.msgpack.encode(UseClaim(bytes(8), UUID(int=1)))),

@@ -79,7 +79,13 @@ class Company(msgspec.Struct, frozen=True):
         )
 
     async def deliver(
-        self, order_ref: str, worker_id: str = "W-1", *, begin: datetime | None = None, hours: float = 1
+        self,
+        order_ref: str,
+        worker_id: str = "W-1",
+        *,
+        begin: datetime | None = None,
+        hours: float = 1,
+        home: str | None = None,
     ) -> httpx.Response:
         begin = begin or self.town.world.clock()
         return await self.actor.post(
@@ -90,11 +96,12 @@ class Company(msgspec.Struct, frozen=True):
                 "community_id": str(self.town.community_id),
                 "valid_from": begin.isoformat(),
                 "valid_until": (begin + timedelta(hours=hours)).isoformat(),
+                **({} if home is None else {"home": {"building": "Building 1", "home": home}}),
             },
         )
 
     async def expected_by(
-        self, resident: Resident, order_ref: str, *, begin: datetime | None = None, hours: float = 4
+        self, resident: Resident, order_ref: str, *, begin: datetime | None = None, hours: float = 4, **fields: object
     ) -> httpx.Response:
         begin = begin or self.town.world.clock()
         return await resident.actor.post(
@@ -104,6 +111,7 @@ class Company(msgspec.Struct, frozen=True):
                 "order_ref": order_ref,
                 "valid_from": begin.isoformat(),
                 "valid_until": (begin + timedelta(hours=hours)).isoformat(),
+                **fields,
             },
         )
 
