@@ -101,7 +101,7 @@ def test_photographs_are_decided_line_by_line(backend: FakeBackend, url: str, ga
         ready = read(process)
         assert (ready["event"], ready["version"], ready["count"], ready["matchable"]) == ("ready", 3, 3, 3)
         answers = [ask(process, shots[3]) for shots in photos]
-        assert ask(process, broken)["reason"] == "low_quality"
+        assert ask(process, broken)["reason"] == "not_a_picture"
         assert ask(process, tmp_path / "missing.jpg")["code"] == "unreadable-file"
         assert process.stdin is not None
         process.stdin.close()
@@ -110,6 +110,6 @@ def test_photographs_are_decided_line_by_line(backend: FakeBackend, url: str, ga
     assert [one["allowed"] for one in answers] == [True, True, True, False]
     first = answers[0]
     assert first["frame"] == str(photos[0][3])
-    assert set(first["ms"]) == {"decode", "detect", "align", "embed", "match", "total"}
+    assert set(first["ms"]) == {"decode", "detect", "align", "embed", "live", "match", "total"}
     assert len(first["box"]) == 4
     assert first["event"] == "decision"

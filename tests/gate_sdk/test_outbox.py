@@ -134,7 +134,15 @@ class TestStore:
 
 class TestReport:
     @pytest.mark.parametrize(
-        "reason", [Reason.NO_FACE, Reason.FACE_TOO_SMALL, Reason.LOW_QUALITY, Reason.NOT_READY, Reason.ROSTER_EMPTY]
+        "reason",
+        [
+            Reason.NOT_A_PICTURE,
+            Reason.NO_FACE,
+            Reason.FACE_TOO_SMALL,
+            Reason.LOW_QUALITY,
+            Reason.NOT_READY,
+            Reason.ROSTER_EMPTY,
+        ],
     )
     def test_nobody_there_is_no_event(self, reason: Reason) -> None:
         assert report(Decision(outcome=Outcome.DENY, reason=reason, at_us=1)) is None

@@ -155,6 +155,17 @@ def test_empty_directory_is_no_gate(tmp_path: Path) -> None:
 def test_unattended_gate_without_liveness_does_not_start(open_gate: OpenGate) -> None:
     with pytest.raises(LivenessMissingError, match="picture"):
         open_gate(unattended=True)
+    with pytest.raises(LivenessMissingError):
+        open_gate(liveness="required")
+
+
+def test_who_says_that_pictures_may_open_runs_unattended_without_a_model(open_gate: OpenGate) -> None:
+    assert open_gate(unattended=True, liveness="off").status().gate_id
+
+
+def test_a_misspelt_setting_does_not_pass_for_off(open_gate: OpenGate) -> None:
+    with pytest.raises(ValueError, match="required"):
+        open_gate(liveness="Off")
 
 
 @pytest.mark.parametrize("change", ["flip", "truncate", "key", "no-key"])

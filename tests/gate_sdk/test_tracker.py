@@ -1,3 +1,5 @@
+from itertools import cycle
+
 import numpy as np
 import pytest
 
@@ -119,3 +121,58 @@ def test_presentation_attack_is_refused(backend: FakeBackend, open_gate: OpenGat
     gate.start(wait=5)
     decisions = watch(gate, [syn.frame(1)] * 30)
     assert [one.reason for one in decisions] == [reason]
+
+
+class Wavering:
+    """Gives one score after another, in turn."""
+
+    threshold = 0.5
+
+    def __init__(self, *scores: float) -> None:
+        self._scores = cycle(scores)
+
+    def score(self, frame: Frame, face: object) -> float:  # noqa: ARG002 - looks at nothing
+        return next(self._scores)
+
+
+@pytest.mark.parametrize(
+    "scores, reason",
+    [((0.1, 0.9, 0.95), Reason.MATCHED), ((0.9, 0.1, 0.1), Reason.NOT_LIVE), ((float("nan"),), Reason.NOT_LIVE)],
+)
+def test_liveness_is_fused_over_the_frames_before_one_decision(
+    backend: FakeBackend, open_gate: OpenGate, scores: tuple[float, ...], reason: Reason
+) -> None:
+    backend.add_person(syn.template(1))
+    gate = open_gate(liveness=Wavering(*scores), unattended=True)
+    gate.start(wait=5)
+    (decision,) = watch(gate, [syn.frame(1)] * 30)
+    assert decision.reason is reason
+    assert decision.frames >= 3
+    assert decision.ms.live > 0
+
+
+class Broken:
+    """Falls over at every face."""
+
+    threshold = 0.5
+
+    def score(self, frame: Frame, face: object) -> float:  # noqa: ARG002 - looks at nothing
+        raise RuntimeError("no such device")
+
+
+def test_a_liveness_model_that_falls_over_opens_to_nobody(backend: FakeBackend, open_gate: OpenGate) -> None:
+    backend.add_person(syn.template(1))
+    gate = open_gate(liveness=Broken())
+    gate.start(wait=5)
+    assert [one.reason for one in watch(gate, [syn.frame(1)] * 30)] == [Reason.NOT_LIVE]
+    assert gate.decide(syn.frame(1)).reason is Reason.NOT_LIVE
+
+
+def test_bytes_that_are_no_picture_are_called_so(backend: FakeBackend, open_gate: OpenGate) -> None:
+    backend.add_person(syn.template(1))
+    gate = open_gate()
+    gate.start(wait=5)
+    for data in (b"", b"\xff\xd8\xff garbage", b"%PDF-1.7"):
+        decision = gate.decide(data)
+        assert (decision.outcome, decision.reason, decision.event) == (Outcome.DENY, Reason.NOT_A_PICTURE, None)
+        assert gate.observe(data) is None

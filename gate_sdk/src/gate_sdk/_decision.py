@@ -16,6 +16,7 @@ class StageTimes(msgspec.Struct, frozen=True):
     detect: float = 0.0
     align: float = 0.0
     embed: float = 0.0
+    live: float = 0.0
     match: float = 0.0
     total: float = 0.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from gate_sdk._decide import MIN_FACE_PX, Verdict, decide, threshold
 from gate_sdk._decision import Decision, StageTimes
 from gate_sdk._frames.store import keeps
 from gate_sdk._recognition import Candidate, Evidence, Liveness, Recognition, UnusableError
-from gate_sdk._tracker import Step, Tracker
+from gate_sdk._tracker import EARLY_FRAMES, Step, Tracker
 from gate_sdk.wire import FRAME_REASONS, MAX_FRAME_BYTES, MAX_FRAME_PX, Head, Outcome, Reason
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = ["Observer", "Zone"]
 
 Zone = tuple[float, float, float, float]
 
+_log = logging.getLogger("gate_sdk")
 _NDIM, _CHANNELS = 3, 3
 # A signed policy may be mistaken all the same; outside of these a threshold has no meaning.
 _MIN_FPIR, _MAX_FPIR = 1e-6, 0.1
@@ -33,7 +35,7 @@ class _Stopwatch:
     """Milliseconds by stage, added up over an approach."""
 
     def __init__(self) -> None:
-        self.ms = dict.fromkeys(("decode", "detect", "align", "embed", "match", "total"), 0.0)
+        self.ms = dict.fromkeys(("decode", "detect", "align", "embed", "live", "match", "total"), 0.0)
 
     @contextmanager
     def time(self, stage: str) -> Iterator[None]:
@@ -84,6 +86,8 @@ class Observer:
         self._zone = zone
         self._tracker = Tracker()
         self._watch = _Stopwatch()
+        #: Whether this approach has looked like a picture; then nothing is decided before the time is up.
+        self._wavering = False
         #: The last frame observed, decoded, and whether a face of it was embedded.
         self.frame: Frame | None = None
         self.busy = False
@@ -102,9 +106,11 @@ class Observer:
             face: Detection | None = None
             evidence: list[Evidence] = []
             try:
-                frame = self._frame(picture, watch)
-                face = self._find(frame, watch)
-                if face is None:
+                frame = self._decoded(picture, watch)
+                face = None if frame is None else self._find(frame, watch)
+                if frame is None:
+                    result = _Result(Verdict(Outcome.DENY, Reason.NOT_A_PICTURE))
+                elif face is None:
                     result = _Result(Verdict(Outcome.DENY, Reason.NO_FACE))
                 elif face.box[2] < MIN_FACE_PX:
                     result = _Result(Verdict(Outcome.DENY, Reason.FACE_TOO_SMALL))
@@ -151,7 +157,12 @@ class Observer:
         except UnusableError:
             return None
         watch.ms["total"] += (time.perf_counter() - began) * 1e3
-        if not tracker.due(at, result.lead):
+        if len(tracker.evidence) == 1:
+            self._wavering = False
+        elif len(tracker.evidence) >= EARLY_FRAMES and result.verdict.reason is Reason.NOT_LIVE:
+            # Waiting for the frame with which a picture's mean gets over the line would be a try for every frame.
+            self._wavering = True
+        if not tracker.due(at, None if self._wavering else result.lead):
             return None
         tracker.decided()
         self._note_doubt(result, now_us)
@@ -182,6 +193,13 @@ class Observer:
         result = _Result(Verdict(Outcome.DENY, Reason.LOW_QUALITY))
         return _decision(result, self._roster().head, self._time.now_us(), face, 0, watch)
 
+    def _decoded(self, picture: Frame | bytes, watch: _Stopwatch) -> Frame | None:
+        """The frame; None where the bytes are no picture."""
+        try:
+            return self._frame(picture, watch)
+        except UnusableError:
+            return None
+
     def _frame(self, picture: Frame | bytes, watch: _Stopwatch) -> Frame:
         if isinstance(picture, bytes | bytearray | memoryview):
             with watch.time("decode"):
@@ -201,7 +219,14 @@ class Observer:
             evidence = self._recognition.embed(aligned)
         if self._liveness is None:
             return evidence
-        live = self._liveness.score(frame, face)
+        with watch.time("live"):
+            try:
+                live = self._liveness.score(frame, face)
+            except Exception:  # noqa: BLE001 - the vendor's own code, or a damaged model: refused, not fallen over
+                _log.exception("the liveness model failed")
+                live = 0.0
+            if not 0.0 <= live <= 1.0:
+                live = 0.0
         return Evidence(vector=evidence.vector, weight=evidence.weight, live=live)
 
     def _similarity(self, other: Evidence) -> float:

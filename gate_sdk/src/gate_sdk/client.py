@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 from uuid import UUID
 
 import msgspec
@@ -76,7 +76,7 @@ class GateClient:
         data_dir: Path | str,
         *,
         keys: KeyProvider | None = None,
-        liveness: Liveness | None = None,
+        liveness: Liveness | Literal["required", "off"] | None = None,
         unattended: bool = False,
         zone: Zone | None = None,
         on_state: Callable[[GateStatus], None] | None = None,
@@ -91,8 +91,10 @@ class GateClient:
         Args:
             data_dir: the gate's directory; one process at a time.
             keys: where the keys are; files in ``data_dir/keys`` by default.
-            liveness: tells a face from a picture of one.
-            unattended: nobody watches this gate, so it must not run without ``liveness``.
+            liveness: tells a face from a picture of one; by default the model beside the pack, if there is one.
+                ``"required"`` does not open the gate without that model; ``"off"`` uses none, and says that a picture
+                of a face may open.
+            unattended: nobody watches this gate, so ``liveness`` is ``"required"`` unless it says something else.
             zone: x, y, width, height in pixels of the frame where people stand who want to pass.
             on_state: called in the SDK's thread whenever the roster or the connection changes; must return soon.
             clock: the device's clocks.
@@ -102,7 +104,7 @@ class GateClient:
             transport: replaces the network, for tests.
 
         Raises:
-            LivenessMissingError: unattended without a liveness model.
+            LivenessMissingError: a liveness model is required, and none lies beside the pack.
             CodeReaderMissingError: ``codes`` without the ``qr`` extra.
             NotProvisionedError: no gate in ``data_dir``.
             DeviceKeyUnreadableError: the identity does not open with these keys.
@@ -110,8 +112,10 @@ class GateClient:
             DataDirBusyError: another process uses the directory.
             StorageError: the disk is full, read-only or gone.
         """
+        if isinstance(liveness, str) and liveness not in {"required", "off"}:
+            raise ValueError(f"liveness is a model, 'required' or 'off', not {liveness!r}")
         if unattended and liveness is None:
-            raise LivenessMissingError
+            liveness = "required"
         if codes:
             require_reader()
         self._directory = Path(data_dir)
@@ -128,6 +132,8 @@ class GateClient:
         self._unlock_told: UUID | None = None
         self._identity = _identity.load(self._directory, self._keys)
         self._pack = pack or self._identity.pack
+        if liveness == "required" and not _has_liveness(recognition.pack if recognition else self._pack):
+            raise LivenessMissingError
         clock = clock or SystemClock()
         self._monotonic = clock.monotonic
         self._time = TrustedTime(clock)
@@ -442,7 +448,20 @@ class GateClient:
         self._recognition = recognition
         from gate_sdk._observer import Observer  # noqa: PLC0415 - with the first frame, like the models
 
-        return Observer(recognition, lambda: self._engine.roster, self._time, liveness=self._liveness, zone=self._zone)
+        return Observer(
+            recognition, lambda: self._engine.roster, self._time, liveness=self._live(recognition), zone=self._zone
+        )
+
+    def _live(self, recognition: Recognition) -> Liveness | None:
+        """The model that tells a face from a picture of one; None where there is none, or it is off."""
+        if not isinstance(self._liveness, str) and self._liveness is not None:
+            return self._liveness
+        if self._liveness == "off":
+            return None
+        model = _load_liveness(recognition.pack)
+        if model is None and self._liveness == "required":
+            raise LivenessMissingError
+        return model
 
     def _reported(self, decision: Decision) -> Decision:
         event = report(decision)
@@ -510,4 +529,30 @@ def _load_recognition(pack: str | None) -> Recognition:
     try:
         return FaceRecognition.load(pack)
     except PackError as error:
+        raise RecognitionMissingError(f"{error}", remedy=error.remedy) from error
+
+
+def _has_liveness(pack: str | None) -> bool:
+    """Whether a liveness model lies beside the pack, without opening it."""
+    try:
+        from gate_sdk.face.liveness import is_installed  # noqa: PLC0415 - numpy, before the first frame only if asked
+    except ImportError as error:
+        raise RecognitionMissingError(f"the face extra is not installed: {error.name} is missing") from error
+    return is_installed(pack)
+
+
+def _load_liveness(pack: str) -> Liveness | None:
+    from gate_sdk.face.errors import PackError, PackMissing  # noqa: PLC0415 - see _load_recognition
+    from gate_sdk.face.liveness import LivenessModel  # noqa: PLC0415
+    from gate_sdk.face.packs import ModelPack  # noqa: PLC0415
+
+    try:
+        return LivenessModel.load(ModelPack.load(pack))
+    except PackMissing:
+        # A pack of the vendor's own recognition, which is not installed here.
+        if not _has_liveness(pack):
+            return None
+        raise RecognitionMissingError(f"the liveness model of {pack} is not whole") from None
+    except PackError as error:
+        # A damaged model must not pass for none: the gate would let pictures in.
         raise RecognitionMissingError(f"{error}", remedy=error.remedy) from error

@@ -121,7 +121,10 @@ class LivenessMissingError(GateError):
     """Nothing here tells a face from a picture of one, so the gate does not open unattended."""
 
     code = "liveness-missing"
-    remedy = "Give a liveness model, or run with unattended=False where somebody watches the gate."
+    remedy = (
+        'Add a liveness model (`doorward-gate models liveness`), or say liveness="off" where a picture of a face may '
+        "open; or run with unattended=False where somebody watches the gate."
+    )
 
 
 class RecognitionMissingError(GateError):

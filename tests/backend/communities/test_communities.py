@@ -9,7 +9,9 @@ from tests.backend.world import World
 async def test_an_administrator_creates_changes_and_lists_communities(world: World) -> None:
     admin = await world.administrator()
     community = await world.community(admin, name="Garden Court")
-    changed = await admin.patch(f"/staff/v1/communities/{community}", json={"visiting_lease_s": 900, "standing_lease_s": 7200})
+    changed = await admin.patch(
+        f"/staff/v1/communities/{community}", json={"visiting_lease_s": 900, "standing_lease_s": 7200}
+    )
     assert changed.status_code == 200
     assert (changed.json()["visiting_lease_s"], changed.json()["standing_lease_s"]) == (900, 7200)
     listed = (await admin.get("/staff/v1/communities")).json()["communities"]

@@ -17,7 +17,14 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "--enrol photographs are enrolled with the first ones and tried with the others; people with no more are the "
         "strangers. Photographs are taken in the order of their names.",
     )
-    evaluate.add_argument("folder", type=Path, metavar="DIR", help="DIR/PERSON/PHOTO.jpg")
+    evaluate.add_argument("folder", type=Path, metavar="DIR", nargs="?", help="DIR/PERSON/PHOTO.jpg")
+    evaluate.add_argument(
+        "--pad",
+        type=Path,
+        metavar="DIR",
+        help="measure the pack's liveness model instead (ISO/IEC 30107-3): DIR/live and DIR/attack hold pictures, or "
+        "folders of one presentation's frames",
+    )
     evaluate.add_argument("--enrol", type=int, default=3, metavar="N", help="photographs in a template (default 3)")
     evaluate.add_argument("--frames", type=int, default=1, metavar="N", help="photographs in a probe (default 1)")
     evaluate.add_argument("--groups", type=Path, metavar="CSV", help="person,group: report rates within groups")
@@ -36,7 +43,12 @@ def _run(options: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         print(f"{error.name} is not installed: pip install 'doorward-gate[face]'", file=sys.stderr)
         return 1
+    if (options.folder is None) == (options.pad is None):
+        print("give a folder of photographs, or --pad with one of presentations", file=sys.stderr)
+        return 2
     try:
+        if options.pad:
+            return _pad(options)
         groups = run.read_groups(options.groups) if options.groups else None
         engine = FaceEngine(ModelPack.load(options.pack or DEFAULT_PACK, cache=options.cache))
         made = run.evaluate(
@@ -56,6 +68,24 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
         return 1
     print(report.as_text(made))
+    return 0
+
+
+def _pad(options: argparse.Namespace) -> int:
+    from gate_sdk.face.engine import FaceEngine  # noqa: PLC0415  see _run
+    from gate_sdk.face.errors import PackMissing  # noqa: PLC0415
+    from gate_sdk.face.evaluation import pad, run  # noqa: PLC0415
+    from gate_sdk.face.liveness import LivenessModel  # noqa: PLC0415
+    from gate_sdk.face.packs import DEFAULT_PACK, ModelPack  # noqa: PLC0415
+
+    pack = ModelPack.load(options.pack or DEFAULT_PACK, cache=options.cache)
+    liveness = LivenessModel.load(pack)
+    if liveness is None:
+        raise PackMissing(f"no liveness model lies beside {pack.id}: see `doorward-gate models liveness`")
+    made = pad.evaluate_pad(options.pad, FaceEngine(pack), liveness, progress=_Progress())
+    if options.json:
+        run.write_json(made, options.json)
+    print(pad.pad_as_text(made))
     return 0
 
 

@@ -52,6 +52,12 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     )
     parser.add_argument("--sync-only", action="store_true", help="keep the roster fresh, recognise nothing")
     parser.add_argument("--states", action="store_true", help="also print a line whenever roster or connection change")
+    parser.add_argument("--unattended", action="store_true", help="nobody watches this gate: requires a liveness model")
+    parser.add_argument(
+        "--liveness",
+        choices=("required", "off"),
+        help="do not start without a liveness model, or use none (default: the one beside the pack, if there is one)",
+    )
     parser.add_argument("--pack", help="id of the model pack (default: the one the server named)")
     parser.add_argument(
         "--wait", type=float, default=60.0, metavar="S", help="seconds to wait for the first roster (default 60)"
@@ -75,7 +81,14 @@ def _run(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     try:
-        with GateClient(options.data, keys=keys_for(options.data), on_state=on_state, pack=options.pack) as client:
+        with GateClient(
+            options.data,
+            keys=keys_for(options.data),
+            on_state=on_state,
+            pack=options.pack,
+            liveness=options.liveness,
+            unattended=options.unattended,
+        ) as client:
             if not options.sync_only:
                 client.load()
             client.start(wait=options.wait)

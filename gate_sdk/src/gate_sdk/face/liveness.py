@@ -20,13 +20,20 @@ from PIL import Image
 from gate_sdk.face.arrays import Detection, Frame
 from gate_sdk.face.engine import open_session
 from gate_sdk.face.errors import PackDamaged, PackError, PackInvalid
-from gate_sdk.face.packs import ModelPack, read_checked, write_durably
+from gate_sdk.face.packs import (
+    DEFAULT_PACK,
+    LIVENESS_FILE,
+    LIVENESS_MODEL_FILE,
+    ModelPack,
+    cache_directory,
+    read_checked,
+    write_durably,
+)
 
-__all__ = ["LIVENESS_FILE", "LivenessManifest", "LivenessModel", "add_liveness", "crop"]
+__all__ = ["LIVENESS_FILE", "LivenessManifest", "LivenessModel", "add_liveness", "crop", "is_installed"]
 
-LIVENESS_FILE = "liveness.json"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_MODEL_FILE = "liveness.onnx"
+_MODEL_FILE = LIVENESS_MODEL_FILE
 
 
 class LivenessManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -149,6 +156,11 @@ def crop(frame: Frame, box: tuple[float, float, float, float], *, enlarge: float
     part = frame[rows[:, None], columns[None, :]]
     resampling = Image.Resampling.BOX if length > side else Image.Resampling.BILINEAR
     return np.asarray(Image.fromarray(part).resize((side, side), resampling), dtype=np.uint8)
+
+
+def is_installed(pack_id: str | None, *, cache: Path | None = None) -> bool:
+    """Whether a liveness model lies beside an installed pack (the default one for None); nothing is opened."""
+    return ((cache or cache_directory()) / (pack_id or DEFAULT_PACK) / LIVENESS_FILE).is_file()
 
 
 def add_liveness(pack: ModelPack, model: Path, manifest: LivenessManifest) -> LivenessModel:

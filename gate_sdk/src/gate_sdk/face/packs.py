@@ -23,6 +23,9 @@ from gate_sdk.face.manifest import Calibration, Manifest, ModelFile, read_manife
 #: The pack that `doorward-gate models install` builds.
 DEFAULT_PACK = DEFAULT_MANIFEST.id
 MANIFEST_FILE = "manifest.json"
+#: A liveness model of the deployment's own beside the pack; see `liveness.py`.
+LIVENESS_FILE = "liveness.json"
+LIVENESS_MODEL_FILE = "liveness.onnx"
 #: No model of a gate is larger; it bounds what a foreign folder can make us read.
 _MAX_FILE_BYTES = 1 << 30
 
@@ -222,6 +225,10 @@ def _replace(fresh: Path, target: Path, aside: Path, manifest: Manifest) -> None
             return
     except PackError:
         pass  # damaged, or an older edition: replaced below
+    for name in (LIVENESS_MODEL_FILE, LIVENESS_FILE):
+        # The deployment's own, and no part of the pack: a gate that requires it must start with the new edition too.
+        if (target / name).is_file():
+            write_durably(fresh / name, (target / name).read_bytes())
     target.rename(aside)
     fresh.rename(target)
 

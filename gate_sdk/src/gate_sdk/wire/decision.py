@@ -18,6 +18,7 @@ class Reason(StrEnum):
     """Why. Stable: vendors show texts by these codes."""
 
     MATCHED = "matched"
+    NOT_A_PICTURE = "not_a_picture"
     NO_FACE = "no_face"
     FACE_TOO_SMALL = "face_too_small"
     LOW_QUALITY = "low_quality"

@@ -191,6 +191,6 @@ def _time_matching(trials: Trials, timer: Timer) -> None:
         timer.stage("match")
 
 
-def write_json(report: Report, path: Path) -> None:
+def write_json(report: msgspec.Struct, path: Path) -> None:
     """Write a report as indented JSON."""
     path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
