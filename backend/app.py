@@ -48,10 +48,12 @@ from backend.gates.routes import staff_router as gates_staff
 from backend.gates.sync import GateSync
 from backend.guardians.rules import Recapture
 from backend.households.activations.routes import staff_router as activations_staff
+from backend.households.cards.routes import list_router as cards_list
 from backend.households.cards.routes import staff_router as cards_staff
 from backend.households.exports.routes import staff_router as exports_staff
 from backend.households.homes.routes import staff_router as homes_staff
 from backend.households.imports.routes import staff_router as imports_staff
+from backend.households.numbers.routes import staff_router as numbers_staff
 from backend.households.routes import resident_router as households_resident
 from backend.households.routes import staff_router as households_staff
 from backend.keys.service import Keys
@@ -139,6 +141,8 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         accounts_staff,
         audit_staff,
         cards_staff,
+        cards_list,
+        numbers_staff,
         communities_staff,
         frame_policy_staff,
         doors_staff,

@@ -27,6 +27,9 @@ WITHOUT: Mapping[str, str] = {
     "PUT /staff/v1/communities/{community_id}/members/{member_id}/birth-date": "one value, read in a document",
     "PUT /staff/v1/communities/{community_id}/denied-frames/policy": "one decision with its term, renewed as a whole",
     "PUT /staff/v1/communities/{community_id}/retention/{key}": "one value",
+    "PUT /staff/v1/communities/{community_id}/members/{member_id}/register-number": "one value, of another register",
+    "PUT /staff/v1/communities/{community_id}/tenancies/{tenancy_id}/register-number": "one value, of another register",
+    "PUT /staff/v1/communities/{community_id}/recognition": "one value",
     "PUT /staff/v1/imports/{import_id}/file": "taken once",
     "PUT /staff/v1/partners/{partner_id}/communities/{admitted_id}": "says that, not how",
 }

@@ -48,6 +48,7 @@ BOUNDED: Mapping[str, str] = {
     f"GET {_STAFF}/erasures/{{erasure_id}}": "the steps and gates of one erasure",
     f"GET {_STAFF}/holds/{{hold_id}}": "the photographs of one person",
     f"GET {_STAFF}/retention": "a line for each kind of data",
+    f"GET {_STAFF}/recognition": "the figures of one community",
     "GET /staff/v1/partners/{partner_id}": "1,000 communities of one company, two secrets",
     "GET /staff/v1/partners/{partner_id}/keys": "the live keys of one company",
 }

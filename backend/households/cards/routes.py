@@ -3,22 +3,24 @@
 import asyncio
 from uuid import UUID
 
-from litestar import Response, Router, delete, post
+from litestar import Response, Router, delete, get, post
 
 from backend.audit import service as audit
 from backend.codes import service as codes
 from backend.codes.drawing import draw
 from backend.codes.errors import CardNotFound, NobodyHere, PinInvalid
 from backend.communities.errors import CommunityNotFound
-from backend.households.cards.schemas import IssuedCard, NewCard
+from backend.households.cards import repository
+from backend.households.cards.schemas import Card, CardKey, CardPage, IssuedCard, NewCard
 from backend.households.errors import MemberNotFound
 from backend.households.members import repository as members
 from backend.kit.auth import Permission, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
+from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
 from backend.kit.problems import Forbidden, Unauthorised, problems
 
-__all__ = ["staff_router"]
+__all__ = ["list_router", "staff_router"]
 
 _COMMON = (Unauthorised, Forbidden, CommunityNotFound, MemberNotFound)
 
@@ -55,6 +57,24 @@ async def revoke_card(community_id: UUID, member_id: UUID, staff: StaffMember, d
         await _record(conn, community_id, staff, "card.revoke", member_id)
 
 
+@get("/cards", responses=problems(CursorInvalid, Unauthorised, Forbidden, CommunityNotFound), summary="List cards")
+async def list_cards(
+    community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 50, cursor: Cursor = None
+) -> CardPage:
+    """Who has a card, the newest first: to see what is out, and what to take back."""
+    staff.require(Permission.REGISTER_READ)
+    key = decode_cursor(cursor, CardKey)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        rows = await repository.list_cards(
+            conn,
+            community_id=community_id,
+            before=None if key is None else (key.issued_at, key.member_id),
+            limit=limit + 1,
+        )
+    page, next_cursor = split_page(rows, limit, lambda row: CardKey(row.issued_at, row.member_id))
+    return CardPage(tuple(Card(row.member_id, row.name, row.issued_at) for row in page), next_cursor)
+
+
 async def _subject(conn: Connection, community_id: UUID, member_id: UUID) -> UUID:
     member = await members.get_member(conn, community_id=community_id, member_id=member_id)
     if member is None:
@@ -79,3 +99,4 @@ staff_router = Router(
     route_handlers=[issue_card, revoke_card],
     tags=["codes"],
 )
+list_router = Router(path="/communities/{community_id:uuid}", route_handlers=[list_cards], tags=["codes"])

@@ -108,6 +108,8 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "POST /members/{member_id}/card": "card.issue",
         "DELETE /members/{member_id}/card": "card.revoke",
         "PUT /members/{member_id}/birth-date": "member.birth_date",
+        "PUT /members/{member_id}/register-number": "member.number",
+        "PUT /tenancies/{tenancy_id}/register-number": "tenancy.number",
         "POST /members/{member_id}/guardians": "guardian.add",
         "POST /members/{member_id}/guardians/{guardianship_id}/end": "guardian.end",
         "POST /members/{member_id}/young-link": "member.young_link",

@@ -392,6 +392,9 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "POST /tenancies/{tenancy_id}/end": OFFICE_PROVEN,
         "POST /tenancies/{tenancy_id}/members": OFFICE,
         "PUT /tenancies/{tenancy_id}/planned-end": OFFICE_PROVEN,
+        "PUT /tenancies/{tenancy_id}/register-number": OFFICE,
+        "PUT /members/{member_id}/register-number": OFFICE,
+        "GET /cards": READERS,
         "POST /tenancies/{tenancy_id}/transfer": OFFICE_PROVEN,
     },
 }

@@ -1,0 +1,1 @@
+"""What the authority's own register calls households that were entered by hand."""
