@@ -45,13 +45,14 @@ from backend.kit.clock import Clock, utc_now
 from backend.kit.db import Database, Scope
 from backend.kit.leading import leading, pause
 from backend.kit.problems import Unavailable
+from backend.kit.together import Together
 from backend.privacy import imported
 from backend.privacy import jobs as privacy
 from backend.privacy import service as erasing
 from backend.privacy.forgetting.service import forget_pass_names
 from backend.privacy.holds import release as holds
 from backend.privacy.retention import jobs as retention
-from backend.privacy.saga import Saga
+from backend.privacy.saga import MOST_TOGETHER, Saga
 from backend.privacy.wards.jobs import GrowingUp
 from backend.resources import Resources, open_resources
 from backend.settings import Settings
@@ -64,7 +65,9 @@ LEAD = "doorward worker"
 # How long a job of a killed worker waits before another takes it over. Its jobs may be repeated and may run twice at
 # once, so this is as short as a busy process can keep up with.
 _HEARTBEAT = timedelta(seconds=6)
-_BATCH = 10
+_BATCH = 50
+# One may wait for a store or a carrier of messages while the next goes on.
+_BATCHES_OF_ERASURES = 2
 _RETRY_S = 1.0
 _WATCH_S = 2.0
 _TICK = 500
@@ -103,8 +106,10 @@ async def _work(resources: Resources, clock: Clock, stop: asyncio.Event, setting
         resources.db, resources.keys, resources.objects, clock, sender=resources.sender, public_url=settings.public_url
     )
 
+    erasures = Together(saga.resume_all, most=MOST_TOGETHER, at_once=_BATCHES_OF_ERASURES)
+
     async def erase(job: Job) -> None:
-        await saga.resume(UUID((job.payload or b"").decode("ascii")))
+        await erasures.do(UUID((job.payload or b"").decode("ascii")))
 
     async def read_photos(job: Job) -> None:
         community_id, import_id = map(UUID, (job.payload or b"").decode("ascii").split("/"))
@@ -136,7 +141,7 @@ async def _work(resources: Resources, clock: Clock, stop: asyncio.Event, setting
                 queue = _queue(conn)
                 # One at a time: an import takes the processor for itself, and waits for nobody.
                 queue.entrypoint(imports.JOB, concurrency_limit=1)(run_import)
-                queue.entrypoint(erasing.JOB, concurrency_limit=4)(erase)
+                queue.entrypoint(erasing.JOB, concurrency_limit=_BATCHES_OF_ERASURES * MOST_TOGETHER)(erase)
                 queue.entrypoint(PHOTO_IMPORT, concurrency_limit=1)(read_photos)
                 ending = asyncio.create_task(_end_with(queue, stop))
                 try:

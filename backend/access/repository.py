@@ -16,9 +16,10 @@ __all__ = [
     "RosterVersion",
     "access_tick",
     "delete_credential",
+    "delete_credentials",
     "delete_ended_grants",
+    "delete_idle_subjects",
     "delete_restriction",
-    "delete_subject",
     "end_grants_of_source",
     "end_grants_of_subject",
     "forget_removals",
@@ -281,14 +282,32 @@ async def delete_credential(conn: Connection, *, community_id: UUID, subject_id:
     return bool(gone)
 
 
-async def delete_subject(conn: Connection, *, community_id: UUID, subject_id: UUID) -> bool:
-    """Forget the subject, with his grants and credential; whether there was one. The roster remembers a removal."""
-    gone = await conn.fetch(
-        "DELETE FROM subject WHERE community_id = $1 AND subject_id = $2 RETURNING subject_id",
-        community_id,
-        subject_id,
+async def delete_credentials(conn: Connection, *, community_id: UUID, subject_ids: Sequence[UUID]) -> None:
+    """No template stands for any of the subjects any more."""
+    await conn.execute(
+        "DELETE FROM face_credential WHERE community_id = $1 AND subject_id = ANY ($2)", community_id, subject_ids
     )
-    return bool(gone)
+
+
+async def delete_idle_subjects(conn: Connection, *, community_id: UUID, subject_ids: Sequence[UUID]) -> None:
+    """Forget those of the subjects whose grants have all ended, with them. The roster remembers the removals.
+
+    Their grants first: one statement for all of them, where the subjects' deletion would take one each.
+    """
+    idle = await fetch_all(
+        conn,
+        _Id,
+        """
+        SELECT s.subject_id AS id FROM subject s WHERE s.community_id = $1 AND s.subject_id = ANY ($2) AND NOT EXISTS (
+            SELECT FROM access_grant g
+            WHERE g.community_id = $1 AND g.subject_id = s.subject_id AND g.state <> 'ended'
+        )
+        """,
+        community_id, subject_ids,
+    )  # fmt: skip
+    ids = [row.id for row in idle]
+    await conn.execute("DELETE FROM access_grant WHERE community_id = $1 AND subject_id = ANY ($2)", community_id, ids)
+    await conn.execute("DELETE FROM subject WHERE community_id = $1 AND subject_id = ANY ($2)", community_id, ids)
 
 
 async def get_roster_version(conn: Connection, *, community_id: UUID) -> RosterVersion:

@@ -24,10 +24,11 @@ __all__ = [
     "change_doors",
     "change_window",
     "drop_credential",
+    "drop_credentials",
     "due_communities",
     "end_grants",
     "end_subject",
-    "erase_subject",
+    "erase_idle_subjects",
     "grant",
     "grant_many",
     "kinds",
@@ -185,14 +186,15 @@ async def end_subject(conn: Connection, *, community_id: UUID, subject_id: UUID,
     await repository.delete_credential(conn, community_id=community_id, subject_id=subject_id)
 
 
-async def erase_subject(conn: Connection, *, community_id: UUID, subject_id: UUID) -> bool:
-    """Forget the subject with his grants; whether there was one.
+async def erase_idle_subjects(conn: Connection, *, community_id: UUID, subject_ids: Sequence[UUID]) -> None:
+    """Forget those of the subjects who have no right any more, with the grants that they had. Repeating is harmless.
 
-    The roster keeps his pseudonym and the version of the removal, which gates need to hear of it. A person can be
+    The roster keeps a pseudonym and the version of its removal, which gates need to hear of it. A person can be
     deleted only after every community has let his subject go.
     """
+    # Before they are looked at: who gives one a right at this moment waits, or is seen.
     await repository.roster_hold(conn)
-    return await repository.delete_subject(conn, community_id=community_id, subject_id=subject_id)
+    await repository.delete_idle_subjects(conn, community_id=community_id, subject_ids=subject_ids)
 
 
 async def kinds(conn: Connection, *, community_id: UUID, subject_id: UUID) -> frozenset[GrantKind]:
@@ -237,6 +239,12 @@ async def drop_credential(conn: Connection, *, community_id: UUID, subject_id: U
     """Take the subject's template off the community's gates; whether there was one. His grants stay (QR)."""
     await repository.roster_hold(conn)
     return await repository.delete_credential(conn, community_id=community_id, subject_id=subject_id)
+
+
+async def drop_credentials(conn: Connection, *, community_id: UUID, subject_ids: Sequence[UUID]) -> None:
+    """Take the templates of many subjects off the community's gates, in one change of the roster. Grants stay."""
+    await repository.roster_hold(conn)
+    await repository.delete_credentials(conn, community_id=community_id, subject_ids=subject_ids)
 
 
 async def roster_version(conn: Connection, *, community_id: UUID) -> RosterVersion:

@@ -1,5 +1,6 @@
 """SQL of consent documents, consents and holds."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -15,6 +16,7 @@ __all__ = [
     "Language",
     "Paper",
     "delete_hold",
+    "delete_holds",
     "delete_old_consents",
     "get_document",
     "get_standing",
@@ -192,6 +194,11 @@ async def insert_hold(conn: Connection, *, person_id: UUID, erasure_id: UUID) ->
 async def delete_hold(conn: Connection, *, person_id: UUID, erasure_id: UUID) -> None:
     """Lift an erasure's hold. Needs the person's scope."""
     await conn.execute("DELETE FROM consent_hold WHERE person_id = $1 AND erasure_id = $2", person_id, erasure_id)
+
+
+async def delete_holds(conn: Connection, *, erasure_ids: Sequence[UUID]) -> None:
+    """Lift the holds of many erasures. The worker's, in the platform scope."""
+    await conn.execute("DELETE FROM consent_hold WHERE erasure_id = ANY ($1)", erasure_ids)
 
 
 async def has_hold(conn: Connection, *, person_id: UUID) -> bool:

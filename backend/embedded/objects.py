@@ -6,12 +6,12 @@ import errno
 import fcntl
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 from backend.embedded.datadir import make_private
-from backend.kit.storage import ObjectMissing, StorageFull, StorageUnavailable, check_key, check_prefix
+from backend.kit.storage import ObjectMissing, StorageFull, StorageUnavailable, check_folder, check_key, check_prefix
 
 _INCOMING = ".incoming"
 # Not a character of any key: so `a` may be an object and `a/b` another, as on S3.
@@ -60,6 +60,11 @@ class DirectoryObjectStore:
         path = self._path(key)
         with _failures():
             await asyncio.to_thread(self._remove, path)
+
+    async def delete_under(self, prefixes: Sequence[str]) -> dict[str, int]:
+        """See ``ObjectStore.delete_under``."""
+        folders = [check_folder(prefix) for prefix in prefixes]
+        return await asyncio.to_thread(lambda: dict(self._remove_under(folders)))
 
     async def exists(self, key: str) -> bool:
         """See ``ObjectStore.exists``."""
@@ -117,9 +122,26 @@ class DirectoryObjectStore:
     def _remove(self, path: Path) -> None:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             path.unlink()
+        self._settle(path.parent)
+
+    def _remove_under(self, prefixes: Sequence[str]) -> Iterator[tuple[str, int]]:
+        """Each prefix with how many objects were below it; one below which the disk refuses is left out."""
+        for prefix in prefixes:
+            top = self._root / prefix
+            try:
+                files = [(Path(folder), name) for folder, _, names in os.walk(top) for name in names]
+                for folder, name in files:
+                    (folder / name).unlink(missing_ok=True)
+                for folder in {top, *(folder for folder, _ in files)}:
+                    self._settle(folder)
+            except OSError:
+                continue
+            yield prefix, len(files)
+
+    def _settle(self, folder: Path) -> None:
+        """Make a removal from the folder last, and take away the folders that are empty now."""
         # Even where the file is gone already: an earlier delete may have been cut off before this. Where its folder
         # is gone too, that removal is what has to last.
-        folder = path.parent
         while not _flushed(folder):
             folder = folder.parent
         # A folder's name is part of a key, such as a person's id: it does not stay behind.

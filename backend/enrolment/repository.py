@@ -1,5 +1,6 @@
 """SQL of enrolments, their photographs and templates. All of it is the person's own: his scope writes."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -16,9 +17,9 @@ __all__ = [
     "TemplateRow",
     "accept_template",
     "count_attempt",
+    "delete_data_of_people",
     "delete_enrolment",
     "delete_open_enrolments",
-    "delete_person_data",
     "delete_photos",
     "delete_template",
     "finish_enrolment",
@@ -81,6 +82,12 @@ class TemplateRow(msgspec.Struct, frozen=True):
 
 class _Key(msgspec.Struct, frozen=True):
     object_key: str
+
+
+class _Counted(msgspec.Struct, frozen=True):
+    person_id: UUID
+    photos: int
+    templates: int
 
 
 class _Expired(msgspec.Struct, frozen=True):
@@ -306,10 +313,22 @@ async def delete_template(conn: Connection, *, person_id: UUID, enrolment_id: UU
     await conn.execute("DELETE FROM template WHERE person_id = $1 AND enrolment_id = $2", person_id, enrolment_id)
 
 
-async def delete_person_data(conn: Connection, *, person_id: UUID) -> tuple[int, int]:
-    """Delete all of a person's enrolments and reviews; how many photographs and templates there were."""
-    photos: int = await conn.fetchval("SELECT count(*) FROM enrolment_photo WHERE person_id = $1", person_id)
-    templates: int = await conn.fetchval("SELECT count(*) FROM template WHERE person_id = $1", person_id)
-    await conn.execute("DELETE FROM enrolment WHERE person_id = $1", person_id)
-    await conn.execute("DELETE FROM face_review WHERE person_id = $1", person_id)
-    return photos, templates
+async def delete_data_of_people(conn: Connection, *, person_ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
+    """Delete all enrolments and reviews of the people; how many photographs and templates each had.
+
+    The worker's, in the platform scope.
+    """
+    rows = await fetch_all(
+        conn,
+        _Counted,
+        """
+        SELECT p.person_id,
+            (SELECT count(*) FROM enrolment_photo e WHERE e.person_id = p.person_id) AS photos,
+            (SELECT count(*) FROM template t WHERE t.person_id = p.person_id) AS templates
+        FROM unnest($1::uuid[]) AS p (person_id)
+        """,
+        person_ids,
+    )
+    await conn.execute("DELETE FROM enrolment WHERE person_id = ANY ($1)", person_ids)
+    await conn.execute("DELETE FROM face_review WHERE person_id = ANY ($1)", person_ids)
+    return {row.person_id: (row.photos, row.templates) for row in rows}

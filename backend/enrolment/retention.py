@@ -1,6 +1,6 @@
 """Keeping no face longer than it is needed, and erasing a person's faces altogether."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from backend.kit.storage import ObjectStore, StorageUnavailable
 from backend.people import repository as people
 
 _log = structlog.get_logger(__name__)
-__all__ = ["ORPHANED", "Erased", "Keep", "discard", "erase_person", "sweep", "tidy", "what_to_keep"]
+__all__ = ["ORPHANED", "Erased", "Keep", "discard", "erase_people", "sweep", "tidy", "what_to_keep"]
 
 #: An upload or a completion takes seconds; what is older and belongs to nothing was left behind by a crash.
 _SETTLING = timedelta(minutes=10)
@@ -122,21 +122,27 @@ async def discard(objects: ObjectStore, keys: Iterable[str]) -> None:
             _log.warning("object left for the sweep")
 
 
-async def erase_person(db: Database, keys: Keys, objects: ObjectStore, *, person_id: UUID) -> Erased:
-    """Erase all of a person's photographs, templates and reviews; repeat it until it answers zeros.
+async def erase_people(
+    db: Database, keys: Keys, objects: ObjectStore, *, person_ids: Sequence[UUID]
+) -> dict[UUID, Erased]:
+    """Erase all photographs, templates and reviews of people; repeat it for each until it answers zeros.
 
-    Call it before the last :func:`detach` in each community: a face that is being attached at this moment holds its
-    template, so it is either attached before this returns, and then detached, or never. Destroying the key is the
+    Somebody of whose photographs the object store refuses to remove one is missing from the answer. Needs the worker's
+    role. Call it before the last :func:`detach` in each community: a face that is being attached at this moment holds
+    its template, so it is either attached before this returns, and then detached, or never. Destroying the keys is the
     caller's: it makes the backups unreadable, this makes the living stores empty.
     """
-    async with db.transaction(Scope(person_id=person_id)) as conn:
-        photos, templates = await repository.delete_person_data(conn, person_id=person_id)
+    async with db.transaction(Scope(platform=True)) as conn:
+        deleted = await repository.delete_data_of_people(conn, person_ids=person_ids)
+    on_register = await register.destroy_of_people(db, keys, objects, person_ids=person_ids)
     # By listing, not by rows: a crash between storing an object and its row leaves one that no row names.
-    erased = await register.destroy_of_person(db, keys, objects, person_id=person_id)
-    async for key in objects.list(photo_prefix(person_id)):
-        await objects.delete(key)
-        erased += 1
-    return Erased(photos=photos, templates=templates, objects=erased)
+    prefixes = {photo_prefix(person_id): person_id for person_id in person_ids}
+    erased = {}
+    for prefix, count in (await objects.delete_under([*prefixes])).items():
+        person_id = prefixes[prefix]
+        photos, templates = deleted[person_id]
+        erased[person_id] = Erased(photos=photos, templates=templates, objects=count + on_register[person_id])
+    return erased
 
 
 async def sweep(db: Database, objects: ObjectStore, *, now: datetime) -> int:

@@ -39,7 +39,7 @@ from backend.enrolment.gallery.service import (
     settle_lookalikes,
 )
 from backend.enrolment.repository import EnrolmentRow
-from backend.enrolment.retention import discard, erase_person, sweep, tidy
+from backend.enrolment.retention import discard, erase_people, sweep, tidy
 from backend.enrolment.schemas import EnrolmentProgress
 from backend.enrolment.sealing import Features, photo_key, seal_features, seal_photo
 from backend.enrolment.solid import moves_like_a_head
@@ -60,7 +60,7 @@ __all__ = [
     "complete",
     "detach",
     "ensure_galleries",
-    "erase_person",
+    "erase_people",
     "gallery_templates",
     "open_templates",
     "progress",

@@ -18,7 +18,7 @@ __all__ = [
     "delete_buried_keys",
     "delete_destroyed",
     "delete_old_wrapping_keys",
-    "delete_person_key",
+    "delete_person_keys",
     "get_person_key",
     "get_secret",
     "get_wrapping_key",
@@ -34,7 +34,7 @@ __all__ = [
     "list_tombstones",
     "list_wrapped_before",
     "list_wrapping_keys",
-    "lock_person",
+    "lock_people",
     "set_wrapped",
     "set_wrapped_by_master",
     "was_destroyed",
@@ -183,12 +183,15 @@ async def delete_old_wrapping_keys(conn: Connection, *, owner_id: UUID, version:
     return not left
 
 
-async def lock_person(conn: Connection, *, person_id: UUID) -> None:
+async def lock_people(conn: Connection, *, person_ids: Sequence[UUID]) -> None:
     """Have the making and the destroying of one person's key follow each other until the transaction ends.
 
-    Otherwise a key that is made while it is destroyed would be there afterwards.
+    Otherwise a key that is made while it is destroyed would be there afterwards. Taken in the order given.
     """
-    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))", str(person_id))
+    await conn.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(id, 0)) FROM unnest($1::text[]) AS id",
+        [str(person_id) for person_id in person_ids],
+    )
 
 
 async def get_person_key(conn: Connection, *, person_id: UUID) -> PersonKeyRow | None:
@@ -235,20 +238,23 @@ async def delete_destroyed(conn: Connection, *, person_id: UUID) -> None:
     await conn.execute("DELETE FROM destroyed_key WHERE person_id = $1", person_id)
 
 
-async def delete_person_key(conn: Connection, *, person_id: UUID) -> datetime:
-    """Destroy the key and remember that; answers when it was first done. Repeating changes nothing."""
-    await conn.execute("DELETE FROM person_key WHERE person_id = $1", person_id)
+async def delete_person_keys(conn: Connection, *, person_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    """Destroy the keys and remember that; when it was first done to each. Repeating changes nothing."""
+    await conn.execute("DELETE FROM person_key WHERE person_id = ANY ($1)", person_ids)
     # The time of now, not of the transaction's begin: a key may have been made while this one waited.
-    at: datetime = await conn.fetchval(
+    rows = await fetch_all(
+        conn,
+        TombstoneRow,
         """
-        INSERT INTO destroyed_key (person_id, destroyed_at) VALUES ($1, clock_timestamp())
+        INSERT INTO destroyed_key (person_id, destroyed_at)
+        SELECT DISTINCT id, clock_timestamp() FROM unnest($1::uuid[]) AS id ORDER BY id
         ON CONFLICT (person_id) DO UPDATE SET destroyed_at = destroyed_key.destroyed_at
-        RETURNING destroyed_at
+        RETURNING person_id, destroyed_at
         """,
-        person_id,
+        person_ids,
     )
-    await insert_tombstones(conn, tombstones=[TombstoneRow(person_id=person_id, destroyed_at=at)])
-    return at
+    await insert_tombstones(conn, tombstones=rows)
+    return {row.person_id: row.destroyed_at for row in rows}
 
 
 async def list_tombstones(conn: Connection) -> list[TombstoneRow]:

@@ -117,8 +117,16 @@ class Keys:
     async def destroy_person_key(self, person_id: UUID) -> datetime:
         """Destroy the person's key, so that all he ever had sealed is noise; answers when. Repeating is harmless."""
         async with self.db.transaction(Scope()) as conn:
-            await repository.lock_person(conn, person_id=person_id)
-            return await repository.delete_person_key(conn, person_id=person_id)
+            await repository.lock_people(conn, person_ids=[person_id])
+            at = await repository.delete_person_keys(conn, person_ids=[person_id])
+        return at[person_id]
+
+    async def destroy_person_keys(self, person_ids: Sequence[UUID]) -> None:
+        """The same for many people, all or none; repeating is harmless."""
+        async with self.db.transaction(Scope()) as conn:
+            # In one order for everybody who takes several.
+            await repository.lock_people(conn, person_ids=sorted(person_ids))
+            await repository.delete_person_keys(conn, person_ids=person_ids)
 
     async def readmit(self, person_id: UUID) -> None:
         """Let a person whose key was destroyed have a new one: he has consented again. No error where none was.
@@ -205,7 +213,7 @@ class Keys:
 
     async def _insert_person_key(self, person_id: UUID, owner_id: UUID, version: int, wrapped: bytes) -> None:
         async with self.db.transaction(Scope()) as conn:
-            await repository.lock_person(conn, person_id=person_id)
+            await repository.lock_people(conn, person_ids=[person_id])
             if await repository.was_destroyed(conn, person_id=person_id):
                 raise KeyDestroyed
             await repository.insert_person_key(

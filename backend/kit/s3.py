@@ -1,13 +1,14 @@
 """Objects in an S3 bucket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backend.kit.storage import ObjectMissing, StorageFull, StorageUnavailable, check_key, check_prefix
+from backend.kit.storage import ObjectMissing, StorageFull, StorageUnavailable, check_folder, check_key, check_prefix
 
 __all__ = ["S3ObjectStore"]
 
@@ -100,6 +101,18 @@ class S3ObjectStore:
         check_key(key)
         await self._run(lambda: self._delete_all_versions(key))
 
+    async def delete_under(self, prefixes: Sequence[str]) -> dict[str, int]:
+        """See ``ObjectStore.delete_under``."""
+        folders = [check_folder(prefix) for prefix in prefixes]
+        listed = await asyncio.gather(*(self._run(partial(self._versions, prefix)) for prefix in folders))
+        found = dict(zip(folders, listed, strict=True))
+        refused = await self._run(lambda: self._remove([one for below in found.values() for one in below]))
+        return {
+            prefix: len({one["Key"] for one in below})
+            for prefix, below in found.items()
+            if not any(one["Key"] in refused for one in below)
+        }
+
     async def exists(self, key: str) -> bool:
         """See ``ObjectStore.exists``."""
         check_key(key)
@@ -121,20 +134,28 @@ class S3ObjectStore:
         self._client.close()
 
     def _delete_all_versions(self, key: str) -> None:
-        """Until none is listed: without naming versions, a versioned bucket only hides an object."""
-        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=key)
-        found = [
-            {"Key": key, "VersionId": entry["VersionId"]}
+        for code in self._remove([one for one in self._versions(key) if one["Key"] == key]).values():
+            raise StorageUnavailable(f"the object store does not delete ({code})")
+
+    def _versions(self, prefix: str) -> Sequence[dict[str, str]]:
+        """Every version and delete marker: without naming them, a versioned bucket only hides an object."""
+        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+        return [
+            {"Key": entry["Key"], "VersionId": entry["VersionId"]}
             for page in pages
             for entry in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
-            if entry["Key"] == key
         ]
-        for start in range(0, len(found), _BATCH):
-            batch = {"Objects": found[start : start + _BATCH], "Quiet": True}
+
+    def _remove(self, versions: Sequence[dict[str, str]]) -> dict[str, str]:
+        """Remove them, a thousand a call; the keys of which something was refused, with S3's code."""
+        refused = {}
+        for start in range(0, len(versions), _BATCH):
+            batch = {"Objects": versions[start : start + _BATCH], "Quiet": True}
             answer = self._client.delete_objects(Bucket=self._bucket, Delete=batch)
             for error in answer.get("Errors", ()):
                 if error.get("Code") not in _MISSING:
-                    raise StorageUnavailable(f"the object store does not delete ({error.get('Code')})")
+                    refused[str(error.get("Key"))] = str(error.get("Code"))
+        return refused
 
     async def _run(self, call: Callable[[], T]) -> T:
         """Run a blocking call in a thread, its failures as ours. Messages carry S3's code and never a key."""

@@ -4,7 +4,7 @@ Both implementations pass the same tests (tests/backend/kit/storage_contract.py)
 """
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from backend.kit.problems import Unavailable
@@ -63,6 +63,16 @@ class ObjectStore(Protocol):
     async def delete(self, key: str) -> None:
         """Remove an object with all its versions and delete markers, durably; no error where there is none."""
 
+    async def delete_under(self, prefixes: Sequence[str]) -> dict[str, int]:
+        """Remove every object below these prefixes with all versions and delete markers, durably.
+
+        Answers how many keys there were below each. A prefix is missing from the answer where the store refused to
+        remove something below it; the others' objects are gone all the same.
+
+        Args:
+            prefixes: each ends with ``/``; any number.
+        """
+
     async def exists(self, key: str) -> bool:
         """Whether ``get`` would find it."""
 
@@ -99,3 +109,14 @@ def check_prefix(prefix: str) -> str:
     ):
         raise ValueError("no object's key begins so")
     return prefix
+
+
+def check_folder(prefix: str) -> str:
+    """A prefix of whole segments, unchanged.
+
+    Raises:
+        ValueError: no key can begin so, or it may end within a segment.
+    """
+    if not prefix.endswith("/"):
+        raise ValueError("a prefix under which all is removed ends with a slash")
+    return check_prefix(prefix)

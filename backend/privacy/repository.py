@@ -1,4 +1,4 @@
-"""SQL of erasures: what is to be erased, how far that is, and where gates have to acknowledge it."""
+"""SQL of erasures: what is to be erased of whom and why, and which are due. How far each has come: see progress."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,11 +13,9 @@ __all__ = [
     "ErasureRow",
     "Existed",
     "Extent",
-    "PlaceRow",
     "Reason",
     "Role",
     "StepName",
-    "StepRow",
     "UnusedRow",
     "delete_job_log",
     "enqueue",
@@ -31,17 +29,8 @@ __all__ = [
     "list_due",
     "list_erasures_in_community",
     "list_erasures_of_person",
-    "list_places",
-    "list_steps",
     "list_unused_faces",
-    "lock_erasure",
     "lock_person",
-    "set_acknowledged",
-    "set_attempt",
-    "set_completed",
-    "set_detached",
-    "set_kept_roles",
-    "set_step_done",
 ]
 
 Reason = Literal[
@@ -85,27 +74,6 @@ class ErasureRow(msgspec.Struct, frozen=True):
     completed_at: datetime | None
     existed: str
     kept_roles: list[Role]
-
-
-class StepRow(msgspec.Struct, frozen=True):
-    """A step of an erasure."""
-
-    name: StepName
-    done_at: datetime | None
-
-
-class PlaceRow(msgspec.Struct, frozen=True):
-    """A community whose gates have to acknowledge the roster of that epoch and version, or a later one."""
-
-    community_id: UUID
-    erasure_id: UUID
-    person_id: UUID
-    subject_id: UUID
-    roster_epoch: int | None
-    roster_version: int | None
-    detached_at: datetime | None
-    acknowledged_at: datetime | None
-    wipe_after_s: int | None
 
 
 class UnusedRow(msgspec.Struct, frozen=True):
@@ -204,11 +172,6 @@ async def get_erasure(conn: Connection, *, erasure_id: UUID, person_id: UUID | N
     )  # fmt: skip
 
 
-async def lock_erasure(conn: Connection, *, erasure_id: UUID) -> ErasureRow | None:
-    """One erasure, kept from being completed by another until the transaction ends. The worker's, in his scope."""
-    return await fetch_one(conn, ErasureRow, "SELECT * FROM erasure WHERE erasure_id = $1 FOR UPDATE", erasure_id)
-
-
 async def list_erasures_of_person(conn: Connection, *, person_id: UUID) -> list[ErasureRow]:
     """The person's erasures, the newest first. Needs his scope."""
     return await fetch_all(
@@ -234,20 +197,6 @@ async def list_erasures_in_community(
         """,
         community_id, at, erasure_id, limit,
     )  # fmt: skip
-
-
-async def list_steps(conn: Connection, *, erasure_id: UUID) -> list[StepRow]:
-    """The erasure's steps in their order."""
-    return await fetch_all(
-        conn, StepRow, "SELECT name, done_at FROM erasure_step WHERE erasure_id = $1 ORDER BY position", erasure_id
-    )
-
-
-async def list_places(conn: Connection, *, erasure_id: UUID) -> list[PlaceRow]:
-    """The erasure's communities that the scope sees: to the person all of them, to a community its own."""
-    return await fetch_all(
-        conn, PlaceRow, "SELECT * FROM erasure_place WHERE erasure_id = $1 ORDER BY community_id", erasure_id
-    )
 
 
 async def list_due(conn: Connection, *, at: datetime, limit: int) -> list[ErasureRow]:
@@ -298,59 +247,4 @@ async def list_unused_faces(
         ORDER BY f.person_id LIMIT $4
         """,
         at, grace, courier_grace, limit, person_id,
-    )  # fmt: skip
-
-
-async def set_detached(
-    conn: Connection, *, community_id: UUID, erasure_id: UUID, epoch: int, version: int, at: datetime
-) -> None:
-    """The community's roster no longer names the person, from this version on. Needs the person's scope."""
-    await conn.execute(
-        """
-        UPDATE erasure_place p SET roster_epoch = $3, roster_version = $4, detached_at = $5,
-            wipe_after_s = (SELECT c.wipe_after_s FROM community c WHERE c.community_id = p.community_id)
-        WHERE community_id = $1 AND erasure_id = $2
-        """,
-        community_id, erasure_id, epoch, version, at,
-    )  # fmt: skip
-
-
-async def set_acknowledged(conn: Connection, *, community_id: UUID, erasure_id: UUID, at: datetime) -> None:
-    """Every gate of the community has acknowledged. Needs the person's scope."""
-    await conn.execute(
-        "UPDATE erasure_place SET acknowledged_at = $3 WHERE community_id = $1 AND erasure_id = $2",
-        community_id, erasure_id, at,
-    )  # fmt: skip
-
-
-async def set_step_done(conn: Connection, *, erasure_id: UUID, name: StepName, at: datetime) -> None:
-    """The step is done. Needs the person's scope."""
-    await conn.execute(
-        "UPDATE erasure_step SET done_at = $3 WHERE erasure_id = $1 AND name = $2 AND done_at IS NULL",
-        erasure_id, name, at,
-    )  # fmt: skip
-
-
-async def set_kept_roles(conn: Connection, *, erasure_id: UUID, roles: Sequence[Role]) -> None:
-    """What the person still is. Needs his scope."""
-    await conn.execute("UPDATE erasure SET kept_roles = $2 WHERE erasure_id = $1", erasure_id, list(roles))
-
-
-async def set_attempt(conn: Connection, *, erasure_id: UUID, next_attempt_at: datetime, error: str | None) -> None:
-    """An attempt did not come to the end; when the next is due. Needs the person's scope."""
-    await conn.execute(
-        """
-        UPDATE erasure SET attempts = CASE WHEN $3::text IS NULL THEN 0 ELSE attempts + 1 END,
-            next_attempt_at = $2, last_error = $3
-        WHERE erasure_id = $1 AND completed_at IS NULL
-        """,
-        erasure_id, next_attempt_at, error,
-    )  # fmt: skip
-
-
-async def set_completed(conn: Connection, *, erasure_id: UUID, at: datetime) -> None:
-    """The erasure is complete. Needs the person's scope."""
-    await conn.execute(
-        "UPDATE erasure SET completed_at = $2, last_error = NULL WHERE erasure_id = $1 AND completed_at IS NULL",
-        erasure_id, at,
     )  # fmt: skip

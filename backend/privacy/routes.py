@@ -30,7 +30,9 @@ from backend.privacy.certificates.routes import visitor_router as certificates_v
 from backend.privacy.certificates.service import certificate_link
 from backend.privacy.errors import ErasureNotFound, TenantCannotLeave
 from backend.privacy.holds import repository as holds
-from backend.privacy.repository import ErasureRow, PlaceRow
+from backend.privacy.progress import repository as progress
+from backend.privacy.progress.repository import PlaceRow
+from backend.privacy.repository import ErasureRow
 from backend.privacy.requests.errors import FreshLogInNeeded
 from backend.privacy.schemas import (
     AccountDeleted,
@@ -240,7 +242,9 @@ async def _withdraw(
 
 async def certificate_link_of(conn: Connection, row: ErasureRow, pepper: bytes, public_url: str) -> str:
     """The address of the person's own certificate."""
-    own = await certificates.ensure(conn, erasure_id=row.erasure_id, person_id=row.person_id, about_community=None)
+    own = await certificates.get(conn, erasure_id=row.erasure_id, person_id=row.person_id, about_community=None)
+    if own is None:
+        raise ErasureNotFound
     return certificate_link(public_url, own.certificate_id, pepper=pepper)
 
 
@@ -253,10 +257,10 @@ async def list_own(db: Database, person_id: UUID) -> ErasureList:
 
 async def _detail(conn: Connection, row: ErasureRow) -> Erasure:
     """The erasure as the scope sees it: to a community its own gates, to the person all of them."""
-    steps = await repository.list_steps(conn, erasure_id=row.erasure_id)
-    places = await repository.list_places(conn, erasure_id=row.erasure_id)
+    steps = await progress.list_steps(conn, erasure_id=row.erasure_id)
+    places = await progress.list_places(conn, erasure_id=row.erasure_id)
     # Before other communities are entered: what they know of is theirs.
-    held = await holds.list_disclosed(conn, person_id=row.person_id, begun_at=row.started_at)
+    held = (await holds.list_disclosed(conn, erasures=[row]))[row.erasure_id]
     receipts: dict[UUID, list[GateReceiptRow]] = {}
     for place in places:
         receipts[place.community_id] = await _receipts(conn, place)

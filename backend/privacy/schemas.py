@@ -11,7 +11,8 @@ from msgspec import Meta
 from backend.gates.repository import GateReceiptRow
 from backend.privacy.holds.repository import HoldRow
 from backend.privacy.holds.rules import Basis
-from backend.privacy.repository import ErasureRow, Extent, PlaceRow, Reason, StepName, StepRow
+from backend.privacy.progress.repository import PlaceRow, StepRow
+from backend.privacy.repository import ErasureRow, Extent, Reason, StepName
 from backend.privacy.rules import KEY_BACKUPS_EXPIRE
 
 __all__ = [

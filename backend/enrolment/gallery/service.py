@@ -338,12 +338,12 @@ async def settle_lookalikes(db: Database) -> int:
     return settled
 
 
-async def detach(conn: Connection, *, community_id: UUID, subject_id: UUID) -> bool:
-    """Take the subject's face off the community's gates and out of its gallery; whether there was one.
+async def detach(conn: Connection, *, community_id: UUID, subject_ids: Sequence[UUID]) -> None:
+    """Take the subjects' faces off the community's gates and out of its gallery, in one change of the roster.
 
     In the caller's transaction, which is the community's. A trigger takes the gallery's row with the credential.
     """
-    return await access.drop_credential(conn, community_id=community_id, subject_id=subject_id)
+    await access.drop_credentials(conn, community_id=community_id, subject_ids=subject_ids)
 
 
 async def gallery_templates(

@@ -10,6 +10,7 @@ from backend.kit.db import Connection, affected, fetch_all, fetch_one
 
 __all__ = [
     "NumberedRow",
+    "OwnedPhotoRow",
     "RegisterPhotoRow",
     "delete_photo",
     "expire",
@@ -17,6 +18,7 @@ __all__ = [
     "insert_photo",
     "known_object_keys",
     "list_gone",
+    "list_of_people",
     "list_of_person",
     "list_of_subject",
     "list_whose",
@@ -37,6 +39,12 @@ class RegisterPhotoRow(msgspec.Struct, frozen=True):
     features: bytes
     match_from: float
     kept_at: datetime
+
+
+class OwnedPhotoRow(RegisterPhotoRow, frozen=True):
+    """The same, with the person whom the register's member is."""
+
+    person_id: UUID
 
 
 class NumberedRow(msgspec.Struct, frozen=True):
@@ -145,6 +153,20 @@ async def list_of_person(conn: Connection, *, person_id: UUID) -> list[RegisterP
         WHERE m.person_id = $1 ORDER BY p.kept_at, p.photo_id
         """,
         person_id,
+    )
+
+
+async def list_of_people(conn: Connection, *, person_ids: Sequence[UUID]) -> list[OwnedPhotoRow]:
+    """All photographs that offices hold of the people, with whose each is. The worker's, in the platform scope."""
+    return await fetch_all(
+        conn,
+        OwnedPhotoRow,
+        """
+        SELECT p.community_id, p.photo_id, p.member_id, p.object_key, p.pack, p.features, p.match_from, p.kept_at,
+            m.person_id
+        FROM member m JOIN register_photo p USING (community_id, member_id) WHERE m.person_id = ANY ($1)
+        """,
+        person_ids,
     )
 
 

@@ -30,7 +30,7 @@ __all__ = [
     "Likeness",
     "destroy",
     "destroy_gone",
-    "destroy_of_person",
+    "destroy_of_people",
     "keep",
     "likeness",
     "opened",
@@ -196,10 +196,14 @@ async def destroy_row(db: Database, keys: Keys, objects: ObjectStore, row: Regis
         await repository.delete_photo(conn, community_id=row.community_id, photo_id=row.photo_id)
 
 
-async def destroy_of_person(db: Database, keys: Keys, objects: ObjectStore, *, person_id: UUID) -> int:
-    """Destroy all that offices hold of a person who is erased; how many. Needs the worker's role."""
-    async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
-        rows = await repository.list_of_person(conn, person_id=person_id)
+async def destroy_of_people(
+    db: Database, keys: Keys, objects: ObjectStore, *, person_ids: Sequence[UUID]
+) -> dict[UUID, int]:
+    """Destroy all that offices hold of people who are erased; how many of each. Needs the worker's role."""
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        rows = await repository.list_of_people(conn, person_ids=person_ids)
+    destroyed = dict.fromkeys(person_ids, 0)
     for row in rows:
         await destroy_row(db, keys, objects, row)
-    return len(rows)
+        destroyed[row.person_id] += 1
+    return destroyed

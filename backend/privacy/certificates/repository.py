@@ -1,22 +1,25 @@
 """SQL of certificates, and of the gates' words that they name."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 import msgspec
 
-from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+from backend.kit.db import Connection, fetch_all, fetch_one
+from backend.privacy.repository import ErasureRow
 
 __all__ = [
     "CertificateRow",
     "GateWordRow",
+    "Wanted",
     "ensure",
     "find",
     "get",
     "list_consents",
     "list_gate_words",
-    "list_of_erasure",
+    "list_of_erasures",
     "store",
 ]
 
@@ -31,6 +34,14 @@ class CertificateRow(msgspec.Struct, frozen=True):
     status: Literal["awaited", "provisional", "complete"]
     document: bytes | None
     made_at: datetime | None
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A certificate that an erasure has: the person's own (None), or a community's."""
+
+    erasure_id: UUID
+    person_id: UUID
+    about_community: UUID | None
 
 
 class GateWordRow(msgspec.Struct, frozen=True):
@@ -49,8 +60,9 @@ class GateWordRow(msgspec.Struct, frozen=True):
 
 
 class ConsentProofRow(msgspec.Struct, frozen=True):
-    """An agreement, of somebody who is here or of one who is gone."""
+    """An agreement, of somebody who is here or of one who is gone; ``erasure_id`` is whose certificate names it."""
 
+    erasure_id: UUID
     purpose: str
     version: int
     language: str
@@ -59,25 +71,15 @@ class ConsentProofRow(msgspec.Struct, frozen=True):
     withdrawn_at: datetime | None
 
 
-async def ensure(
-    conn: Connection, *, erasure_id: UUID, person_id: UUID, about_community: UUID | None
-) -> CertificateRow:
-    """The erasure's certificate for the person (None) or a community; made where there is none. The person's scope."""
+async def ensure(conn: Connection, *, wanted: Sequence[Wanted]) -> None:
+    """Make those certificates, still empty, that are not there. The person's scope; the platform's for the worker."""
     await conn.execute(
         """
-        INSERT INTO erasure_certificate (erasure_id, person_id, about_community) VALUES ($1, $2, $3)
-        ON CONFLICT DO NOTHING
+        INSERT INTO erasure_certificate (erasure_id, person_id, about_community)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) ON CONFLICT DO NOTHING
         """,
-        erasure_id, person_id, about_community,
-    )  # fmt: skip
-    return await require_one(
-        conn,
-        CertificateRow,
-        """
-        SELECT certificate_id, erasure_id, person_id, about_community, status, document, made_at
-        FROM erasure_certificate WHERE erasure_id = $1 AND about_community IS NOT DISTINCT FROM $2
-        """,
-        erasure_id, about_community,
+        [one.erasure_id for one in wanted], [one.person_id for one in wanted],
+        [one.about_community for one in wanted],
     )  # fmt: skip
 
 
@@ -110,34 +112,34 @@ async def find(conn: Connection, *, certificate_id: UUID) -> CertificateRow | No
     )
 
 
-async def list_of_erasure(conn: Connection, *, erasure_id: UUID) -> list[CertificateRow]:
-    """All certificates of an erasure, the person's own first. Needs his scope."""
+async def list_of_erasures(conn: Connection, *, erasure_ids: Sequence[UUID]) -> list[CertificateRow]:
+    """All certificates of the erasures, the people's own first. The worker's, in the platform scope."""
     return await fetch_all(
         conn,
         CertificateRow,
         """
         SELECT certificate_id, erasure_id, person_id, about_community, status, document, made_at
-        FROM erasure_certificate WHERE erasure_id = $1 ORDER BY about_community NULLS FIRST
+        FROM erasure_certificate WHERE erasure_id = ANY ($1) ORDER BY about_community NULLS FIRST
         """,
-        erasure_id,
+        erasure_ids,
     )
 
 
 async def store(
     conn: Connection,
     *,
-    certificate_id: UUID,
     status: Literal["provisional", "complete"],
-    document: bytes,
+    documents: Sequence[tuple[UUID, bytes]],
     at: datetime,
 ) -> None:
-    """What is handed out from now on; a complete one stays as it is. Needs the person's scope."""
+    """What is handed out from now on, by certificate; a complete one stays as it is. The worker's, as above."""
     await conn.execute(
         """
-        UPDATE erasure_certificate SET status = $2, document = $3, made_at = $4
-        WHERE certificate_id = $1 AND status <> 'complete'
+        UPDATE erasure_certificate c SET status = $3, document = d.document, made_at = $4
+        FROM unnest($1::uuid[], $2::bytea[]) AS d (certificate_id, document)
+        WHERE c.certificate_id = d.certificate_id AND c.status <> 'complete'
         """,
-        certificate_id, status, document, at,
+        [certificate_id for certificate_id, _ in documents], [document for _, document in documents], status, at,
     )  # fmt: skip
 
 
@@ -171,17 +173,23 @@ async def list_gate_words(
     )  # fmt: skip
 
 
-async def list_consents(conn: Connection, *, person_id: UUID, erasure_id: UUID) -> list[ConsentProofRow]:
-    """What the person agreed to, the oldest first, whether he is here or only the proof of it. Needs his scope."""
-    return await fetch_all(
+async def list_consents(conn: Connection, *, erasures: Sequence[ErasureRow]) -> dict[UUID, list[ConsentProofRow]]:
+    """What each agreed to, the oldest first, whether he is here or only the proof of it. The worker's, as above."""
+    rows = await fetch_all(
         conn,
         ConsentProofRow,
         """
-        SELECT purpose, version, language, text_sha256, given_at, withdrawn_at FROM consent WHERE person_id = $1
+        WITH asked AS (SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS a (erasure_id, person_id))
+        SELECT a.erasure_id, c.purpose, c.version, c.language, c.text_sha256, c.given_at, c.withdrawn_at
+        FROM asked a JOIN consent c USING (person_id)
         UNION ALL
-        SELECT purpose, version, language, text_sha256, given_at, withdrawn_at FROM consent_proof
-        WHERE person_id = $1 AND erasure_id = $2
-        ORDER BY given_at, purpose LIMIT 500
+        SELECT a.erasure_id, c.purpose, c.version, c.language, c.text_sha256, c.given_at, c.withdrawn_at
+        FROM asked a JOIN consent_proof c USING (erasure_id, person_id)
+        ORDER BY given_at, purpose
         """,
-        person_id, erasure_id,
+        [row.erasure_id for row in erasures], [row.person_id for row in erasures],
     )  # fmt: skip
+    found: dict[UUID, list[ConsentProofRow]] = {row.erasure_id: [] for row in erasures}
+    for row in rows:
+        found[row.erasure_id].append(row)
+    return found

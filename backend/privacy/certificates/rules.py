@@ -26,7 +26,8 @@ from backend.privacy.certificates.schemas import (
 )
 from backend.privacy.holds.repository import HoldRow
 from backend.privacy.holds.rules import LAWS
-from backend.privacy.repository import ErasureRow, Existed, Extent, PlaceRow, StepRow
+from backend.privacy.progress.repository import PlaceRow, StepRow
+from backend.privacy.repository import ErasureRow, Existed, Extent
 from backend.privacy.rules import FACE_ONLY, KEY_BACKUPS_EXPIRE, PROOF_KEPT
 
 __all__ = ["LEASE_MARGIN", "PlaceWords", "certify", "gate_word", "same", "secret_fits", "secret_of", "settled_at"]

@@ -1,6 +1,9 @@
 """Making certificates while the erasure runs, and once more, for good, in the transaction that completes it."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -8,31 +11,28 @@ import msgspec
 from backend.communities import repository as communities
 from backend.keys.service import Keys
 from backend.kit.db import Connection, Database, Scope
-from backend.privacy import repository as erasures
 from backend.privacy.certificates import repository
-from backend.privacy.certificates.repository import CertificateRow
+from backend.privacy.certificates.repository import CertificateRow, GateWordRow, Wanted
 from backend.privacy.certificates.rules import PlaceWords, certify, gate_word, same, secret_of
-from backend.privacy.certificates.schemas import CertifiedGate, SignedCertificate
+from backend.privacy.certificates.schemas import Certificate, CertifiedGate, SignedCertificate
 from backend.privacy.certificates.signing import sign
 from backend.privacy.holds import repository as holds
-from backend.privacy.repository import ErasureRow, PlaceRow
+from backend.privacy.progress import repository as progress
+from backend.privacy.progress.repository import PlaceRow
+from backend.privacy.repository import ErasureRow
 from backend.privacy.retention import repository as retention
 from backend.privacy.retention.rules import period_of
 from backend.privacy.retention.table import RULES
 
-__all__ = ["Certifier", "begin", "certificate_link"]
+__all__ = ["Certifier", "Words", "begin", "certificate_link"]
+
+#: By erasure, what the gates of its places have said.
+Words: TypeAlias = Mapping[UUID, Sequence[PlaceWords]]
 
 
-async def begin(conn: Connection, *, erasure: ErasureRow, places: list[UUID]) -> CertificateRow:
-    """The certificates of an erasure that begins, still empty; the person's own. Needs his scope."""
-    own = await repository.ensure(
-        conn, erasure_id=erasure.erasure_id, person_id=erasure.person_id, about_community=None
-    )
-    for community_id in places:
-        await repository.ensure(
-            conn, erasure_id=erasure.erasure_id, person_id=erasure.person_id, about_community=community_id
-        )
-    return own
+async def begin(conn: Connection, *, erasure: ErasureRow, places: list[UUID]) -> None:
+    """The certificates of an erasure that begins, still empty; the person's own and the places'. Needs his scope."""
+    await repository.ensure(conn, wanted=_wanted(erasure, places))
 
 
 def certificate_link(public_url: str, certificate_id: UUID, *, pepper: bytes, language: str = "zh-CN") -> str:
@@ -50,97 +50,119 @@ class Certifier:
         self._keys = keys
         self._issuer = issuer
 
-    async def words(self, erasure: ErasureRow, *, now: datetime) -> list[PlaceWords]:
-        """What the gates of each place have said so far."""
-        async with self._db.transaction(Scope(person_id=erasure.person_id), read_only=True) as conn:
-            places = await erasures.list_places(conn, erasure_id=erasure.erasure_id)
-        found: list[PlaceWords] = []
-        for place in places:
-            async with self._db.transaction(Scope(community_id=place.community_id), read_only=True) as conn:
-                community = await communities.get_community(conn, community_id=place.community_id)
-                gates = await _gates(conn, place, now)
-                settings = await retention.list_settings(conn, community_id=place.community_id)
-            days = {row.rule: row.days for row in settings}
-            found.append(
-                PlaceWords(
-                    place=place,
-                    name="" if community is None else community.name,
-                    gates=tuple(gates),
-                    entries_kept=period_of(RULES["entries"], days=days.get("entries")),
-                    register_kept=period_of(RULES["register"], days=days.get("register")),
-                )
-            )
+    async def words(self, erasures: Sequence[ErasureRow], *, now: datetime) -> Words:
+        """What the gates of each one's places have said so far."""
+        async with self._db.transaction(Scope(platform=True), read_only=True) as conn:
+            places = await progress.list_places_of(conn, erasure_ids=[row.erasure_id for row in erasures])
+        found: dict[UUID, list[PlaceWords]] = {row.erasure_id: [] for row in erasures}
+        for community_id, here in groupby(places, key=lambda place: place.community_id):
+            async with self._db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+                for words in await _words(conn, community_id, [*here], now=now):
+                    found[words.place.erasure_id].append(words)
         return found
 
-    async def issue(self, erasure_id: UUID, *, person_id: UUID, words: list[PlaceWords], now: datetime) -> None:
+    async def issue(self, erasures: Sequence[ErasureRow], *, words: Words, now: datetime) -> None:
         """Make the provisional certificates, or make them anew where there is something new to say."""
-        await self._make(erasure_id, person_id=person_id, words=words, completed_at=None, now=now)
+        await self._make(erasures, words=words, completed_at=None, now=now)
 
-    async def complete(self, erasure_id: UUID, *, person_id: UUID, words: list[PlaceWords], now: datetime) -> bool:
-        """Complete the erasure and its certificates, both or neither; False where that was done before.
+    async def complete(self, erasures: Sequence[ErasureRow], *, words: Words, now: datetime) -> set[UUID]:
+        """Complete the erasures and their certificates, both or neither; those that were not complete before.
 
         However often it is tried, and by however many workers at once, there is one complete certificate each.
         """
-        return await self._make(erasure_id, person_id=person_id, words=words, completed_at=now, now=now)
+        return await self._make(erasures, words=words, completed_at=now, now=now)
 
     async def _make(
-        self,
-        erasure_id: UUID,
-        *,
-        person_id: UUID,
-        words: list[PlaceWords],
-        completed_at: datetime | None,
-        now: datetime,
-    ) -> bool:
+        self, erasures: Sequence[ErasureRow], *, words: Words, completed_at: datetime | None, now: datetime
+    ) -> set[UUID]:
+        if not erasures:
+            return set()
         # Before the transaction: the keys are in another database, and may be made at this moment.
         key, *_ = await self._keys.certificate_keys()
-        async with self._db.transaction(Scope(person_id=person_id)) as conn:
-            erasure = await erasures.lock_erasure(conn, erasure_id=erasure_id)
-            if erasure is None or erasure.completed_at is not None:
-                return False
-            steps = await erasures.list_steps(conn, erasure_id=erasure_id)
-            consents = await repository.list_consents(conn, person_id=person_id, erasure_id=erasure_id)
-            held = await holds.list_disclosed(conn, person_id=person_id, begun_at=erasure.started_at)
-            await begin(conn, erasure=erasure, places=[one.place.community_id for one in words])
-            for row in await repository.list_of_erasure(conn, erasure_id=erasure_id):
+        async with self._db.transaction(Scope(platform=True)) as conn:
+            rows = await progress.lock_open(conn, erasure_ids=[row.erasure_id for row in erasures])
+            ids = [row.erasure_id for row in rows]
+            steps = await progress.list_steps_of(conn, erasure_ids=ids)
+            consents = await repository.list_consents(conn, erasures=rows)
+            held = await holds.list_disclosed(conn, erasures=rows)
+            communities_of = {row.erasure_id: [one.place.community_id for one in words[row.erasure_id]] for row in rows}
+            wanted = [one for row in rows for one in _wanted(row, communities_of[row.erasure_id])]
+            await repository.ensure(conn, wanted=wanted)
+            by_id = {row.erasure_id: row for row in rows}
+            documents = []
+            for certificate in await repository.list_of_erasures(conn, erasure_ids=ids):
+                erasure = by_id[certificate.erasure_id]
                 made = certify(
-                    certificate_id=row.certificate_id,
-                    about_community=row.about_community,
+                    certificate_id=certificate.certificate_id,
+                    about_community=certificate.about_community,
                     issuer=self._issuer,
                     erasure=erasure,
-                    steps=steps,
-                    places=words,
-                    consents=consents,
-                    holds=() if erasure.extent == "community" else held,
+                    steps=steps[erasure.erasure_id],
+                    places=words[erasure.erasure_id],
+                    consents=consents[erasure.erasure_id],
+                    holds=() if erasure.extent == "community" else held[erasure.erasure_id],
                     completed_at=completed_at,
                     now=now,
                 )
-                if row.document is not None:
-                    before = msgspec.json.decode(row.document, type=SignedCertificate)
-                    if same(before.certificate, made):
-                        continue
-                await repository.store(
-                    conn,
-                    certificate_id=row.certificate_id,
-                    status="provisional" if completed_at is None else "complete",
-                    document=sign(made, key),
-                    at=now,
-                )
+                if not _says(certificate, made):
+                    documents.append((certificate.certificate_id, sign(made, key)))
+            status: Literal["provisional", "complete"] = "provisional" if completed_at is None else "complete"
+            await repository.store(conn, status=status, documents=documents, at=now)
             if completed_at is not None:
-                await erasures.set_completed(conn, erasure_id=erasure_id, at=completed_at)
-        return True
+                await progress.set_completed(conn, erasure_ids=ids, at=completed_at)
+        return set(ids)
 
 
-async def _gates(conn: Connection, place: PlaceRow, now: datetime) -> list[CertifiedGate]:
+def _wanted(erasure: ErasureRow, places: Sequence[UUID]) -> list[Wanted]:
+    return [Wanted(erasure.erasure_id, erasure.person_id, about) for about in (None, *places)]
+
+
+def _says(row: CertificateRow, made: Certificate) -> bool:
+    """Whether what is handed out says the same already."""
+    return row.document is not None and same(
+        msgspec.json.decode(row.document, type=SignedCertificate).certificate, made
+    )
+
+
+async def _words(
+    conn: Connection, community_id: UUID, places: Sequence[PlaceRow], *, now: datetime
+) -> list[PlaceWords]:
+    """What the community's gates have said of each of these people. In its scope."""
+    community = await communities.get_community(conn, community_id=community_id)
+    settings = await retention.list_settings(conn, community_id=community_id)
+    days = {row.rule: row.days for row in settings}
+    # Those who were taken off the gates together have their words in common.
+    said: dict[tuple[object, ...], list[GateWordRow]] = {}
+    found = []
+    for place in places:
+        since = (place.roster_epoch, place.roster_version, place.detached_at)
+        if since not in said:
+            said[since] = await _gate_rows(conn, place)
+        found.append(
+            PlaceWords(
+                place=place,
+                name="" if community is None else community.name,
+                gates=tuple(_gates(said[since], place, now)),
+                entries_kept=period_of(RULES["entries"], days=days.get("entries")),
+                register_kept=period_of(RULES["register"], days=days.get("register")),
+            )
+        )
+    return found
+
+
+async def _gate_rows(conn: Connection, place: PlaceRow) -> list[GateWordRow]:
     if place.roster_epoch is None or place.roster_version is None or place.detached_at is None:
         return []
-    rows = await repository.list_gate_words(
+    return await repository.list_gate_words(
         conn,
         community_id=place.community_id,
         epoch=place.roster_epoch,
         version=place.roster_version,
         removed_at=place.detached_at,
     )
+
+
+def _gates(rows: Sequence[GateWordRow], place: PlaceRow, now: datetime) -> list[CertifiedGate]:
     found = [gate_word(row, wipe_after_s=place.wipe_after_s, now=now) for row in rows]
     if place.acknowledged_at is None:
         return found

@@ -1,22 +1,28 @@
 """SQL of forgetting a person: what he still is, what there was of him, and the places where his name stands."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
 from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+from backend.people.repository import SubjectRow
 
 __all__ = [
     "BLANK",
+    "AccountRow",
     "InventoryRow",
     "RolesRow",
     "blank_member_names",
     "blank_pass_names",
     "find_roles",
     "keep_consent_proof",
+    "list_accounts",
     "list_communities_with_old_names",
+    "list_subjects_of_people",
     "list_unused_people",
+    "list_wards",
     "session_begun_at",
     "take_inventory",
 ]
@@ -28,11 +34,20 @@ BLANK = "—"
 class RolesRow(msgspec.Struct, frozen=True):
     """What somebody is, by the rights and the words that stand."""
 
+    person_id: UUID
     resident: bool
     staff: bool
     guest: bool
     courier: bool
     guardian: bool
+
+
+class AccountRow(msgspec.Struct, frozen=True):
+    """Somebody's number (E.164) and language."""
+
+    person_id: UUID
+    phone: str
+    language: str
 
 
 class InventoryRow(msgspec.Struct, frozen=True):
@@ -61,33 +76,68 @@ class _CommunityId(msgspec.Struct, frozen=True):
     community_id: UUID
 
 
-async def find_roles(conn: Connection, *, person_id: UUID, at: datetime, invited_for: timedelta) -> RolesRow:
-    """What the person still is, in whatever community. The worker's, in his scope and the platform's.
+async def find_roles(
+    conn: Connection, *, person_ids: Sequence[UUID], at: datetime, invited_for: timedelta
+) -> list[RolesRow]:
+    """What the people still are, in whatever community. The worker's, in the platform scope.
 
-    ``invited_for`` is how long a company's word alone, to which he has said nothing, makes him one of its couriers.
+    ``invited_for`` is how long a company's word alone, to which somebody has said nothing, makes him one of its
+    couriers.
     """
-    return await require_one(
+    return await fetch_all(
         conn,
         RolesRow,
         """
-        WITH kinds AS (
-            SELECT DISTINCT g.kind FROM subject s JOIN access_grant g USING (community_id, subject_id)
-            WHERE s.person_id = $1 AND g.state <> 'ended'
-        )
-        SELECT
-            EXISTS (SELECT FROM kinds WHERE kind = 'resident')
-                OR EXISTS (SELECT FROM member WHERE person_id = $1 AND state = 'active') AS resident,
-            EXISTS (SELECT FROM kinds WHERE kind = 'staff') AS staff,
-            EXISTS (SELECT FROM kinds WHERE kind = 'guest')
-                OR EXISTS (SELECT FROM visitor_link
-                    WHERE person_id = $1 AND kind = 'guest' AND closed_at IS NULL AND expires_at > $2) AS guest,
-            EXISTS (SELECT FROM kinds WHERE kind = 'courier')
-                OR EXISTS (SELECT FROM courier_employment WHERE person_id = $1 AND left_at IS NULL
-                    AND (accepted_at IS NOT NULL OR coalesce(link_sent_at, created_at) > $2 - $3::interval)) AS courier,
-            EXISTS (SELECT FROM guardianship WHERE guardian_id = $1 AND ended_at IS NULL) AS guardian
+        SELECT p.person_id,
+            'resident' = ANY (k.kinds)
+                OR EXISTS (SELECT FROM member m WHERE m.person_id = p.person_id AND m.state = 'active') AS resident,
+            'staff' = ANY (k.kinds) AS staff,
+            'guest' = ANY (k.kinds)
+                OR EXISTS (SELECT FROM visitor_link l WHERE l.person_id = p.person_id AND l.kind = 'guest'
+                    AND l.closed_at IS NULL AND l.expires_at > $2) AS guest,
+            'courier' = ANY (k.kinds)
+                OR EXISTS (SELECT FROM courier_employment e WHERE e.person_id = p.person_id AND e.left_at IS NULL
+                    AND (e.accepted_at IS NOT NULL
+                        OR coalesce(e.link_sent_at, e.created_at) > $2 - $3::interval)) AS courier,
+            EXISTS (SELECT FROM guardianship g WHERE g.guardian_id = p.person_id AND g.ended_at IS NULL) AS guardian
+        FROM unnest($1::uuid[]) AS p (person_id)
+        CROSS JOIN LATERAL (
+            SELECT ARRAY(
+                SELECT DISTINCT g.kind FROM subject s JOIN access_grant g USING (community_id, subject_id)
+                WHERE s.person_id = p.person_id AND g.state <> 'ended'
+            ) AS kinds
+        ) k
         """,
-        person_id, at, invited_for,
+        person_ids, at, invited_for,
     )  # fmt: skip
+
+
+async def list_subjects_of_people(conn: Connection, *, person_ids: Sequence[UUID]) -> list[SubjectRow]:
+    """All pseudonyms of the people, by community. The worker's, in the platform scope."""
+    return await fetch_all(
+        conn,
+        SubjectRow,
+        "SELECT community_id, subject_id, person_id FROM subject WHERE person_id = ANY ($1) ORDER BY community_id",
+        person_ids,
+    )
+
+
+async def list_accounts(conn: Connection, *, person_ids: Sequence[UUID]) -> list[AccountRow]:
+    """The numbers and languages of those of the people who have an account. The platform's scope."""
+    return await fetch_all(
+        conn,
+        AccountRow,
+        "SELECT person_id, phone, language FROM account JOIN person USING (person_id) WHERE person_id = ANY ($1)",
+        person_ids,
+    )
+
+
+async def list_wards(conn: Connection, *, person_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the people for whom somebody acts or acted. The worker's, in the platform scope."""
+    rows = await fetch_all(
+        conn, _PersonId, "SELECT DISTINCT person_id FROM guardianship WHERE person_id = ANY ($1)", person_ids
+    )
+    return {row.person_id for row in rows}
 
 
 async def take_inventory(conn: Connection, *, person_id: UUID) -> InventoryRow:
@@ -110,11 +160,14 @@ async def take_inventory(conn: Connection, *, person_id: UUID) -> InventoryRow:
     )
 
 
-async def blank_member_names(conn: Connection, *, community_id: UUID, person_id: UUID) -> None:
-    """Take the person's name, and the tie to him, off the register's ended memberships. Community and person scope."""
+async def blank_member_names(conn: Connection, *, community_id: UUID, person_ids: Sequence[UUID]) -> None:
+    """Take the people's names, and the tie to them, off the register's ended memberships. The community's scope."""
     await conn.execute(
-        "UPDATE member SET name = $3, person_id = NULL WHERE community_id = $1 AND person_id = $2 AND state = 'ended'",
-        community_id, person_id, BLANK,
+        """
+        UPDATE member SET name = $3, person_id = NULL
+        WHERE community_id = $1 AND person_id = ANY ($2) AND state = 'ended'
+        """,
+        community_id, person_ids, BLANK,
     )  # fmt: skip
 
 

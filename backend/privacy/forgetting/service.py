@@ -5,11 +5,12 @@ again meanwhile is safe: a row that refers to the person keeps him from being de
 one finds the role that he has now.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import get_args
 from uuid import UUID
 
-from backend.access import repository as rosters
 from backend.access import service as access
 from backend.accounts import repository as accounts
 from backend.accounts import service as log_ins
@@ -17,8 +18,10 @@ from backend.consent import repository as holds
 from backend.guardians import repository as guardians
 from backend.kit.db import Connection, Database, Scope
 from backend.people import repository as people
-from backend.privacy import repository as erasures
+from backend.people.repository import SubjectRow
+from backend.privacy import repository as erasures_repository
 from backend.privacy.forgetting import repository
+from backend.privacy.progress import repository as progress
 from backend.privacy.repository import ErasureRow, Existed, Role
 from backend.privacy.rules import COURIER_GRACE, GRACE
 
@@ -27,13 +30,17 @@ __all__ = [
     "forget",
     "forget_pass_names",
     "inventory",
+    "note_roles",
     "phone_to_tell",
     "phone_to_tell_of",
     "phones_of_guardians",
+    "phones_to_tell",
     "roles",
+    "roles_of",
 ]
 
 _BATCH = 500
+_ROLES: tuple[Role, ...] = get_args(Role)
 
 
 async def inventory(conn: Connection, *, person_id: UUID) -> list[Existed]:
@@ -54,16 +61,23 @@ async def inventory(conn: Connection, *, person_id: UUID) -> list[Existed]:
 
 
 async def roles(conn: Connection, *, person_id: UUID, now: datetime) -> list[Role]:
-    """What the person still is. The worker's, in his scope and the platform's."""
-    row = await repository.find_roles(conn, person_id=person_id, at=now, invited_for=COURIER_GRACE)
-    named: list[tuple[Role, bool]] = [
-        ("resident", row.resident),
-        ("staff", row.staff),
-        ("guest", row.guest),
-        ("courier", row.courier),
-        ("guardian", row.guardian),
-    ]
-    return [role for role, is_one in named if is_one]
+    """What the person still is. The worker's, in the platform scope."""
+    return (await roles_of(conn, person_ids=[person_id], now=now))[person_id]
+
+
+async def roles_of(conn: Connection, *, person_ids: Sequence[UUID], now: datetime) -> dict[UUID, list[Role]]:
+    """What the people still are. The worker's, in the platform scope."""
+    rows = await repository.find_roles(conn, person_ids=person_ids, at=now, invited_for=COURIER_GRACE)
+    return {row.person_id: [role for role in _ROLES if getattr(row, role)] for row in rows}
+
+
+async def note_roles(conn: Connection, *, erasures: Sequence[ErasureRow], kept: Mapping[UUID, list[Role]]) -> None:
+    """Write down what the people still are, for their certificates. The worker's, in the platform scope."""
+    alike: dict[tuple[Role, ...], list[UUID]] = defaultdict(list)
+    for erasure in erasures:
+        alike[tuple(kept[erasure.person_id])].append(erasure.erasure_id)
+    for named, erasure_ids in alike.items():
+        await progress.set_kept_roles(conn, erasure_ids=erasure_ids, roles=named)
 
 
 def account_goes(erasure: ErasureRow, kept: Sequence[Role]) -> bool:
@@ -71,31 +85,41 @@ def account_goes(erasure: ErasureRow, kept: Sequence[Role]) -> bool:
     return erasure.reason == "account_deleted" or not {"resident", "staff", "guardian"} & set(kept)
 
 
-async def forget(db: Database, *, erasure: ErasureRow, now: datetime) -> list[Role]:
-    """Forget the person as far as nothing that he still is needs him; what he still is. Repeating is harmless.
+async def forget(db: Database, *, erasures: Sequence[ErasureRow], now: datetime) -> None:
+    """Forget people as far as nothing that they still are needs it. Repeating is harmless.
 
-    Every community where he has no right any more forgets his name and his pseudonym. Without any role his account,
+    Every community where one has no right any more forgets his name and his pseudonym. Without any role his account,
     his consents (but for the proof of them) and he himself go too.
 
     Raises:
-        Exception: he joined somewhere at this moment, and the database refuses to delete him; try again.
+        Exception: one joined somewhere at this moment, and the database refuses to delete him; nobody is deleted.
     """
-    person_id = erasure.person_id
-    async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
-        subjects = await people.list_subjects_of_person(conn, person_id=person_id)
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        subjects = await repository.list_subjects_of_people(conn, person_ids=[row.person_id for row in erasures])
+    by_community: dict[UUID, list[SubjectRow]] = defaultdict(list)
     for subject in subjects:
-        await _leave(db, community_id=subject.community_id, subject_id=subject.subject_id, person_id=person_id)
-    async with db.transaction(Scope(person_id=person_id, platform=True)) as conn:
-        kept = await roles(conn, person_id=person_id, now=now)
-        await erasures.set_kept_roles(conn, erasure_id=erasure.erasure_id, roles=kept)
-        if account_goes(erasure, kept):
-            await log_ins.forget_person(conn, person_id=person_id, now=now)
-        if kept:
-            await holds.delete_hold(conn, person_id=person_id, erasure_id=erasure.erasure_id)
-        else:
-            await repository.keep_consent_proof(conn, person_id=person_id, erasure_id=erasure.erasure_id)
-            await people.delete_person(conn, person_id=person_id)
-    return kept
+        by_community[subject.community_id].append(subject)
+    for community_id, here in by_community.items():
+        await _leave(db, community_id=community_id, subjects=here)
+    async with db.transaction(Scope(platform=True)) as conn:
+        kept = await roles_of(conn, person_ids=[row.person_id for row in erasures], now=now)
+        await note_roles(conn, erasures=erasures, kept=kept)
+        # In one order for everybody who deletes several.
+        for erasure in sorted(erasures, key=lambda row: row.person_id):
+            await erasures_repository.enter_person(conn, person_id=erasure.person_id)
+            await _forget_one(conn, erasure, kept[erasure.person_id], now)
+
+
+async def _forget_one(conn: Connection, erasure: ErasureRow, kept: Sequence[Role], now: datetime) -> None:
+    """In the scope of the person and the platform."""
+    person_id = erasure.person_id
+    if account_goes(erasure, kept):
+        await log_ins.forget_person(conn, person_id=person_id, now=now)
+    if kept:
+        await holds.delete_hold(conn, person_id=person_id, erasure_id=erasure.erasure_id)
+    else:
+        await repository.keep_consent_proof(conn, person_id=person_id, erasure_id=erasure.erasure_id)
+        await people.delete_person(conn, person_id=person_id)
 
 
 async def forget_pass_names(db: Database, *, now: datetime) -> int:
@@ -130,6 +154,19 @@ async def phone_to_tell(db: Database, *, person_id: UUID) -> tuple[str, str] | N
     return None
 
 
+async def phones_to_tell(db: Database, *, person_ids: Sequence[UUID]) -> dict[UUID, tuple[str, str]]:
+    """The same of many people, of those who can be told."""
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        rows = await repository.list_accounts(conn, person_ids=person_ids)
+        wards = await repository.list_wards(conn, person_ids=person_ids)
+    found = {row.person_id: (row.phone, row.language) for row in rows}
+    for person_id in wards - found.keys():
+        told = await phone_to_tell(db, person_id=person_id)
+        if told is not None:
+            found[person_id] = told
+    return found
+
+
 async def phones_of_guardians(db: Database, *, person_id: UUID) -> list[tuple[str, str]]:
     """The numbers and languages of everybody who acts for a child."""
     async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
@@ -146,11 +183,12 @@ async def phone_to_tell_of(db: Database, *, person_id: UUID) -> tuple[str, str] 
     return None if phone is None or person is None else (phone, person.language)
 
 
-async def _leave(db: Database, *, community_id: UUID, subject_id: UUID, person_id: UUID) -> None:
-    async with db.transaction(Scope(community_id=community_id, person_id=person_id)) as conn:
-        # Before he is looked at: who gives him a right at this moment waits, or is seen.
-        await rosters.roster_hold(conn)
-        standing = await access.kinds(conn, community_id=community_id, subject_id=subject_id)
-        await repository.blank_member_names(conn, community_id=community_id, person_id=person_id)
-        if not standing:
-            await access.erase_subject(conn, community_id=community_id, subject_id=subject_id)
+async def _leave(db: Database, *, community_id: UUID, subjects: Sequence[SubjectRow]) -> None:
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        # First, because it takes the roster: whoever has that may come for the register next.
+        await access.erase_idle_subjects(
+            conn, community_id=community_id, subject_ids=[subject.subject_id for subject in subjects]
+        )
+        await repository.blank_member_names(
+            conn, community_id=community_id, person_ids=[subject.person_id for subject in subjects]
+        )

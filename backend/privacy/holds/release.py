@@ -10,7 +10,7 @@ from backend.audit import service as audit
 from backend.enrolment.retention import ORPHANED
 from backend.keys.service import Keys
 from backend.kit.db import Database, Scope
-from backend.kit.storage import ObjectStore
+from backend.kit.storage import ObjectStore, StorageUnavailable
 from backend.privacy import repository as erasures
 from backend.privacy.holds import repository
 from backend.privacy.holds.repository import HoldRow
@@ -62,8 +62,9 @@ async def sweep(db: Database, keys: Keys, objects: ObjectStore, *, now: datetime
 
 
 async def _release(db: Database, keys: Keys, objects: ObjectStore, row: HoldRow, now: datetime) -> bool:
-    async for key in objects.list(held_prefix(row.hold_id)):
-        await objects.delete(key)
+    prefix = held_prefix(row.hold_id)
+    if prefix not in await objects.delete_under([prefix]):
+        raise StorageUnavailable
     # The last step that makes copies in backups unreadable; a tombstone keeps a restored key store from undoing it.
     await keys.destroy_person_key(row.hold_id)
     async with db.transaction(Scope(community_id=row.community_id, platform=True)) as conn:

@@ -8,6 +8,7 @@ import msgspec
 
 from backend.kit.db import Connection, affected, fetch_all, fetch_one
 from backend.privacy.holds.rules import Basis
+from backend.privacy.repository import ErasureRow
 
 __all__ = [
     "HeldPhotoRow",
@@ -24,9 +25,9 @@ __all__ = [
     "list_disclosed",
     "list_ended",
     "list_in_community",
+    "list_kept_open",
     "list_photos",
     "list_photos_of_person",
-    "list_standing",
     "list_unfinished_erasures",
     "release",
     "renew",
@@ -239,27 +240,43 @@ async def release(conn: Connection, *, community_id: UUID, hold_id: UUID, at: da
     return affected(done) == 1
 
 
-async def list_standing(conn: Connection, *, person_id: UUID, set_before: datetime) -> list[HoldRow]:
-    """Holds that keep photographs of the person and were set by then. The worker's, in the platform scope."""
-    return await _all(
+async def list_kept_open(conn: Connection, *, erasure_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the erasures that met a hold which still keeps photographs. The worker's, in the platform scope."""
+    rows = await fetch_all(
         conn,
-        "SELECT * FROM legal_hold WHERE person_id = $1 AND set_at <= $2 AND released_at IS NULL ORDER BY ends_at",
-        person_id, set_before,
-    )  # fmt: skip
+        _Erasure,
+        """
+        SELECT DISTINCT e.erasure_id FROM erasure e JOIN legal_hold h USING (person_id)
+        WHERE e.erasure_id = ANY ($1) AND h.set_at <= e.started_at AND h.released_at IS NULL
+        """,
+        erasure_ids,
+    )
+    return {row.erasure_id for row in rows}
 
 
-async def list_disclosed(conn: Connection, *, person_id: UUID, begun_at: datetime) -> list[HoldRow]:
-    """Holds that an erasure met, as far as they may be told: all in the person's scope, its own in a community's."""
-    return await _all(
+async def list_disclosed(conn: Connection, *, erasures: Sequence[ErasureRow]) -> dict[UUID, list[HoldRow]]:
+    """Holds that each of the erasures met, as far as they may be told.
+
+    All in the platform's scope and the person's, its own in a community's.
+    """
+    rows = await _all(
         conn,
         """
-        SELECT * FROM legal_hold
-        WHERE person_id = $1 AND set_at <= $2 AND (released_at IS NULL OR released_at >= $2)
-            AND (told OR released_at IS NOT NULL)
+        SELECT * FROM legal_hold WHERE person_id = ANY ($1) AND (told OR released_at IS NOT NULL)
         ORDER BY set_at, hold_id
         """,
-        person_id, begun_at,
-    )  # fmt: skip
+        [row.person_id for row in erasures],
+    )
+    return {
+        erasure.erasure_id: [
+            row
+            for row in rows
+            if row.person_id == erasure.person_id
+            and row.set_at <= erasure.started_at
+            and (row.released_at is None or row.released_at >= erasure.started_at)
+        ]
+        for erasure in erasures
+    }
 
 
 async def list_unfinished_erasures(conn: Connection, *, person_id: UUID) -> list[UUID]:

@@ -129,8 +129,12 @@ async def test_an_erased_subject_is_remembered_as_a_removal_only(db: Database, t
     await town.admit(community_id, subject)
     await _credential(db, community_id, subject)
     async with db.transaction(Scope(community_id=community_id)) as conn:
-        assert await access.erase_subject(conn, community_id=community_id, subject_id=subject)
-        assert not await access.erase_subject(conn, community_id=community_id, subject_id=subject)
+        await access.erase_idle_subjects(conn, community_id=community_id, subject_ids=[subject])
+        # Who has a right is not forgotten.
+        assert await people.get_subject(conn, community_id=community_id, person_id=person) is not None
+        await access.end_subject(conn, community_id=community_id, subject_id=subject, now=NOW)
+        for _ in range(2):
+            await access.erase_idle_subjects(conn, community_id=community_id, subject_ids=[subject])
         assert await people.get_subject(conn, community_id=community_id, person_id=person) is None
         assert await conn.fetchval("SELECT count(*) FROM access_grant") == 0
         assert await conn.fetchval("SELECT count(*) FROM face_credential") == 0
@@ -154,7 +158,8 @@ async def test_a_person_is_deleted_only_after_his_communities_let_him_go(
             await _delete_person(db, Scope(platform=True, community_id=community_id), person)
     for community, subject in subjects.items():
         async with db.transaction(Scope(community_id=community)) as conn:
-            await access.erase_subject(conn, community_id=community, subject_id=subject)
+            await access.end_subject(conn, community_id=community, subject_id=subject, now=NOW)
+            await access.erase_idle_subjects(conn, community_id=community, subject_ids=[subject])
     await _delete_person(db, Scope(platform=True), person)
     async with db.transaction(Scope(platform=True)) as conn:
         assert await people.get_person(conn, person_id=person) is None

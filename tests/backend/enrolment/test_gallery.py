@@ -177,7 +177,7 @@ async def test_a_face_that_is_detached_during_a_rebuild_stays_out(world: World) 
         await conn.execute("DELETE FROM gallery WHERE true")
         (missing,) = await gallery.list_missing(conn, community_id=community_id, after=UUID(int=0), limit=9)
     async with resources.db.transaction(scope) as conn:
-        assert await service.detach(conn, community_id=community_id, subject_id=subject_id)
+        await service.detach(conn, community_id=community_id, subject_ids=[subject_id])
     late = gallery.NewGalleryRow(subject_id, missing.template_id, PACK, templates[subject_id])
     async with resources.db.transaction(scope) as conn:
         assert await gallery.insert_rows(conn, community_id=community_id, rows=[late]) == 0
@@ -188,9 +188,9 @@ async def test_a_credentials_end_takes_the_embedding_along_whoever_brings_it_abo
     detached, ended, erased, stays = await enrolled(world, community_id, 4)
     resources, now = world.resources, world.clock()
     async with resources.db.transaction(Scope(community_id=community_id)) as conn:
-        await service.detach(conn, community_id=community_id, subject_id=detached)
+        await service.detach(conn, community_id=community_id, subject_ids=[detached])
         await access.end_subject(conn, community_id=community_id, subject_id=ended, now=now)
-        await access.erase_subject(conn, community_id=community_id, subject_id=erased)
+        await conn.execute("DELETE FROM subject WHERE subject_id = $1", erased)
     async with resources.db.transaction(Scope(community_id=community_id)) as conn:
         left = [row["subject_id"] for row in await conn.fetch("SELECT subject_id FROM gallery")]
     assert left == [stays]

@@ -290,11 +290,12 @@ async def test_an_erasure_takes_what_offices_hold_of_the_person(world: World, wo
     tenant = await town.tenant()
     await keep(town, tenant.member_id, framings()[0])
     resources = world.resources
-    erased = await enrolment.erase_person(worker_db, resources.keys, resources.objects, person_id=tenant.person_id)
-    assert erased.objects == 1
+    people = [tenant.person_id]
+    erased = await enrolment.erase_people(worker_db, resources.keys, resources.objects, person_ids=people)
+    assert erased[tenant.person_id].objects == 1
     assert await stored(world, "register/") == []
-    again = await enrolment.erase_person(worker_db, resources.keys, resources.objects, person_id=tenant.person_id)
-    assert again.objects == 0
+    again = await enrolment.erase_people(worker_db, resources.keys, resources.objects, person_ids=people)
+    assert again[tenant.person_id].objects == 0
 
 
 async def test_register_photographs_are_for_those_who_review_faces_and_for_this_community(world: World) -> None:

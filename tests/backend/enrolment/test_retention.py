@@ -94,7 +94,7 @@ async def test_no_photograph_and_no_template_rests_in_the_clear(world: World) ->
         await conn.close()
 
 
-async def test_erasing_a_person_leaves_nothing_and_may_be_repeated(world: World) -> None:
+async def test_erasing_a_person_leaves_nothing_and_may_be_repeated(world: World, worker_db: Database) -> None:
     town = await build_town(world)
     tenant = await town.tenant()
     await agree(tenant.actor, "photo_retention")
@@ -104,10 +104,11 @@ async def test_erasing_a_person_leaves_nothing_and_may_be_repeated(world: World)
     # What a crash between the object and its row left behind.
     orphan = photo_key(tenant.person_id, uuid4(), uuid4(), written_s=int(world.clock().timestamp()))
     await resources.objects.put(orphan, b"ciphertext")
-    erased = await service.erase_person(resources.db, resources.keys, resources.objects, person_id=tenant.person_id)
-    assert erased == Erased(photos=3, templates=1, objects=4)
-    again = await service.erase_person(resources.db, resources.keys, resources.objects, person_id=tenant.person_id)
-    assert again == Erased(photos=0, templates=0, objects=0)
+    people = [tenant.person_id]
+    erased = await service.erase_people(worker_db, resources.keys, resources.objects, person_ids=people)
+    assert erased == {tenant.person_id: Erased(photos=3, templates=1, objects=4)}
+    again = await service.erase_people(worker_db, resources.keys, resources.objects, person_ids=people)
+    assert again == {tenant.person_id: Erased(photos=0, templates=0, objects=0)}
     assert [key async for key in resources.objects.list("people/")] == []
     async with resources.db.transaction(Scope(person_id=tenant.person_id)) as conn:
         for table in ("enrolment", "enrolment_photo", "template", "face_review"):
@@ -115,19 +116,19 @@ async def test_erasing_a_person_leaves_nothing_and_may_be_repeated(world: World)
     # The gates' copy goes by the community's own transaction.
     subject_id = await community_subject(world, town.community_id)
     async with resources.db.transaction(Scope(community_id=town.community_id)) as conn:
-        assert await service.detach(conn, community_id=town.community_id, subject_id=subject_id)
+        await service.detach(conn, community_id=town.community_id, subject_ids=[subject_id])
     assert await active(town, tenant.person_id) is None
 
 
-async def test_a_face_cannot_be_attached_once_it_is_erased(world: World) -> None:
+async def test_a_face_cannot_be_attached_once_it_is_erased(world: World, worker_db: Database) -> None:
     town = await build_town(world)
     guest, person_id = await visitor(world, town)
     await enrol(guest, surface="visitor")
     subject_id = await community_subject(world, town.community_id)
     resources = world.resources
-    await service.erase_person(resources.db, resources.keys, resources.objects, person_id=person_id)
+    await service.erase_people(worker_db, resources.keys, resources.objects, person_ids=[person_id])
     async with resources.db.transaction(Scope(community_id=town.community_id)) as conn:
-        await service.detach(conn, community_id=town.community_id, subject_id=subject_id)
+        await service.detach(conn, community_id=town.community_id, subject_ids=[subject_id])
     assert not await service.attach(
         resources.db,
         resources.keys,
@@ -138,7 +139,7 @@ async def test_a_face_cannot_be_attached_once_it_is_erased(world: World) -> None
     )
 
 
-async def test_a_photograph_that_arrives_during_an_erasure_is_not_kept(world: World) -> None:
+async def test_a_photograph_that_arrives_during_an_erasure_is_not_kept(world: World, worker_db: Database) -> None:
     town = await build_town(world)
     tenant = await town.tenant()
     await agree(tenant.actor)
@@ -147,11 +148,11 @@ async def test_a_photograph_that_arrives_during_an_erasure_is_not_kept(world: Wo
 
     async def erase() -> None:
         await asyncio.sleep(0.02)
-        await service.erase_person(resources.db, resources.keys, resources.objects, person_id=tenant.person_id)
+        await service.erase_people(worker_db, resources.keys, resources.objects, person_ids=[tenant.person_id])
 
     answer, _ = await asyncio.gather(put(tenant.actor, enrolment_id, 1, jpeg(portrait())), erase())
     assert answer.status_code in {200, 404}
-    await service.erase_person(resources.db, resources.keys, resources.objects, person_id=tenant.person_id)
+    await service.erase_people(worker_db, resources.keys, resources.objects, person_ids=[tenant.person_id])
     assert [key async for key in resources.objects.list("people/")] == []
 
 

@@ -296,7 +296,9 @@ async def test_the_mark_of_look_alikes_goes_when_the_other_one_has_left(world: W
     ended = await town.office.post(f"{town.staff_path}/tenancies/{second.tenancy_id}/end", json={})
     assert ended.is_success
     async with worker_db.transaction(Scope(community_id=town.community_id)) as conn:
-        await service.detach(conn, community_id=town.community_id, subject_id=await subject_of(town, second.person_id))
+        await service.detach(
+            conn, community_id=town.community_id, subject_ids=[await subject_of(town, second.person_id)]
+        )
     assert await service.settle_lookalikes(worker_db) == 1
     assert await marked() == [False]
     # Left out where it is not so: the entry has the bytes that it had before he had a look-alike.

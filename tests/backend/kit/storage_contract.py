@@ -76,6 +76,28 @@ class ObjectStoreContract:
         assert await keys_of(store, "") == {"a/bc"}
         assert await store.get("a/bc") == b"stays"
 
+    async def test_all_below_a_prefix_is_gone_and_nothing_beside_it(self, store: ObjectStore) -> None:
+        for key in ("p/1/a", "p/1/b/c", "p/1/b/d", "p/12/a", "p/2/a", "p/1", "q/a"):
+            await store.put(key, b".")
+        assert await store.delete_under(["p/1/", "p/2/", "p/3/", "none/at/all/"]) == {
+            "p/1/": 3,
+            "p/2/": 1,
+            "p/3/": 0,
+            "none/at/all/": 0,
+        }
+        assert await keys_of(store, "") == {"p/12/a", "p/1", "q/a"}
+        assert await store.delete_under(["p/1/", "p/2/"]) == {"p/1/": 0, "p/2/": 0}
+        assert await store.delete_under([]) == {}
+
+    @pytest.mark.parametrize("prefix", ["", "p", "p/1", "/", "../", "a//"])
+    async def test_what_may_end_within_a_name_is_no_prefix_to_remove_under(
+        self, store: ObjectStore, prefix: str
+    ) -> None:
+        await store.put("p/1/a", b".")
+        with pytest.raises(ValueError, match=r"prefix|begins so"):
+            await store.delete_under(["p/1/", prefix])
+        assert await keys_of(store, "") == {"p/1/a"}
+
     async def test_put_after_delete_is_there(self, store: ObjectStore) -> None:
         await store.put("a", b"one")
         await store.delete("a")

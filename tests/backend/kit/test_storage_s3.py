@@ -147,6 +147,50 @@ class TestVersionedS3ObjectStore(ObjectStoreContract):
             s3.close()
 
 
+async def test_more_than_one_call_takes_at_once_goes_with_every_version_and_marker(
+    store: S3ObjectStore, s3_url: str, bucket: str
+) -> None:
+    s3 = client(s3_url)
+    try:
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        await store.put("people/1/hidden", b".")
+        await asyncio.to_thread(s3.delete_object, Bucket=bucket, Key="people/1/hidden")
+        await asyncio.gather(*(store.put(f"people/{n % 3}/{n}", b".") for n in range(1, 1_010)))
+        assert await store.delete_under(["people/0/", "people/1/"]) == {"people/0/": 336, "people/1/": 338}
+        after = await asyncio.to_thread(s3.list_object_versions, Bucket=bucket, Prefix="people/1/")
+        assert not after.get("Versions")
+        assert not after.get("DeleteMarkers")
+        assert len(await keys_of(store, "people/")) == 336
+        assert await store.delete_under(["people/2/"]) == {"people/2/": 336}
+        assert await keys_of(store, "") == set()
+    finally:
+        s3.close()
+
+
+async def test_what_the_store_refuses_to_remove_keeps_only_its_own_prefix(s3_url: str) -> None:
+    bucket = f"locked-{uuid.uuid4()}"
+    s3 = client(s3_url)
+    store = S3ObjectStore(
+        bucket, endpoint_url=s3_url, region="us-east-1", access_key_id=ACCESS, secret_access_key=SECRET
+    )
+    try:
+        s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+        await store.put("people/1/a", b".")
+        await store.put("people/2/a", b".")
+        await store.put("people/2/b", b".")
+        hold = {"Status": "ON"}
+        await asyncio.to_thread(s3.put_object_legal_hold, Bucket=bucket, Key="people/2/a", LegalHold=hold)
+        assert await store.delete_under(["people/1/", "people/2/"]) == {"people/1/": 1}
+        assert await keys_of(store, "") == {"people/2/a"}
+        with pytest.raises(StorageUnavailable):
+            await store.delete("people/2/a")
+        await asyncio.to_thread(s3.put_object_legal_hold, Bucket=bucket, Key="people/2/a", LegalHold={"Status": "OFF"})
+        assert await store.delete_under(["people/2/"]) == {"people/2/": 1}
+    finally:
+        s3.close()
+        await store.close()
+
+
 async def test_objects_are_sealed_at_rest_when_asked(s3_url: str, bucket: str) -> None:
     store = S3ObjectStore(
         bucket,

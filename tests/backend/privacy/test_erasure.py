@@ -1,7 +1,7 @@
 """Rights that end, and what is erased with them: at once, step by step, and no more than may go."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,10 +10,12 @@ import asyncpg
 import pytest
 
 from backend.access import service as access
+from backend.enrolment.sealing import photo_prefix
 from backend.keys.service import Keys
 from backend.kit.auth import StaffRole
 from backend.kit.db import Database, Scope
 from backend.kit.storage import ObjectStore, StorageUnavailable
+from backend.people import repository as people
 from backend.privacy import jobs, service
 from backend.privacy.repository import list_due
 from backend.privacy.saga import Saga
@@ -234,11 +236,15 @@ async def test_withdrawing_consent_to_photographs_leaves_the_face(world: World, 
 
 
 class _Away:
-    """A store that answers only when it is told to, before the one that it stands for."""
+    """A store that removes things only when it is told to, before the one that it stands for.
 
-    def __init__(self, store: ObjectStore) -> None:
+    ``refused`` are prefixes below which it keeps something all the same.
+    """
+
+    def __init__(self, store: ObjectStore, *, refused: Collection[str] = ()) -> None:
         self._store = store
-        self.away = True
+        self.away = not refused
+        self.refused = refused
 
     async def put(self, key: str, data: bytes) -> None:
         await self._store.put(key, data)
@@ -254,9 +260,91 @@ class _Away:
             raise StorageUnavailable
         await self._store.delete(key)
 
+    async def delete_under(self, prefixes: Sequence[str]) -> dict[str, int]:
+        if self.away:
+            raise StorageUnavailable
+        return await self._store.delete_under([prefix for prefix in prefixes if prefix not in self.refused])
+
     async def list(self, prefix: str) -> AsyncIterator[str]:
         async for key in self._store.list(prefix):
             yield key
+
+
+async def several_moved_out(world: World, count: int) -> tuple[Town, list[Resident], list[UUID]]:
+    """So many tenants of one community whose tenancies have ended together."""
+    town = await build_town(world)
+    tenants = [await town.tenant(f"1-{number}") for number in range(count)]
+    for tenant in tenants:
+        await give_face(town, tenant)
+    begun = [(await end_tenancy(town, tenant.tenancy_id))["erasures"][0] for tenant in tenants]
+    return town, tenants, [UUID(one["erasure_id"]) for one in begun]
+
+
+async def test_people_who_leave_together_are_erased_together_in_one_change_of_the_roster_each_step(
+    world: World, saga: Saga
+) -> None:
+    town, tenants, erasure_ids = await several_moved_out(world, 4)
+    async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+        before = await access.roster_version(conn, community_id=town.community_id)
+    assert await saga.resume_all(erasure_ids) == set(erasure_ids)
+    # Their rights ended before; nothing that is erased afterwards is news to a gate.
+    async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+        assert await access.roster_version(conn, community_id=town.community_id) == before
+    for tenant in tenants:
+        assert await left_of(world.resources, tenant.person_id, [town.community_id]) == NOTHING
+    # Once more is no harm, one that is not there is no error, and both are answered as complete.
+    assert await saga.resume_all([*erasure_ids, uuid4()]) > set(erasure_ids)
+
+
+async def test_what_the_store_refuses_of_one_keeps_nobody_elses_from_being_erased(
+    world: World, worker_db: Database
+) -> None:
+    town, tenants, erasure_ids = await several_moved_out(world, 3)
+    store = _Away(world.resources.objects, refused={photo_prefix(tenants[1].person_id)})
+    saga = Saga(worker_db, world.resources.keys, store, world.clock)
+    assert await saga.resume_all(erasure_ids) == {erasure_ids[0], erasure_ids[2]}
+    refused = await read(town, str(erasure_ids[1]))
+    assert done(refused) == ["grants", "credentials"]
+    left = await left_of(world.resources, tenants[1].person_id, [town.community_id])
+    assert (left.objects, left.key) == (3, True)
+    store.refused = ()
+    assert await saga.resume_all(erasure_ids) == set(erasure_ids)
+    assert await left_of(world.resources, tenants[1].person_id, [town.community_id]) == NOTHING
+
+
+async def test_one_who_joins_again_at_this_moment_keeps_nobody_else_from_being_forgotten(
+    world: World, saga: Saga, worker_db: Database
+) -> None:
+    _, tenants, erasure_ids = await several_moved_out(world, 3)
+    joins, *others = tenants
+
+    # A row that refers to him and that no role of his tells of, as while he is joining.
+    conn = await asyncpg.connect(world.urls.superuser)
+    try:
+        await conn.execute(
+            """
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                RAISE EXCEPTION 'somebody needs him' USING ERRCODE = 'foreign_key_violation';
+            END
+            $$
+            """
+        )
+        await conn.execute(
+            f"""
+            CREATE TRIGGER refuse BEFORE DELETE ON person
+            FOR EACH ROW WHEN (OLD.person_id = '{joins.person_id}') EXECUTE FUNCTION refuse()
+            """
+        )
+        assert await saga.resume_all(erasure_ids) == set(erasure_ids[1:])
+        await conn.execute("DROP TRIGGER refuse ON person")
+    finally:
+        await conn.close()
+    async with worker_db.transaction(Scope(platform=True)) as platform:
+        for tenant in others:
+            assert await people.get_person(platform, person_id=tenant.person_id) is None
+        assert await people.get_person(platform, person_id=joins.person_id) is not None
+    assert await saga.resume(erasure_ids[0])
 
 
 async def test_a_store_that_is_away_delays_and_is_never_skipped(world: World, worker_db: Database) -> None:

@@ -1,6 +1,7 @@
 """Legal holds: photographs that an order keeps, for a time, while everything else of the person goes."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -439,6 +440,9 @@ class Away:
         if self.away:
             raise StorageUnavailable
         await self.inner.delete(key)
+
+    async def delete_under(self, prefixes: Sequence[str]) -> dict[str, int]:
+        return {} if self.away else await self.inner.delete_under(prefixes)
 
     async def exists(self, key: str) -> bool:
         return await self.inner.exists(key)

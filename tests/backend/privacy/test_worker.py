@@ -234,6 +234,48 @@ async def test_killed_in_the_middle_of_a_step_it_is_finished_by_the_next(
 
 
 @pytest.mark.deep
+@pytest.mark.parametrize("step", ["credentials", "templates", "key", "person", "certificate"])
+async def test_killed_in_the_middle_of_a_batch_all_of_it_is_finished_by_the_next(
+    world: World, workers: Workers, step: str
+) -> None:
+    world.clock.now = utc_now()
+    town = await build_town(world, office=await world.administrator(f"Authority {uuid4()}"))
+    tenants = [await town.tenant(f"1-{number}") for number in range(5)]
+    for tenant in tenants:
+        await give_face(town, tenant)
+    erasures = []
+    async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+        for tenant in tenants:
+            erasures += await service.end_tenancy(
+                conn, community_id=town.community_id, tenancy_id=tenant.tenancy_id, now=world.clock()
+            )
+    # One that stands in the middle is waited for with the others' work in hand.
+    middle = sorted(tenants, key=lambda tenant: tenant.person_id)[2].person_id
+    hold: dict[str, tuple[str, str, tuple[UUID, ...]]] = {
+        "credentials": (world.urls.superuser, "SELECT FROM face_credential FOR UPDATE", ()),
+        "templates": (world.urls.superuser, "SELECT FROM enrolment WHERE person_id = $1 FOR UPDATE", (middle,)),
+        "key": (world.urls.keys, "SELECT FROM person_key WHERE person_id = $1 FOR UPDATE", (middle,)),
+        "person": (world.urls.superuser, "SELECT FROM person WHERE person_id = $1 FOR UPDATE", (middle,)),
+        "certificate": (
+            world.urls.superuser,
+            "SELECT FROM erasure_certificate WHERE person_id = $1 FOR UPDATE",
+            (middle,),
+        ),
+    }
+    url, statement, arguments = hold[step]
+    async with held(url, statement, *arguments):
+        process = await workers.start()
+        await until(lambda: somebody_waits(url), workers)
+        process.kill()
+        await process.wait()
+    await workers.start()
+    for tenant, erasure in zip(tenants, erasures, strict=True):
+        await until(completed(world, erasure.erasure_id), workers)
+        assert await left_of(world.resources, tenant.person_id, [town.community_id]) == NOTHING
+        assert await certificates(world, erasure.erasure_id) == ["complete", "complete"]
+
+
+@pytest.mark.deep
 async def test_killed_at_random_again_and_again_it_still_erases_everything(world: World, workers: Workers) -> None:
     moments = random.Random(20261101)
     moved = [await moved_out(world) for _ in range(6)]
