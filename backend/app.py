@@ -82,6 +82,7 @@ from backend.partners.routes import partner_router as partners_partner
 from backend.partners.routes import resident_router as partners_resident
 from backend.partners.routes import staff_router as partners_staff
 from backend.privacy.certificates.routes import public_router as certificates_public
+from backend.privacy.desk.routes import staff_router as desk_privacy_staff
 from backend.privacy.holds.routes import staff_router as holds_staff
 from backend.privacy.leaving.routes import visitor_router as leaving_visitor
 from backend.privacy.moving.routes import staff_router as moving_staff
@@ -166,6 +167,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         clients_staff,
         couriers_staff,
         privacy_staff,
+        desk_privacy_staff,
         wards_staff,
         holds_staff,
         requests_staff,

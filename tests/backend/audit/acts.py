@@ -108,6 +108,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "POST /members/{member_id}/card": "card.issue",
         "DELETE /members/{member_id}/card": "card.revoke",
         "PUT /members/{member_id}/birth-date": "member.birth_date",
+        "POST /members/{member_id}/consents/{purpose}/withdraw": "consent.withdraw_at_desk",
         "PUT /members/{member_id}/register-number": "member.number",
         "PUT /tenancies/{tenancy_id}/register-number": "tenancy.number",
         "POST /members/{member_id}/guardians": "guardian.add",

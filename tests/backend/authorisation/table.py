@@ -353,6 +353,7 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "PUT /members/{member_id}/birth-date": OFFICE,
         "DELETE /members/{member_id}/card": OFFICE,
         "POST /members/{member_id}/card": OFFICE,
+        "POST /members/{member_id}/consents/{purpose}/withdraw": OFFICE_PROVEN,
         "POST /members/{member_id}/desk-enrolments": OFFICE_PROVEN,
         "GET /members/{member_id}/desk-enrolments/{enrolment_id}": OFFICE_PROVEN,
         "POST /members/{member_id}/desk-enrolments/{enrolment_id}/complete": OFFICE_PROVEN,

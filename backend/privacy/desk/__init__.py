@@ -1,0 +1,1 @@
+"""Taking a consent back at the desk: for people who have no account to do it with."""
