@@ -99,9 +99,11 @@ from backend.privacy.wards.routes import resident_router as wards_resident
 from backend.privacy.wards.staff import staff_router as wards_staff
 from backend.resources import Resources, open_resources
 from backend.settings import Settings, SettingsRefused, load_settings
+from backend.visitors.blocks.routes import staff_router as guest_blocks_staff
 from backend.visitors.codes.routes import resident_router as pass_codes_resident
 from backend.visitors.codes.routes import visitor_router as pass_codes_visitor
 from backend.visitors.invitations.routes import visitor_router as visitors_visitor
+from backend.visitors.policy.routes import staff_router as guest_policy_staff
 from backend.visitors.routes import resident_router as visitors_resident
 
 __all__ = ["create_app", "create_app_from_environment", "openapi_document"]
@@ -166,6 +168,8 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         partners_staff,
         clients_staff,
         couriers_staff,
+        guest_blocks_staff,
+        guest_policy_staff,
         privacy_staff,
         desk_privacy_staff,
         wards_staff,

@@ -5,4 +5,7 @@ who has nothing yet. The phone that accepts holds it: from then on every other s
 link's own token opens nothing, and only that phone's refresh token renews its access. A link that was forwarded or
 read along is therefore useless once the guest has accepted; somebody who accepts in his place is noticed, because the
 guest's own phone is refused, and the resident cancels the pass.
+
+A guest who comes again can show, on the phone that accepted, that he is known: then he is the same person, and the link
+is that phone's from its opening on. His host sees "pending" like anybody's until he accepts.
 """

@@ -38,7 +38,9 @@ async def open_session(data: OpenLink, db: Database, tokens: Tokens, pepper: byt
     """Begin a session by the token out of a link; after somebody accepted, only his own session goes on."""
     now = clock()
     async with db.transaction(Scope(platform=True)) as conn:
-        principal, refresh_token = await service.open_link(conn, token=data.token, pepper=pepper, now=now)
+        principal, refresh_token = await service.open_link(
+            conn, token=data.token, known=data.known, pepper=pepper, now=now
+        )
     return _session(principal, tokens.issue(principal, now=now), refresh_token)
 
 

@@ -11,9 +11,14 @@ Token = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class OpenLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The token out of a link."""
+    """The token out of a link.
+
+    ``known`` is the refresh token of an earlier visit's session, on the phone that accepted then: its guest goes on as
+    the same person, with the consents and the face that still stand, and the link is this phone's from now on.
+    """
 
     token: Token
+    known: Token | None = None
 
 
 class RefreshSession(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -105,8 +105,13 @@ async def create_for_couriers(
     return tokens
 
 
-async def open_link(conn: Connection, *, token: str, pepper: bytes, now: datetime) -> tuple[VisitorPrincipal, str]:
+async def open_link(
+    conn: Connection, *, token: str, known: str | None = None, pepper: bytes, now: datetime
+) -> tuple[VisitorPrincipal, str]:
     """Begin a session by a link: who it is now, and the token that renews it. Needs the platform scope.
+
+    A guest who shows that he is ``known``, by the refresh token of a session that accepted, is who he was then. The
+    link is his phone's at once: nobody else who has it becomes somebody who has a face.
 
     Raises:
         LinkUnknown: no link has this token.
@@ -124,13 +129,17 @@ async def open_link(conn: Connection, *, token: str, pepper: bytes, now: datetim
     if await repository.count_sessions(conn, link_id=link.link_id) >= MOST_SESSIONS:
         raise LinkOpenedTooOften
     person_id = link.person_id
+    recognised = None
     if person_id is None:
-        person_id = (await people.insert_person(conn)).person_id
+        recognised = await _recognise(conn, known, pepper=pepper)
+        person_id = recognised or (await people.insert_person(conn)).person_id
         await repository.set_person(conn, link_id=link.link_id, person_id=person_id)
     refresh_token = new_token()
     session_id = await repository.insert_session(
         conn, link_id=link.link_id, refresh_hash=_hash(pepper, "visitor-refresh", refresh_token)
     )
+    if recognised is not None:
+        await repository.hold_link(conn, link_id=link.link_id, session_id=session_id)
     principal = VisitorPrincipal(
         person_id=person_id,
         invitation_id=link.invitation_id,
@@ -221,6 +230,15 @@ async def extend(
 ) -> None:
     """Move the end of the links to this invitation (those of one company, where it is named)."""
     await repository.extend_links(conn, invitation_id=invitation_id, partner_id=partner_id, expires_at=expires_at)
+
+
+async def _recognise(conn: Connection, known: str | None, *, pepper: bytes) -> UUID | None:
+    if known is None:
+        return None
+    row = await repository.get_session(conn, refresh_hash=_hash(pepper, "visitor-refresh", known))
+    if row is None or row.kind != "guest" or row.withdrawn or row.held_by != row.session_id:
+        return None
+    return row.person_id
 
 
 def _check(link: _Link, now: datetime) -> None:

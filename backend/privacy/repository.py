@@ -224,6 +224,7 @@ async def list_unused_faces(
     """People (or the one named) with a template and no right to enter anywhere, now or to come, for over the grace.
 
     The worker's, in the platform scope. ``courier_grace`` is for whoever has been a courier or has never had a right.
+    A community may shorten its guests' ``grace``: a pass of its own then counts as ended so much earlier.
     An erasure that only waits for a legal hold's end, which may be months, keeps nobody from being among them.
     """
     return await fetch_all(
@@ -233,9 +234,11 @@ async def list_unused_faces(
         SELECT f.person_id
         FROM (SELECT person_id, max(made_at) AS made_at FROM template GROUP BY person_id) f
         LEFT JOIN LATERAL (
-            SELECT max(g.ended_at) AS ended_at, bool_or(g.state <> 'ended') AS standing,
-                bool_or(g.kind = 'courier') AS courier
+            SELECT max(g.ended_at - CASE WHEN g.kind = 'guest' AND q.grace_hours IS NOT NULL
+                    THEN $2::interval - make_interval(hours => q.grace_hours) ELSE interval '0' END) AS ended_at,
+                bool_or(g.state <> 'ended') AS standing, bool_or(g.kind = 'courier') AS courier
             FROM subject s JOIN access_grant g USING (community_id, subject_id)
+                LEFT JOIN guest_policy q USING (community_id)
             WHERE s.person_id = f.person_id
         ) r ON true
         WHERE NOT coalesce(r.standing, false) AND ($5::uuid IS NULL OR f.person_id = $5)

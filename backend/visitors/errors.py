@@ -1,8 +1,23 @@
-"""PassNotFound, CompanyNotFound 404, PassOver, PassNotAccepted, TooManyPasses, GuestDaysSpent 409."""
+"""Failures about passes.
 
-from backend.kit.problems import Conflict, NotFound
+PassNotFound, CompanyNotFound, BlockNotFound 404 · PassOver, PassNotAccepted, TooManyPasses, GuestDaysSpent,
+GuestBlocked 409 · RecurrenceInvalid, GuestPhoneNeeded 422
+"""
 
-__all__ = ["CompanyNotFound", "GuestDaysSpent", "PassNotAccepted", "PassNotFound", "PassOver", "TooManyPasses"]
+from backend.kit.problems import Conflict, NotFound, Unprocessable
+
+__all__ = [
+    "BlockNotFound",
+    "CompanyNotFound",
+    "GuestBlocked",
+    "GuestDaysSpent",
+    "GuestPhoneNeeded",
+    "PassNotAccepted",
+    "PassNotFound",
+    "PassOver",
+    "RecurrenceInvalid",
+    "TooManyPasses",
+]
 
 
 class PassNotFound(NotFound):
@@ -34,7 +49,7 @@ class TooManyPasses(Conflict):
 
 
 class GuestDaysSpent(Conflict):
-    """The home would have more days of guests than it may."""
+    """The home would have more days of guests than it may, or of this one guest."""
 
     code = "guest-days-spent"
     remedy = "Choose a shorter window, cancel another pass, or register somebody who stays as a member of the home."
@@ -45,3 +60,34 @@ class CompanyNotFound(NotFound):
 
     code = "company-not-found"
     remedy = "Take the id from the list of your companies."
+
+
+class GuestBlocked(Conflict):
+    """The community does not admit whoever has this number as a guest."""
+
+    code = "guest-blocked"
+    remedy = "Ask the community's office."
+
+
+class BlockNotFound(NotFound):
+    """The community has no such block."""
+
+    code = "block-not-found"
+    remedy = "Take the id from the list of blocks."
+
+
+class GuestPhoneNeeded(Unprocessable):
+    """This community wants to know a guest's telephone number."""
+
+    code = "guest-phone-needed"
+    remedy = "Give his number; it is not kept, but found again by a keyed hash."
+
+
+class RecurrenceInvalid(Unprocessable):
+    """The rule of recurrence is none that is taken; `part` says which part of it."""
+
+    code = "recurrence-invalid"
+    remedy = (
+        "Give FREQ=DAILY, WEEKLY or MONTHLY, and COUNT or UNTIL; INTERVAL, BYDAY or BYMONTHDAY as RFC 5545 has them. "
+        "At most 60 visits of at most a day each within half a year, the first of them at `valid_from`."
+    )

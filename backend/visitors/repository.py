@@ -1,6 +1,7 @@
 """SQL of guests' passes."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
@@ -8,26 +9,33 @@ import msgspec
 from backend.kit.db import Connection, affected, fetch_all, fetch_one, require_one
 
 __all__ = [
+    "GuestRow",
+    "NewPassRow",
     "PassRow",
     "WindowRow",
-    "change_window",
+    "change_pass",
     "count_open",
     "delete_old_passes",
     "end_pass",
-    "get_uses",
+    "get_guest",
     "insert_pass",
     "list_of_home",
     "list_open_of_home",
     "list_windows",
+    "list_windows_of_pass",
     "lock_pass",
     "read_pass",
+    "replace_windows",
     "set_accepted",
-    "set_uses",
 ]
 
 
 class PassRow(msgspec.Struct, frozen=True):
-    """A guest's pass. ``subject_id`` once he accepted; ``ended_by`` is "host", "guest" or "staff"."""
+    """A guest's pass. ``subject_id`` once he accepted; ``ended_by`` is "host", "guest" or "staff".
+
+    ``uses`` is how often its code is good, 0 has no limit; ``door_groups`` None is every door. One that recurs spans
+    all its windows, of which the first ends at ``first_until``.
+    """
 
     community_id: UUID
     pass_id: UUID
@@ -41,6 +49,12 @@ class PassRow(msgspec.Struct, frozen=True):
     accepted_at: datetime | None
     ended_at: datetime | None
     ended_by: str | None
+    uses: int
+    door_groups: list[UUID] | None
+    grace_minutes: int
+    recurrence: str | None
+    except_dates: list[date]
+    first_until: datetime | None
 
 
 class WindowRow(msgspec.Struct, frozen=True):
@@ -50,28 +64,49 @@ class WindowRow(msgspec.Struct, frozen=True):
     until: datetime
 
 
-async def insert_pass(
-    conn: Connection,
-    *,
-    community_id: UUID,
-    home_id: UUID,
-    host_person_id: UUID,
-    guest_name: str,
-    kind: str,
-    valid_from: datetime,
-    valid_until: datetime,
-) -> PassRow:
+class NewPassRow(msgspec.Struct, frozen=True):
+    """A pass to be inserted: who, and by which keyed hashes he is found again."""
+
+    home_id: UUID
+    host_person_id: UUID
+    guest_name: str
+    kind: str
+    valid_from: datetime
+    valid_until: datetime
+    uses: int
+    door_groups: tuple[UUID, ...] | None
+    grace_minutes: int
+    recurrence: str | None
+    except_dates: tuple[date, ...]
+    first_until: datetime | None
+    name_hash: bytes | None
+    phone_hash: bytes | None
+
+
+class GuestRow(msgspec.Struct, frozen=True):
+    """By what a guest is found again among a home's passes."""
+
+    name_hash: bytes | None
+    phone_hash: bytes | None
+    subject_id: UUID | None
+
+
+async def insert_pass(conn: Connection, *, community_id: UUID, new: NewPassRow) -> PassRow:
     """A new pass, not yet accepted."""
     return await require_one(
         conn,
         PassRow,
         """
-        INSERT INTO guest_pass (community_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO guest_pass (community_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, uses,
+            door_groups, grace_minutes, recurrence, except_dates, first_until, name_hash, phone_hash)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         RETURNING community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
-            accepted_at, ended_at, ended_by
+            accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
+            recurrence, except_dates, first_until
         """,
-        community_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until,
+        community_id, new.home_id, new.host_person_id, new.guest_name, new.kind, new.valid_from, new.valid_until,
+        new.uses, new.door_groups, new.grace_minutes, new.recurrence, new.except_dates, new.first_until, new.name_hash,
+        new.phone_hash,
     )  # fmt: skip
 
 
@@ -82,7 +117,8 @@ async def read_pass(conn: Connection, *, community_id: UUID, pass_id: UUID) -> P
         PassRow,
         """
         SELECT community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
-            accepted_at, ended_at, ended_by
+            accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
+            recurrence, except_dates, first_until
         FROM guest_pass WHERE community_id = $1 AND pass_id = $2
         """,
         community_id, pass_id,
@@ -96,7 +132,8 @@ async def lock_pass(conn: Connection, *, community_id: UUID, home_id: UUID | Non
         PassRow,
         """
         SELECT community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
-            accepted_at, ended_at, ended_by
+            accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
+            recurrence, except_dates, first_until
         FROM guest_pass WHERE community_id = $1 AND pass_id = $3 AND ($2::uuid IS NULL OR home_id = $2)
         FOR UPDATE
         """,
@@ -114,7 +151,8 @@ async def list_of_home(
         PassRow,
         """
         SELECT community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
-            accepted_at, ended_at, ended_by
+            accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
+            recurrence, except_dates, first_until
         FROM guest_pass
         WHERE community_id = $1 AND home_id = $2
             AND ($3::timestamptz IS NULL OR (valid_from, pass_id) < ($3, $4::uuid))
@@ -133,7 +171,8 @@ async def list_open_of_home(
         PassRow,
         """
         SELECT community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
-            accepted_at, ended_at, ended_by
+            accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
+            recurrence, except_dates, first_until
         FROM guest_pass
         WHERE community_id = $1 AND home_id = $2 AND ended_at IS NULL AND valid_until > $3
             AND ($4::uuid IS NULL OR host_person_id = $4)
@@ -156,19 +195,69 @@ async def count_open(conn: Connection, *, community_id: UUID, home_id: UUID, now
 
 
 async def list_windows(
-    conn: Connection, *, community_id: UUID, home_id: UUID, since: datetime, without: UUID | None
+    conn: Connection,
+    *,
+    community_id: UUID,
+    home_id: UUID,
+    since: datetime,
+    without: UUID | None,
+    guest: GuestRow | None = None,
 ) -> list[WindowRow]:
-    """When the home has or had guests since then, each as long as it lasted, but for the pass ``without``."""
+    """When the home has or had guests since then, each as long as it lasted, but for the pass ``without``.
+
+    Of one guest alone where he is named: by the hashes of his name or number, or by who accepted.
+    """
+    who = guest or GuestRow(None, None, None)
     return await fetch_all(
         conn,
         WindowRow,
         """
-        SELECT greatest(valid_from, $3) AS begin, least(valid_until, coalesce(ended_at, valid_until)) AS until
-        FROM guest_pass
-        WHERE community_id = $1 AND home_id = $2 AND valid_until > $3 AND pass_id IS DISTINCT FROM $4
-            AND (ended_at IS NULL OR ended_at > greatest(valid_from, $3))
+        SELECT greatest(coalesce(w.begins_at, p.valid_from), $3) AS begin,
+            least(coalesce(w.ends_at, p.valid_until), p.ended_at) AS until
+        FROM guest_pass p LEFT JOIN guest_pass_window w USING (community_id, pass_id)
+        WHERE p.community_id = $1 AND p.home_id = $2 AND coalesce(w.ends_at, p.valid_until) > $3
+            AND p.pass_id IS DISTINCT FROM $4
+            AND (p.ended_at IS NULL OR p.ended_at > greatest(coalesce(w.begins_at, p.valid_from), $3))
+            AND ($5::boolean OR p.name_hash = $6 OR p.phone_hash = $7 OR p.subject_id = $8)
         """,
-        community_id, home_id, since, without,
+        community_id, home_id, since, without, guest is None, who.name_hash, who.phone_hash, who.subject_id,
+    )  # fmt: skip
+
+
+async def get_guest(conn: Connection, *, community_id: UUID, pass_id: UUID) -> GuestRow | None:
+    """By what a pass's guest is found again."""
+    return await fetch_one(
+        conn,
+        GuestRow,
+        "SELECT name_hash, phone_hash, subject_id FROM guest_pass WHERE community_id = $1 AND pass_id = $2",
+        community_id, pass_id,
+    )  # fmt: skip
+
+
+async def replace_windows(
+    conn: Connection, *, community_id: UUID, pass_id: UUID, windows: Sequence[tuple[datetime, datetime]]
+) -> None:
+    """Give a pass that recurs these windows in place of those that it had."""
+    await conn.execute("DELETE FROM guest_pass_window WHERE community_id = $1 AND pass_id = $2", community_id, pass_id)
+    await conn.execute(
+        """
+        INSERT INTO guest_pass_window (community_id, pass_id, begins_at, ends_at)
+        SELECT $1, $2, * FROM unnest($3::timestamptz[], $4::timestamptz[])
+        """,
+        community_id, pass_id, [begin for begin, _ in windows], [until for _, until in windows],
+    )  # fmt: skip
+
+
+async def list_windows_of_pass(conn: Connection, *, community_id: UUID, pass_id: UUID) -> list[WindowRow]:
+    """The windows of a pass that recurs, in their order."""
+    return await fetch_all(
+        conn,
+        WindowRow,
+        """
+        SELECT begins_at AS begin, ends_at AS until FROM guest_pass_window
+        WHERE community_id = $1 AND pass_id = $2 ORDER BY begins_at
+        """,
+        community_id, pass_id,
     )  # fmt: skip
 
 
@@ -180,19 +269,31 @@ async def set_accepted(conn: Connection, *, community_id: UUID, pass_id: UUID, s
     )  # fmt: skip
 
 
-async def change_window(
-    conn: Connection, *, community_id: UUID, pass_id: UUID, valid_from: datetime, valid_until: datetime
+async def change_pass(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    pass_id: UUID,
+    valid_from: datetime,
+    valid_until: datetime,
+    door_groups: tuple[UUID, ...] | None,
+    recurrence: str | None,
+    except_dates: tuple[date, ...],
+    first_until: datetime | None,
 ) -> PassRow:
-    """Give a pass another window."""
+    """Give a pass another window, other doors or another recurrence."""
     return await require_one(
         conn,
         PassRow,
         """
-        UPDATE guest_pass SET valid_from = $3, valid_until = $4 WHERE community_id = $1 AND pass_id = $2
+        UPDATE guest_pass SET valid_from = $3, valid_until = $4, door_groups = $5, recurrence = $6, except_dates = $7,
+            first_until = $8
+        WHERE community_id = $1 AND pass_id = $2
         RETURNING community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
-            accepted_at, ended_at, ended_by
+            accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
+            recurrence, except_dates, first_until
         """,
-        community_id, pass_id, valid_from, valid_until,
+        community_id, pass_id, valid_from, valid_until, door_groups, recurrence, except_dates, first_until,
     )  # fmt: skip
 
 
@@ -205,21 +306,6 @@ async def end_pass(conn: Connection, *, community_id: UUID, pass_id: UUID, ended
         """,
         community_id, pass_id, ended_by, now,
     )  # fmt: skip
-
-
-async def set_uses(conn: Connection, *, community_id: UUID, pass_id: UUID, uses: int) -> None:
-    """Say how often the pass's code is good; 0 has no limit."""
-    await conn.execute(
-        "UPDATE guest_pass SET uses = $3 WHERE community_id = $1 AND pass_id = $2", community_id, pass_id, uses
-    )
-
-
-async def get_uses(conn: Connection, *, community_id: UUID, pass_id: UUID) -> int:
-    """How often the pass's code is good; 0 has no limit."""
-    uses: int | None = await conn.fetchval(
-        "SELECT uses FROM guest_pass WHERE community_id = $1 AND pass_id = $2", community_id, pass_id
-    )
-    return uses or 0
 
 
 async def delete_old_passes(conn: Connection, *, community_id: UUID, before: datetime, limit: int) -> int:

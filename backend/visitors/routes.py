@@ -5,7 +5,9 @@ from uuid import UUID
 
 from litestar import Router, delete, get, patch, post
 
+from backend.accounts.errors import PhoneInvalid
 from backend.audit import service as audit
+from backend.doors.errors import DoorGroupUnknown
 from backend.households import service as households
 from backend.households.errors import HomeNotFound, OutsideTenancy
 from backend.kit.auth import ResidentPrincipal
@@ -17,18 +19,27 @@ from backend.kit.problems import Unauthorised, problems
 from backend.kit.windows import WindowEmpty, WindowOver, WindowTooFar, WindowTooLong
 from backend.links.addresses import link_address
 from backend.visitors import repository, service
-from backend.visitors.errors import GuestDaysSpent, PassNotFound, PassOver, TooManyPasses
+from backend.visitors.errors import (
+    GuestBlocked,
+    GuestDaysSpent,
+    GuestPhoneNeeded,
+    PassNotFound,
+    PassOver,
+    RecurrenceInvalid,
+    TooManyPasses,
+)
 from backend.visitors.rules import state_of
 from backend.visitors.schemas import NewPass, Pass, PassChange, PassCreated, PassPage
 
 __all__ = ["resident_router"]
 
-_WINDOW = (WindowEmpty, WindowOver, WindowTooLong, WindowTooFar)
+_WINDOW = (WindowEmpty, WindowOver, WindowTooLong, WindowTooFar, RecurrenceInvalid, DoorGroupUnknown)
+_NEW = (GuestBlocked, GuestPhoneNeeded, PhoneInvalid)
 
 
 @post(
     "/",
-    responses=problems(Unauthorised, HomeNotFound, OutsideTenancy, TooManyPasses, GuestDaysSpent, *_WINDOW),
+    responses=problems(Unauthorised, HomeNotFound, OutsideTenancy, TooManyPasses, GuestDaysSpent, *_NEW, *_WINDOW),
     summary="Invite a guest",
 )
 async def create_pass(
@@ -41,7 +52,11 @@ async def create_pass(
     pepper: bytes,
     clock: Clock,
 ) -> PassCreated:
-    """A pass for one window, and the link to send to the guest; it is pending until he accepts on his own phone."""
+    """A pass for one window or a recurring one, and the link to send to the guest.
+
+    It is pending until he accepts on his own phone, also where he has been here before: nobody learns from a pass who
+    has a face enrolled.
+    """
     now = clock()
     async with db.transaction(Scope(community_id=community_id, person_id=resident.person_id)) as conn:
         tenancy = await households.hold_home(
@@ -112,7 +127,7 @@ async def read_pass(
     responses=problems(
         Unauthorised, HomeNotFound, OutsideTenancy, PassNotFound, PassOver, GuestDaysSpent, *_WINDOW, PreconditionFailed
     ),
-    summary="Move a pass's window",
+    summary="Change a pass",
 )
 async def change_pass(
     community_id: UUID,
@@ -124,7 +139,7 @@ async def change_pass(
     clock: Clock,
     if_match: IfMatch = None,
 ) -> Pass:
-    """Another window, at the gates too, at once."""
+    """Another window, other doors or another recurrence, at the gates too, at once."""
     now = clock()
     async with db.transaction(Scope(community_id=community_id, person_id=resident.person_id)) as conn:
         tenancy = await households.hold_home(

@@ -6,12 +6,15 @@ from typing import Literal, Protocol
 
 __all__ = [
     "AHEAD",
+    "DELIVERY_SPAN",
     "GUEST_DAYS",
+    "GUEST_DAYS_OF_ONE",
     "GUEST_DAYS_PERIOD",
     "LONGEST_SPAN",
     "OPEN_PASSES_PER_HOME",
     "PassState",
     "given_name",
+    "graced",
     "guest_days",
     "state_of",
 ]
@@ -19,10 +22,14 @@ __all__ = [
 # A visit, not a tenancy: somebody who stays longer stands on the register as a member of the household.
 LONGEST_SPAN = timedelta(days=30)
 AHEAD = timedelta(days=90)
+# Somebody who brings one thing once.
+DELIVERY_SPAN = timedelta(days=1)
 OPEN_PASSES_PER_HOME = 10
-# Days of guests that one home may have within the last 90 days and all that lies ahead: one guest all the time, or
-# a family of three for a month. More is a sub-tenancy by another name.
+# Days of guests that one home may have within the last 90 days and all that lies ahead: a family of three for a month.
+# More is a sub-tenancy by another name; and so is one guest for more than two months of it, which is a helper twice a
+# week for half a year: whoever is there all the time lives there.
 GUEST_DAYS = 90
+GUEST_DAYS_OF_ONE = 60
 GUEST_DAYS_PERIOD = timedelta(days=90)
 
 PassState = Literal["pending", "accepted", "cancelled", "withdrawn", "expired"]
@@ -63,3 +70,8 @@ def given_name(name: str | None) -> str | None:
     first = words[0]
     together = len(words) == 1 and len(first) > 1 and "\u4e00" <= first[0] <= "\u9fff"
     return first[1:] if together else first
+
+
+def graced(begin: datetime, until: datetime, minutes: int) -> tuple[datetime, datetime]:
+    """When gates open for a window: a little before and after, for whoever is early or late."""
+    return begin - timedelta(minutes=minutes), until + timedelta(minutes=minutes)

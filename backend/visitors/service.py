@@ -8,32 +8,33 @@ import msgspec
 
 from backend.access import repository as roster
 from backend.access import service as access
-from backend.households import service as households
+from backend.doors import service as doors
 from backend.households.homes import repository as homes
 from backend.households.repository import TenancyRow
 from backend.kit.auth import VisitorPrincipal
 from backend.kit.db import Connection
 from backend.kit.problems import Unauthorised
-from backend.kit.windows import check_window
 from backend.links import service as links
 from backend.links.errors import LinkClosed, LinkUnknown
 from backend.people import repository as people
 from backend.visitors import repository
-from backend.visitors.errors import GuestDaysSpent, PassNotFound, PassOver, TooManyPasses
-from backend.visitors.repository import PassRow
-from backend.visitors.rules import (
-    AHEAD,
-    GUEST_DAYS,
-    GUEST_DAYS_PERIOD,
-    LONGEST_SPAN,
-    OPEN_PASSES_PER_HOME,
-    guest_days,
-    state_of,
-)
-from backend.visitors.schemas import NewPass, PassChange
-from gate_sdk.wire import GrantKind
+from backend.visitors.errors import GuestPhoneNeeded, PassNotFound, PassOver, TooManyPasses
+from backend.visitors.planning import check_days, ends_at, grant_windows, identify, plan_of, windows_of
+from backend.visitors.policy import repository as policies
+from backend.visitors.repository import GuestRow, NewPassRow, PassRow
+from backend.visitors.rules import DELIVERY_SPAN, LONGEST_SPAN, state_of
+from backend.visitors.schemas import NewPass, PassChange, Recurrence
 
-__all__ = ["Invited", "accept", "cancel", "change", "end_passes_of_home", "invite", "read_own", "withdraw"]
+__all__ = [
+    "Invited",
+    "accept",
+    "cancel",
+    "change",
+    "end_passes_of_home",
+    "invite",
+    "read_own",
+    "withdraw",
+]
 
 
 class Invited(msgspec.Struct, frozen=True):
@@ -56,36 +57,62 @@ async def invite(
 
     Raises:
         WindowEmpty, WindowOver, WindowTooLong, WindowTooFar: the window cannot be asked for.
+        RecurrenceInvalid: nor the recurrence.
+        DoorGroupUnknown: the community has no such doors.
         OutsideTenancy: the household does not live there then.
+        PhoneInvalid, GuestPhoneNeeded: the number is none, or the community wants one.
+        GuestBlocked: the community does not admit him.
         TooManyPasses: the home has as many open ones as it may.
-        GuestDaysSpent: it would have too many days of guests.
+        GuestDaysSpent: it would have too many days of guests, or of this one.
     """
-    begin, until = check_window(new.valid_from, new.valid_until, now=now, longest=LONGEST_SPAN, ahead=AHEAD)
-    households.require_within(tenancy, begin=begin, until=until)
     community_id, home_id = tenancy.community_id, tenancy.home_id
+    plan = await plan_of(
+        conn, tenancy=tenancy, begin=new.valid_from, until=new.valid_until, recurrence=new.recurrence, now=now,
+        longest=DELIVERY_SPAN if new.kind == "delivery" else LONGEST_SPAN,
+    )  # fmt: skip
+    limited = tuple(new.door_groups) or None
+    if limited is not None:
+        await doors.require_groups(conn, community_id=community_id, limits=[limited])
+    allowed = await policies.get_policy(conn, community_id=community_id)
+    guest = await identify(conn, new=new, community_id=community_id, home_id=home_id, pepper=pepper, now=now)
+    if allowed.phone_required and guest.phone_hash is None:
+        raise GuestPhoneNeeded
     # Two invitations at once would each count the other's days as free.
     await homes.get_home_for_update(conn, community_id=community_id, home_id=home_id)
-    if await repository.count_open(conn, community_id=community_id, home_id=home_id, now=now) >= OPEN_PASSES_PER_HOME:
-        raise TooManyPasses(limit=OPEN_PASSES_PER_HOME)
-    await _check_days(conn, community_id=community_id, home_id=home_id, window=(begin, until), without=None, now=now)
+    if await repository.count_open(conn, community_id=community_id, home_id=home_id, now=now) >= allowed.open_passes:
+        raise TooManyPasses(limit=allowed.open_passes)
+    await check_days(
+        conn, community_id=community_id, home_id=home_id, windows=plan.windows, without=None, guest=guest,
+        allowed=allowed, now=now,
+    )  # fmt: skip
     row = await repository.insert_pass(
         conn,
         community_id=community_id,
-        home_id=home_id,
-        host_person_id=host_person_id,
-        guest_name=new.guest_name,
-        kind=new.kind,
-        valid_from=begin,
-        valid_until=until,
+        new=NewPassRow(
+            home_id=home_id,
+            host_person_id=host_person_id,
+            guest_name=new.guest_name,
+            kind=new.kind,
+            valid_from=plan.begin,
+            valid_until=plan.until,
+            uses=(1 if new.kind == "delivery" else 0) if new.uses is None else new.uses,
+            door_groups=limited,
+            grace_minutes=new.grace_minutes,
+            recurrence=None if new.recurrence is None else new.recurrence.rule,
+            except_dates=() if new.recurrence is None else tuple(new.recurrence.except_dates),
+            first_until=plan.first_until,
+            name_hash=guest.name_hash,
+            phone_hash=guest.phone_hash,
+        ),
     )
-    if new.uses:
-        await repository.set_uses(conn, community_id=community_id, pass_id=row.pass_id, uses=new.uses)
+    if plan.first_until is not None:
+        await repository.replace_windows(conn, community_id=community_id, pass_id=row.pass_id, windows=plan.windows)
     token = await links.create(
         conn,
         kind="guest",
         invitation_id=row.pass_id,
         community_id=community_id,
-        expires_at=until,
+        expires_at=ends_at(row),
         pepper=pepper,
     )
     return Invited(row, token)
@@ -100,7 +127,7 @@ async def change(
     unchanged: Callable[[PassRow], None],
     now: datetime,
 ) -> PassRow:
-    """Move a pass's window, at the gates too, at once. The caller holds the tenancy and has shown that it is his.
+    """Change a pass's window, doors or recurrence, at the gates too, at once. The caller holds the tenancy: it is his.
 
     ``unchanged`` is shown the pass, locked, and raises where it is not what the caller has read.
 
@@ -108,8 +135,10 @@ async def change(
         PassNotFound: the home has none such.
         PassOver: it has ended.
         WindowEmpty, WindowOver, WindowTooLong, WindowTooFar: the window cannot be asked for.
+        RecurrenceInvalid: nor the recurrence.
+        DoorGroupUnknown: the community has no such doors.
         OutsideTenancy: the household does not live there then.
-        GuestDaysSpent: the home would have too many days of guests.
+        GuestDaysSpent: the home would have too many days of guests, or of this one.
     """
     community_id, home_id = tenancy.community_id, tenancy.home_id
     await roster.roster_hold(conn)
@@ -120,28 +149,45 @@ async def change(
     unchanged(row)
     if state_of(row, now) not in ("pending", "accepted"):
         raise PassOver
-    begin, until = check_window(
-        change.valid_from or row.valid_from,
-        change.valid_until or row.valid_until,
+    standing = None if row.recurrence is None else Recurrence(row.recurrence, row.except_dates)
+    recurrence = change.recurrence or standing
+    plan = await plan_of(
+        conn,
+        tenancy=tenancy,
+        begin=change.valid_from or row.valid_from,
+        until=change.valid_until or row.first_until or row.valid_until,
+        recurrence=recurrence,
         now=now,
-        longest=LONGEST_SPAN,
-        ahead=AHEAD,
+        longest=DELIVERY_SPAN if row.kind == "delivery" else LONGEST_SPAN,
     )
-    households.require_within(tenancy, begin=begin, until=until)
-    await _check_days(conn, community_id=community_id, home_id=home_id, window=(begin, until), without=pass_id, now=now)
-    await access.change_window(
+    limited = tuple((row.door_groups if change.door_groups is None else change.door_groups) or ())
+    if limited:
+        await doors.require_groups(conn, community_id=community_id, limits=[limited])
+    allowed = await policies.get_policy(conn, community_id=community_id)
+    guest = await repository.get_guest(conn, community_id=community_id, pass_id=pass_id)
+    await check_days(
+        conn, community_id=community_id, home_id=home_id, windows=plan.windows, without=pass_id, guest=guest,
+        allowed=allowed, now=now,
+    )  # fmt: skip
+    changed = await repository.change_pass(
         conn,
         community_id=community_id,
-        source="pass",
-        source_id=pass_id,
-        valid_from=begin,
-        valid_until=until,
-        now=now,
+        pass_id=pass_id,
+        valid_from=plan.begin,
+        valid_until=plan.until,
+        door_groups=limited or None,
+        recurrence=None if recurrence is None else recurrence.rule,
+        except_dates=() if recurrence is None else tuple(recurrence.except_dates),
+        first_until=plan.first_until,
     )
-    await links.extend(conn, invitation_id=pass_id, expires_at=until)
-    return await repository.change_window(
-        conn, community_id=community_id, pass_id=pass_id, valid_from=begin, valid_until=until
-    )
+    if plan.first_until is not None:
+        await repository.replace_windows(conn, community_id=community_id, pass_id=pass_id, windows=plan.windows)
+    await links.extend(conn, invitation_id=pass_id, expires_at=ends_at(changed))
+    if row.subject_id is not None:
+        # In one transaction, so that gates see the new ones in place of the old, and never neither.
+        await access.end_grants(conn, community_id=community_id, source="pass", source_id=pass_id, now=now)
+        await grant_windows(conn, row=changed, subject_id=row.subject_id, now=now)
+    return changed
 
 
 async def cancel(conn: Connection, *, community_id: UUID, home_id: UUID, pass_id: UUID, now: datetime) -> None:
@@ -193,6 +239,7 @@ async def accept(conn: Connection, *, visitor: VisitorPrincipal, now: datetime) 
         LinkClosed, LinkExpired: the pass was cancelled or is over.
         LinkHeld: another phone has accepted.
         Unauthorised: this session is over.
+        GuestDaysSpent: he has been this home's guest for as long as anybody may.
     """
     await roster.roster_hold(conn)
     await links.hold(conn, session_id=visitor.session_id, now=now)
@@ -205,17 +252,13 @@ async def accept(conn: Connection, *, visitor: VisitorPrincipal, now: datetime) 
     person = await people.get_person(conn, person_id=visitor.person_id)
     if person is not None and person.name is None:
         await people.update_person(conn, person_id=visitor.person_id, name=row.guest_name, language=None)
-    await access.grant(
-        conn,
-        community_id=row.community_id,
-        subject_id=subject_id,
-        kind=GrantKind.GUEST,
-        source="pass",
-        source_id=row.pass_id,
-        valid_from=row.valid_from,
-        valid_until=row.valid_until,
-        now=now,
-    )
+    allowed = await policies.get_policy(conn, community_id=row.community_id)
+    # Whoever is known from an earlier visit to this home has used some of his days, under whatever name.
+    await check_days(
+        conn, community_id=row.community_id, home_id=row.home_id, windows=await windows_of(conn, row),
+        without=row.pass_id, guest=GuestRow(None, None, subject_id), allowed=allowed, now=now,
+    )  # fmt: skip
+    await grant_windows(conn, row=row, subject_id=subject_id, now=now)
     await repository.set_accepted(
         conn, community_id=row.community_id, pass_id=row.pass_id, subject_id=subject_id, now=now
     )
@@ -257,20 +300,3 @@ async def _end(conn: Connection, *, row: PassRow, ended_by: str, now: datetime) 
     if state_of(row, now) in ("pending", "accepted"):
         await repository.end_pass(conn, community_id=row.community_id, pass_id=row.pass_id, ended_by=ended_by, now=now)
     await links.close(conn, invitation_id=row.pass_id, now=now)
-
-
-async def _check_days(
-    conn: Connection,
-    *,
-    community_id: UUID,
-    home_id: UUID,
-    window: tuple[datetime, datetime],
-    without: UUID | None,
-    now: datetime,
-) -> None:
-    others = await repository.list_windows(
-        conn, community_id=community_id, home_id=home_id, since=now - GUEST_DAYS_PERIOD, without=without
-    )
-    days = guest_days([window, *((other.begin, other.until) for other in others)])
-    if days > GUEST_DAYS:
-        raise GuestDaysSpent(days=days, limit=GUEST_DAYS)

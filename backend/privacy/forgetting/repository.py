@@ -226,14 +226,21 @@ async def list_unused_people(
         SELECT p.person_id
         FROM person p
         LEFT JOIN LATERAL (
-            SELECT max(g.ended_at) AS ended_at, bool_or(g.state <> 'ended') AS standing,
+            SELECT max(g.ended_at - CASE WHEN g.kind = 'guest' AND q.grace_hours IS NOT NULL
+                    THEN $2::interval - make_interval(hours => q.grace_hours) ELSE interval '0' END) AS ended_at,
+                bool_or(g.state <> 'ended') AS standing,
                 bool_or(g.kind = 'courier') AS courier, count(*) AS subjects
             FROM subject s LEFT JOIN access_grant g USING (community_id, subject_id)
+                LEFT JOIN guest_policy q USING (community_id)
             WHERE s.person_id = p.person_id
         ) r ON true
         LEFT JOIN LATERAL (
-            SELECT max(least(l.closed_at, l.expires_at)) AS over_at, bool_or(l.kind = 'courier') AS courier
-            FROM visitor_link l WHERE l.person_id = p.person_id
+            SELECT max(least(l.closed_at, l.expires_at) - CASE WHEN q.grace_hours IS NOT NULL
+                    THEN $2::interval - make_interval(hours => q.grace_hours) ELSE interval '0' END) AS over_at,
+                bool_or(l.kind = 'courier') AS courier
+            FROM visitor_link l
+                LEFT JOIN guest_policy q ON q.community_id = l.inviting_community_id AND l.kind = 'guest'
+            WHERE l.person_id = p.person_id
         ) l ON true
         WHERE NOT coalesce(r.standing, false) AND (r.subjects > 0 OR l.over_at IS NOT NULL)
             AND coalesce(greatest(r.ended_at, l.over_at), p.created_at)

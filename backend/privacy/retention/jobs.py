@@ -43,6 +43,7 @@ from backend.privacy.retention.repository import PLATFORM
 from backend.privacy.retention.rules import cut_off
 from backend.privacy.retention.table import RULES
 from backend.visitors import repository as visitors
+from backend.visitors.blocks import repository as guest_blocks
 
 __all__ = ["IN_COMMUNITIES", "IN_STORES", "ON_PLATFORM", "enforce", "enforce_in_community"]
 
@@ -68,6 +69,9 @@ IN_COMMUNITIES: Mapping[str, _InCommunity] = {
         conn, community_id=community, before=before, limit=limit
     ),
     "passes": lambda conn, community, before, _, limit: visitors.delete_old_passes(
+        conn, community_id=community, before=before, limit=limit
+    ),
+    "guest_blocks": lambda conn, community, before, _, limit: guest_blocks.delete_old_blocks(
         conn, community_id=community, before=before, limit=limit
     ),
     "visitor_codes": lambda conn, community, before, _, limit: codes.delete_old_tokens(

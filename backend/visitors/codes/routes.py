@@ -22,7 +22,7 @@ from backend.visitors import repository, service
 from backend.visitors.codes.schemas import PassCode
 from backend.visitors.errors import PassNotAccepted, PassNotFound, PassOver
 from backend.visitors.repository import PassRow
-from backend.visitors.rules import state_of
+from backend.visitors.rules import graced, state_of
 
 __all__ = ["resident_router", "visitor_router"]
 
@@ -121,19 +121,21 @@ async def _code(conn: Connection, row: PassRow, key: SigningKey, clock: Clock) -
         raise PassNotAccepted
     if state != "accepted":
         raise PassOver
-    uses = await repository.get_uses(conn, community_id=row.community_id, pass_id=row.pass_id)
+    begin, until = graced(row.valid_from, row.valid_until, row.grace_minutes)
     code = await codes.token_of_pass(
         conn,
         community_id=row.community_id,
         subject_id=row.subject_id,
         pass_id=row.pass_id,
-        valid_from=row.valid_from,
-        valid_until=row.valid_until,
-        uses=uses,
+        valid_from=begin,
+        valid_until=until,
+        uses=row.uses,
+        # Between two windows of one that recurs no gate may open by the signature alone.
+        known_only=row.recurrence is not None,
         key=key,
         now=now,
     )
-    return PassCode(code=code, valid_from=row.valid_from, valid_until=row.valid_until, uses=uses)
+    return PassCode(code=code, valid_from=row.valid_from, valid_until=row.valid_until, uses=row.uses)
 
 
 def _picture(code: PassCode, form: Literal["png", "svg"]) -> Response[bytes]:

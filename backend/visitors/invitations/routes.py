@@ -9,6 +9,7 @@ from backend.couriers import settling
 from backend.couriers.employments import repository as couriers
 from backend.couriers.employments import service as courier_rules
 from backend.couriers.employments.schemas import Employer, EmployerList
+from backend.doors.errors import DoorGroupUnknown
 from backend.enrolment import service as enrolment
 from backend.keys.service import Keys
 from backend.kit.auth import VisitorPrincipal
@@ -18,7 +19,7 @@ from backend.kit.problems import Unauthorised, problems
 from backend.links import service as links
 from backend.links.errors import LinkClosed, LinkExpired, LinkHeld, LinkUnknown
 from backend.visitors import service
-from backend.visitors.errors import CompanyNotFound
+from backend.visitors.errors import CompanyNotFound, GuestDaysSpent
 from backend.visitors.invitations.answers import employment_of, of_employment, of_pass, scope_of
 from backend.visitors.schemas import Invitation
 
@@ -43,7 +44,12 @@ async def read_invitation(visitor: VisitorPrincipal, db: Database, clock: Clock)
         return of_employment(await employment_of(conn, visitor=visitor, partner_id=session.inviting_partner_id))
 
 
-@post("/invitation/accept", status_code=200, responses=problems(*_LINK), summary="Accept the invitation")
+@post(
+    "/invitation/accept",
+    status_code=200,
+    responses=problems(*_LINK, GuestDaysSpent, DoorGroupUnknown),
+    summary="Accept the invitation",
+)
 async def accept_invitation(visitor: VisitorPrincipal, db: Database, keys: Keys, clock: Clock) -> Invitation:
     """Say yes, on this phone, for oneself: from now on the link is this phone's.
 

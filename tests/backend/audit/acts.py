@@ -72,6 +72,9 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "GET /sync": "templates.send",
     },
     "staff": {
+        "POST /communities/{community_id}/guest-blocks": "guest.block",
+        "DELETE /communities/{community_id}/guest-blocks/{block_id}": "guest.unblock",
+        "PUT /communities/{community_id}/guest-policy": "guest_policy.set",
         **_SESSIONS,
         "POST /login/verify": "session.begin",
         "POST /second-factor": "session.elevate",

@@ -355,6 +355,8 @@ class _Builder:
         group = (await self._office("POST", "/door-groups", {"name": "Garages"}))["id"]
         door = (await self._office("POST", "/doors", {"name": "North", "groups": []}))["id"]
         schedule = (await self._office("POST", "/schedules", {"name": "Days", "week": []}))["id"]
+        blocked = {"phone": self.world.new_phone(), "reason": "threat", "days": 30}
+        block = (await self._office("POST", "/guest-blocks", blocked))["block_id"]
         until = (self.world.clock() + timedelta(hours=1)).isoformat()
         emergency = await self._office("POST", "/emergencies", {"mode": "lockdown", "reason": "fire", "until": until})
         device = await Device.provisioned(api, town.office, town.community_id, self.world)
@@ -373,7 +375,7 @@ class _Builder:
         )
         (kept,) = (await self._office("GET", "/denied-frames"))["frames"]
         self._know(
-            group_id=group, door_id=door, schedule_id=schedule, emergency_id=emergency["emergency_id"],
+            group_id=group, door_id=door, schedule_id=schedule, block_id=block, emergency_id=emergency["emergency_id"],
             gate_id=device.identity.gate_id, frame_id=kept["frame_id"],
         )  # fmt: skip
 

@@ -18,6 +18,7 @@ class Granted(msgspec.Struct, frozen=True):
     kind: str
     from_us: int
     until_us: int | None
+    doors: list[str] | None = None
 
 
 async def grants(town: Town, kind: str, *, community: UUID | None = None) -> list[Granted]:
@@ -31,7 +32,7 @@ async def grants(town: Town, kind: str, *, community: UUID | None = None) -> lis
     for row in bodies:
         body = json.loads(row["body"])
         found += [
-            Granted(UUID(body["subject"]), grant["kind"], grant["from_us"], grant["until_us"])
+            Granted(UUID(body["subject"]), grant["kind"], grant["from_us"], grant["until_us"], grant.get("doors"))
             for grant in body["grants"]
             if grant["kind"] == kind
         ]

@@ -10,11 +10,12 @@ from backend.kit.db import Database, Scope
 from backend.privacy import jobs
 from backend.privacy.retention import jobs as retention
 from backend.privacy.saga import Saga
+from backend.worker import tick
 from tests.backend.couriers.company import Visitor, open_link
 from tests.backend.households.town import Resident, Town, build_town
 from tests.backend.privacy.faces import ALL, NOTHING, Left, left_of, store_face
 from tests.backend.visitors.test_passes import invite, passes
-from tests.backend.world import World
+from tests.backend.world import Actor, World
 
 
 @pytest.fixture
@@ -123,6 +124,66 @@ async def test_a_withdrawal_is_not_begun_a_second_time_by_the_job(world: World, 
     world.clock.advance(timedelta(hours=25))
     assert await jobs.begin_unused_erasures(worker_db, now=world.clock()) == 0
     assert isinstance(await left_of(world.resources, person_id, [town.community_id]), Left)
+
+
+async def test_a_guest_who_comes_again_need_not_register_anew(world: World) -> None:
+    town = await build_town(world)
+    host = await town.tenant()
+    guest, person_id, _ = await guest_with_face(town, host)
+    second = await invite(town, host)
+    opened = await world.api.post(
+        "/visitor/v1/session", json={"token": second["link_token"], "known": guest.actor.refresh_token}
+    )
+    assert opened.status_code == 201
+    known = Visitor(Actor(world.api, "", opened.json()["access_token"], opened.json()["refresh_token"]))
+    # Nobody learns of it from the pass, and nobody else becomes him by its link.
+    assert (await known.invitation()).json()["state"] == "pending"
+    assert {one["state"] for one in (await host.actor.get(passes(town, host))).json()["passes"]} == {
+        "pending",
+        "accepted",
+    }
+    stranger = await world.api.post("/visitor/v1/session", json={"token": second["link_token"]})
+    assert (stranger.status_code, stranger.json()["code"]) == (409, "link-held")
+    assert (await known.accept()).status_code == 200
+    assert await person_of(town, second["pass_id"]) == person_id
+    # He withdraws from one visit; the other still needs his face.
+    answer = await known.withdraw()
+    assert (answer.json()["state"], answer.json()["erasures"]) == ("withdrawn", [])
+    assert await left_of(world.resources, person_id, [town.community_id]) == ALL
+    answer = await guest.withdraw()
+    assert [one["extent"] for one in answer.json()["erasures"]] == ["everything"]
+
+
+async def test_whoever_only_opened_an_earlier_link_is_nobody_known(world: World) -> None:
+    town = await build_town(world)
+    host = await town.tenant()
+    first = await invite(town, host)
+    onlooker = await open_link(world.api, first["link_token"])
+    guest = await open_link(world.api, first["link_token"])
+    await guest.accept()
+    second = await invite(town, host)
+    opened = await world.api.post(
+        "/visitor/v1/session", json={"token": second["link_token"], "known": onlooker.actor.refresh_token}
+    )
+    assert opened.status_code == 201
+    await Visitor(Actor(world.api, "", opened.json()["access_token"], "")).accept()
+    assert await person_of(town, second["pass_id"]) != await person_of(town, first["pass_id"])
+
+
+async def test_a_community_erases_its_guests_sooner(world: World, worker_db: Database) -> None:
+    town = await build_town(world)
+    host = await town.tenant()
+    await town.office.put(
+        f"{town.staff_path}/guest-policy",
+        json={"open_passes": 10, "home_days": 90, "guest_days": 60, "grace_hours": 2},
+    )
+    await guest_with_face(town, host)
+    world.clock.advance(hours=4)
+    await tick(worker_db, world.clock)
+    world.clock.advance(minutes=119)
+    assert await jobs.begin_unused_erasures(worker_db, now=world.clock()) == 0
+    world.clock.advance(minutes=2)
+    assert await jobs.begin_unused_erasures(worker_db, now=world.clock()) == 1
 
 
 async def _links(worker_db: Database) -> int:

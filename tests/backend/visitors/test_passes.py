@@ -22,7 +22,13 @@ def passes(town: Town, host: Resident) -> str:
 
 
 async def ask(
-    town: Town, host: Resident, *, begin: datetime | None = None, until: datetime | None = None, **span: float
+    town: Town,
+    host: Resident,
+    *,
+    begin: datetime | None = None,
+    until: datetime | None = None,
+    fields: dict[str, object] | None = None,
+    **span: float,
 ) -> httpx.Response:
     begin = begin or town.world.clock()
     until = until or begin + timedelta(**(span or {"hours": 4}))
@@ -33,6 +39,7 @@ async def ask(
             "kind": "guest",
             "valid_from": begin.isoformat(),
             "valid_until": until.isoformat(),
+            **(fields or {}),
         },
     )
 
@@ -183,7 +190,7 @@ async def test_a_home_has_so_many_open_passes_and_so_many_days_of_guests(world: 
 
     # Cancelled before they began, those count for nothing; three guests for a month are all that is left.
     tomorrow = world.clock() + timedelta(days=1)
-    months = [await invite(town, host, begin=tomorrow, days=30) for _ in range(3)]
+    months = [await invite(town, host, begin=tomorrow, days=30, fields={"guest_name": name}) for name in "XYZ"]
     refused = await ask(town, host)
     assert (refused.status_code, refused.json()["code"]) == (409, "guest-days-spent")
     assert refused.json()["extra"] == {"days": GUEST_DAYS + 1, "limit": GUEST_DAYS}

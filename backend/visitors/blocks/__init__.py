@@ -1,0 +1,1 @@
+"""Numbers of people whom a community does not admit as anybody's guests."""

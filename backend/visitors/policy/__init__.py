@@ -1,0 +1,1 @@
+"""What a community allows its homes about guests."""

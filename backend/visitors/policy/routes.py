@@ -1,0 +1,50 @@
+"""Staff: what homes may ask for about guests."""
+
+from uuid import UUID
+
+from litestar import Router, get, put
+
+from backend.audit import service as audit
+from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
+from backend.kit.clock import Clock
+from backend.kit.db import Database, Scope
+from backend.kit.problems import Forbidden, Unauthorised, problems
+from backend.visitors.policy import repository
+from backend.visitors.policy.repository import PolicyRow
+from backend.visitors.policy.schemas import GuestPolicy
+
+__all__ = ["staff_router"]
+
+_PROBLEMS = problems(Unauthorised, Forbidden, SecondFactorRequired)
+
+
+@get("/", responses=_PROBLEMS, summary="Read what homes may ask for about guests")
+async def read_policy(community_id: UUID, staff: StaffMember, db: Database) -> GuestPolicy:
+    """The limits that go for every home of the community."""
+    staff.require(Permission.REGISTER_READ)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        return GuestPolicy.of(await repository.get_policy(conn, community_id=community_id))
+
+
+@put("/", responses=_PROBLEMS, summary="Say what homes may ask for about guests")
+async def change_policy(
+    community_id: UUID, data: GuestPolicy, staff: StaffMember, db: Database, clock: Clock
+) -> GuestPolicy:
+    """Set the limits. Passes that stand stay as they are; what is asked for or changed from now on keeps to them."""
+    staff.require(Permission.COMMUNITY_CHANGE)
+    wanted = PolicyRow(data.open_passes, data.home_days, data.guest_days, data.phone_required, data.grace_hours)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        row = await repository.put_policy(conn, community_id=community_id, policy=wanted, now=clock())
+        await audit.record(
+            conn,
+            community_id=community_id,
+            actor=f"staff:{staff.staff_id}",
+            action="guest_policy.set",
+            target=f"guest_policy:{row.open_passes}/{row.home_days}d/{row.guest_days}d/{row.grace_hours}h",
+        )
+    return GuestPolicy.of(row)
+
+
+staff_router = Router(
+    path="/communities/{community_id:uuid}/guest-policy", route_handlers=[read_policy, change_policy], tags=["passes"]
+)
