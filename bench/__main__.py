@@ -15,7 +15,7 @@ from rich.table import Table
 
 from bench.measure import Figure, Tell
 
-SECTIONS = ("recognition", "codes", "database", "server", "gates", "erasure", "register_import")
+SECTIONS = ("recognition", "codes", "database", "server", "gates", "erasure", "register_import", "city")
 
 
 def main() -> int:

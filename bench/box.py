@@ -17,7 +17,7 @@ import asyncpg
 import httpx
 import msgspec
 
-from backend.demo.parties import Mailbox, Manager, Resident
+from backend.demo.parties import Company, Mailbox, Manager, Resident
 from backend.embedded.box import SingleBox
 from backend.embedded.passwords import KEYS, SUPERUSER
 from backend.embedded.postgres import EmbeddedPostgres
@@ -119,7 +119,7 @@ class BenchBox:
         )  # fmt: skip
 
 
-def access_token(party: Manager | Resident) -> str:
+def access_token(party: Company | Manager | Resident) -> str:
     """What the party shows at each request, for load that is not sent through it."""
     token = party._token  # noqa: SLF001 - the parties of the demo keep it to themselves
     assert token is not None
