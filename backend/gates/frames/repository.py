@@ -1,5 +1,6 @@
 """SQL of pictures of denied approaches. The pictures themselves lie among the objects."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -15,6 +16,7 @@ __all__ = [
     "get_frame",
     "insert_frame",
     "insert_key",
+    "known_frames",
     "list_due_communities",
     "list_due_frames",
     "list_due_keys",
@@ -144,6 +146,14 @@ async def list_due_frames(conn: Connection, *, community_id: UUID, at: datetime,
         community_id, at, limit,
     )  # fmt: skip
     return [row.id for row in rows]
+
+
+async def known_frames(conn: Connection, *, frame_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the pictures that there are. The worker's, in the platform scope."""
+    rows = await fetch_all(
+        conn, _Id, "SELECT frame_id AS id FROM denied_frame WHERE frame_id = ANY ($1)", list(frame_ids)
+    )
+    return {row.id for row in rows}
 
 
 async def delete_frame(conn: Connection, *, community_id: UUID, frame_id: UUID) -> None:

@@ -10,10 +10,12 @@ from backend.communities.frames.repository import FramePolicyRow
 from backend.gates.frames.errors import FrameInvalid
 from gate_sdk.wire import FRAME_REASONS, MAX_FRAME_BYTES, MAX_FRAME_PX, DeniedFrame
 
-__all__ = ["FRAMES_KEPT", "check", "expiry", "frame_object", "key_of"]
+__all__ = ["FRAMES_KEPT", "FRAMES_PREFIX", "check", "expiry", "frame_object", "key_of"]
 
 #: The longest that any community may have pictures of denied approaches kept.
 FRAMES_KEPT = timedelta(hours=24)
+#: Where the ciphertexts of all pictures lie.
+FRAMES_PREFIX = "denied/"
 
 _HOUR = timedelta(hours=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -64,4 +66,4 @@ def key_of(policy: FramePolicyRow, expires_at: datetime) -> tuple[UUID, datetime
 
 def frame_object(community_id: UUID, frame_id: UUID) -> str:
     """Where the ciphertext lies."""
-    return f"denied/{community_id}/{frame_id}"
+    return f"{FRAMES_PREFIX}{community_id}/{frame_id}"

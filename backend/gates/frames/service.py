@@ -3,6 +3,7 @@
 Nothing here opens a picture to look for anybody in it: it is sealed as it came, shown to staff as it came, and removed.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from backend.audit import service as audit
 from backend.communities.frames import repository as policies
 from backend.gates.frames import repository
 from backend.gates.frames.errors import FrameNotFound
-from backend.gates.frames.rules import check, expiry, frame_object, key_of
+from backend.gates.frames.rules import FRAMES_PREFIX, check, expiry, frame_object, key_of
 from backend.gates.service import require_in_service
 from backend.keys.errors import KeyDestroyed, KeyMissing
 from backend.keys.service import Keys
@@ -19,7 +20,7 @@ from backend.kit.db import Database, Scope
 from backend.kit.storage import ObjectMissing, ObjectStore
 from gate_sdk.wire import DeniedFrame
 
-__all__ = ["keep", "remove_due", "show"]
+__all__ = ["keep", "remove_due", "show", "sweep"]
 
 _BATCH = 200
 _VERSION = 1
@@ -156,6 +157,30 @@ async def remove_due(db: Database, keys: Keys, objects: ObjectStore, *, now: dat
             async with db.transaction(scope) as conn:
                 await repository.delete_key(conn, community_id=community_id, key_id=key_id)
     return removed
+
+
+async def sweep(db: Database, objects: ObjectStore) -> int:
+    """Remove objects of pictures that there are not; how many. The worker's.
+
+    One is left by a crash between storing it and seeing that the community has turned pictures off meanwhile. However
+    young: a picture is written down before its object is stored, so what is listed here was, and is no more.
+    """
+    removed = 0
+    batch: dict[UUID, str] = {}
+    async for key in objects.list(FRAMES_PREFIX):
+        batch[UUID(key.rpartition("/")[2])] = key
+        if len(batch) == _BATCH:
+            removed += await _remove_unknown(db, objects, batch)
+            batch = {}
+    return removed + await _remove_unknown(db, objects, batch)
+
+
+async def _remove_unknown(db: Database, objects: ObjectStore, batch: Mapping[UUID, str]) -> int:
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        unknown = batch.keys() - await repository.known_frames(conn, frame_ids=[*batch])
+    for frame_id in unknown:
+        await objects.delete(batch[frame_id])
+    return len(unknown)
 
 
 def _bound(community_id: UUID, frame_id: UUID) -> str:

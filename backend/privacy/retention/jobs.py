@@ -204,7 +204,7 @@ async def _platform(db: Database, now: datetime) -> int:
 
 async def _frames(db: Database, keys: Keys, objects: ObjectStore, now: datetime) -> int:
     """What the worker does every minute, once more, so that the list of rules can say that it was done."""
-    removed = await frames.remove_due(db, keys, objects, now=now)
+    removed = await frames.remove_due(db, keys, objects, now=now) + await frames.sweep(db, objects)
     async with db.transaction(Scope(platform=True)) as conn:
         await _note(conn, community_id=PLATFORM, key="denied_frames", count=removed, batch=removed + 1, now=now)
     return removed

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import httpx
@@ -12,7 +13,8 @@ import msgspec
 import pytest
 from PIL import Image
 
-from backend.gates.frames.service import remove_due
+from backend.gates.frames.rules import frame_object
+from backend.gates.frames.service import remove_due, sweep
 from backend.kit.auth import StaffRole
 from backend.kit.db import Database
 from gate_sdk.wire import DeniedFrame, FramePolicy, FrameReceipt, Reason
@@ -180,6 +182,23 @@ async def test_pictures_go_with_their_hours_and_their_keys(
     await remove_due(worker_db, resources.keys, resources.objects, now=world.clock() + timedelta(hours=1))
     assert await owner.fetchval("SELECT count(*) FROM denied_frame_key") == 0
     assert await resources.keys.person_keys([key_id]) == {}
+
+
+async def test_a_picture_whose_upload_a_crash_cut_off_while_it_was_turned_off_is_swept(
+    town: Town, device: Device, worker_db: Database, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await turn_on(town)
+    assert await kept(device, frame(town))
+    resources = town.world.resources
+    # As it is stored after the row was taken, by a process that is killed before it looks again.
+    left = frame_object(town.community_id, uuid4())
+    await resources.objects.put(left, b"ciphertext")
+    assert await sweep(worker_db, resources.objects) == 1
+    assert len(await objects_of(town)) == 1
+    assert await sweep(worker_db, resources.objects) == 0
+    await owner.execute("DELETE FROM denied_frame")
+    assert await sweep(worker_db, resources.objects) == 1
+    assert await objects_of(town) == []
 
 
 async def test_turning_it_off_ends_it_at_once_and_on_again_starts_anew(
