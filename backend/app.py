@@ -310,7 +310,11 @@ async def ready(db: Database) -> dict[str, str]:
 
 def _dependencies() -> dict[str, Provide]:
     plain = {name: Provide(provider, sync_to_thread=False) for name, provider in _PROVIDERS.items()}
-    looked_up = {"staff": staff_member, "visitor": visitor_session, "partner": partner_client}
+    looked_up: dict[str, Callable[..., Any]] = {
+        "staff": staff_member,
+        "visitor": visitor_session,
+        "partner": partner_client,
+    }
     return {**plain, **{name: Provide(provider) for name, provider in looked_up.items()}}
 
 

@@ -33,7 +33,7 @@ from backend.enrolment.errors import (
 from backend.enrolment.faces import MAX_PHOTO_BYTES, FaceService
 from backend.enrolment.schemas import Completed, Enrolment, EnrolmentProgress, PhotoTaken
 from backend.enrolment.uploads import PhotoOperation, declared_type, received
-from backend.guardians.errors import GuardianNeeded
+from backend.guardians.errors import DecidesHimself, GuardianNeeded, GuardianRefused, WardNotFound
 from backend.households.errors import AgeUnknown, MemberNotFound, MemberNotOpen, TenancyEnded
 from backend.keys.service import Keys
 from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
@@ -59,6 +59,9 @@ Slot = Annotated[int, Parameter(ge=1, le=3, description="Which of the three pict
         TenancyEnded,
         AgeUnknown,
         GuardianNeeded,
+        GuardianRefused,
+        WardNotFound,
+        DecidesHimself,
         ConsentMissing,
         ConsentDocumentNotFound,
         ConsentVersionOutdated,
@@ -92,6 +95,7 @@ async def begin(
         texts=data.texts,
         paper_reference=data.paper_reference,
         language=data.language,
+        guardianship_id=data.guardianship_id,
         staff_id=staff.staff_id,
         now=clock(),
     )

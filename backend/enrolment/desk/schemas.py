@@ -1,6 +1,7 @@
 """Requests about enrolling at a desk."""
 
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -22,9 +23,11 @@ class DeskEnrolment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An enrolment to begin at the desk.
 
     ``paper_reference`` is the number under which the office keeps the signed sheet; no name. ``texts`` are the consents
-    on it, each for itself; the one to entry by face is needed.
+    on it, each for itself; the one to entry by face is needed. For a child under fourteen a guardian signs:
+    ``guardianship_id`` says which, as the member's guardians are listed.
     """
 
     paper_reference: Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9./_-]+$")]
     texts: Annotated[list[SignedText], Meta(min_length=1, max_length=2)]
     language: Language = "zh-CN"
+    guardianship_id: UUID | None = None

@@ -16,6 +16,10 @@ from backend.enrolment.repository import EnrolmentRow
 from backend.enrolment.retention import discard
 from backend.enrolment.service import TTL
 from backend.guardians import repository as guardians
+from backend.guardians import service as guarding
+from backend.guardians.errors import DecidesHimself, WardNotFound
+from backend.guardians.repository import GuardianshipRow
+from backend.guardians.rules import Stage
 from backend.households import joining
 from backend.households import repository as households
 from backend.households.errors import AgeUnknown, MemberNotFound, MemberNotOpen, TenancyEnded
@@ -40,6 +44,7 @@ async def begin(
     texts: Sequence[SignedText],
     paper_reference: str,
     language: Language,
+    guardianship_id: UUID | None,
     staff_id: UUID,
     now: datetime,
 ) -> EnrolmentRow:
@@ -50,7 +55,10 @@ async def begin(
     Raises:
         MemberNotFound, MemberNotOpen, TenancyEnded: as the names say.
         AgeUnknown: he is somebody's child, and the office has not said how old.
-        GuardianNeeded: he is under fourteen.
+        GuardianNeeded: he is under fourteen, and no guardian has signed.
+        GuardianRefused: another guardian has said no.
+        WardNotFound: that guardian does not act for him.
+        DecidesHimself: he is fourteen or older, and signs himself.
         ConsentMissing: none of the texts is the one to entry by face, nor has he agreed to that before.
         ConsentDocumentNotFound, ConsentVersionOutdated, ErasureRunning: see :func:`consent.service.give`.
     """
@@ -66,6 +74,14 @@ async def begin(
         person_id = await _present(conn, community_id=community_id, member_id=member_id, now=now)
         await conn.execute(Scope(person_id=person_id).settings())
         await repository.lock_person(conn, person_id=person_id)
+        guardian = await _guardian(
+            conn,
+            community_id=community_id,
+            member_id=member_id,
+            person_id=person_id,
+            guardianship_id=guardianship_id,
+            now=now,
+        )
         for text in texts:
             await consent.give(
                 conn,
@@ -76,6 +92,7 @@ async def begin(
                 surface="desk",
                 actor=f"staff:{staff_id}",
                 now=now,
+                guardian=guardian,
                 paper=Paper(paper_reference, staff_id),
             )
         await consent.require(conn, person_id=person_id, purpose=Purpose.FACE_ACCESS)
@@ -138,6 +155,26 @@ async def _present(conn: Connection, *, community_id: UUID, member_id: UUID, now
     await joining.admit(conn, tenancy=tenancy, member=member, person_id=person_id, now=now)
     await members.delete_activations(conn, community_id=community_id, member_ids=[member_id])
     return person_id
+
+
+async def _guardian(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    member_id: UUID,
+    person_id: UUID,
+    guardianship_id: UUID | None,
+    now: datetime,
+) -> GuardianshipRow | None:
+    """Who has signed for the child; None where the person has signed himself."""
+    if guardianship_id is None:
+        return None
+    tie = await guardians.get_guardianship(conn, community_id=community_id, guardianship_id=guardianship_id)
+    if tie is None or tie.member_id != member_id or tie.ended_at is not None:
+        raise WardNotFound
+    if await guarding.stage_of_person(conn, person_id=person_id, now=now) is not Stage.CHILD:
+        raise DecidesHimself
+    return tie
 
 
 async def _require_age(conn: Connection, member: MemberRow) -> None:

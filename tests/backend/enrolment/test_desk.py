@@ -1,5 +1,6 @@
 """People without a smartphone: staff take their photographs at the desk, with what they signed on record."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from backend.kit.auth import StaffRole
 from backend.kit.db import Scope
 from tests.backend.enrolment.people import active, enrol_and_approve, others_photographs, put, reviews
 from tests.backend.enrolment.photographs import framings
+from tests.backend.guardians.children import child_of
 from tests.backend.households.town import Town, build_town
 from tests.backend.world import Actor, World
 
@@ -133,3 +135,33 @@ async def test_only_for_members_of_this_community_by_those_who_may(world: World)
     # Whom the tenant has named alone, the office approves first.
     answer = await begin(town, proposed.json()["member_id"])
     assert (answer.status_code, answer.json()["code"]) == (409, "member-not-open")
+
+
+async def test_a_guardian_signs_at_the_desk_for_a_child_and_for_nobody_older(world: World) -> None:
+    town = await build_town(world)
+    tenant, neighbour = await town.tenant("1-101"), await town.tenant("1-102")
+    today = world.clock().date()
+    child = await child_of(town, tenant, today - timedelta(days=10 * 365))
+    other = await child_of(town, neighbour, today - timedelta(days=9 * 365))
+    young = await child_of(town, tenant, today - timedelta(days=16 * 365))
+
+    async def tie(member_id: UUID) -> str:
+        listed = await town.office.get(f"{town.staff_path}/members/{member_id}/guardians")
+        return str(listed.json()["guardians"][0]["guardianship_id"])
+
+    def code(answer: httpx.Response) -> tuple[int, str]:
+        return answer.status_code, answer.json()["code"]
+
+    assert code(await begin(town, child.member_id)) == (403, "guardian-needed")
+    assert code(await begin(town, child.member_id, guardianship_id=await tie(other.member_id))) == (
+        404, "ward-not-found",
+    )  # fmt: skip
+    assert code(await begin(town, young.member_id, guardianship_id=await tie(young.member_id))) == (
+        403, "decides-himself",
+    )  # fmt: skip
+    begun = await begin(town, child.member_id, guardianship_id=await tie(child.member_id))
+    assert begun.status_code == 201, begun.text
+    async with world.resources.db.transaction(Scope(person_id=child.person_id)) as conn:
+        recorded = await conn.fetchrow("SELECT given_by, paper_reference, surface FROM consent")
+    assert recorded is not None
+    assert tuple(recorded) == (tenant.person_id, "2026/118", "desk")
