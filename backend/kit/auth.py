@@ -19,6 +19,7 @@ from litestar.connection import ASGIConnection
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
 
 from backend.kit.clock import Clock
+from backend.kit.permissions import ALLOWED, ELEVATED, Permission, StaffRole
 from backend.kit.problems import Forbidden, Unauthorised
 
 __all__ = [
@@ -246,83 +247,6 @@ class AuthMiddleware(AbstractAuthenticationMiddleware):
         return AuthenticationResult(user=tokens.verify(token.strip(), surface=Surface(segment), now=clock()), auth=None)
 
 
-class Permission(StrEnum):
-    """What a member of staff may be allowed to do."""
-
-    COMMUNITY_CREATE = "community.create"
-    COMMUNITY_CHANGE = "community.change"
-    REGISTER_READ = "register.read"
-    REGISTER_WRITE = "register.write"
-    TENANCY_END = "tenancy.end"
-    NUMBER_CHANGE = "number.change"
-    ENROLMENT_REVIEW = "enrolment.review"
-    GATES = "gates"
-    DOORS = "doors"
-    EMERGENCY = "emergency"
-    RECOGNITION = "recognition"
-    PARTNERS_READ = "partners.read"
-    PARTNERS = "partners"
-    ENTRIES_READ = "entries.read"
-    ERASURE = "erasure"
-    AUDIT_READ = "audit.read"
-    LEGAL_HOLD = "legal.hold"
-    STAFF_READ = "staff.read"
-    STAFF = "staff"
-
-
-# What no session may do without a second factor given within the last minutes: whatever shows somebody's face, takes
-# something away for good, lets something leave the house, makes keys, or opens every door. A telephone that was stolen,
-# or a number that was given to somebody else, is enough for the first factor.
-_ELEVATED: frozenset[Permission] = frozenset(
-    {
-        Permission.ENROLMENT_REVIEW,
-        Permission.ERASURE,
-        Permission.TENANCY_END,
-        Permission.NUMBER_CHANGE,
-        Permission.GATES,
-        Permission.EMERGENCY,
-        Permission.RECOGNITION,
-        Permission.PARTNERS,
-        Permission.STAFF,
-        Permission.LEGAL_HOLD,
-    }
-)
-
-
-class StaffRole(StrEnum):
-    """The roles, and with :data:`_ALLOWED` what each is for. The front desk never handles biometric data."""
-
-    AUTHORITY_ADMINISTRATOR = "authority_administrator"
-    COMMUNITY_MANAGER = "community_manager"
-    FRONT_DESK = "front_desk"
-    AUDITOR = "auditor"
-    LEGAL_OFFICER = "legal_officer"
-
-
-# What an authority does every day. Keeping photographs against an erasure is none of it: only a legal officer, who has
-# no other role, may do so, and the administrator may no more than appoint him.
-_EVERYDAY = frozenset(Permission) - {Permission.LEGAL_HOLD}
-
-_ALLOWED: dict[StaffRole, frozenset[Permission]] = {
-    StaffRole.AUTHORITY_ADMINISTRATOR: _EVERYDAY,
-    StaffRole.COMMUNITY_MANAGER: _EVERYDAY
-    - {
-        Permission.COMMUNITY_CREATE,
-        Permission.PARTNERS_READ,
-        Permission.PARTNERS,
-        Permission.STAFF_READ,
-        Permission.STAFF,
-    },
-    # Whoever sits at the desk at night is the one who sees the smoke.
-    StaffRole.FRONT_DESK: frozenset(
-        {Permission.REGISTER_READ, Permission.ENTRIES_READ, Permission.NUMBER_CHANGE, Permission.EMERGENCY}
-    ),
-    StaffRole.AUDITOR: frozenset({Permission.AUDIT_READ}),
-    # He finds whom an order names.
-    StaffRole.LEGAL_OFFICER: frozenset({Permission.LEGAL_HOLD, Permission.REGISTER_READ}),
-}
-
-
 class SecondFactorRequired(Forbidden):
     """That needs a second factor, given in this session within the last minutes."""
 
@@ -354,7 +278,7 @@ class StaffMember(msgspec.Struct, frozen=True):
             Forbidden: no role does.
             SecondFactorRequired: a role does, but this session has given none, or too long ago.
         """
-        if not any(permission in _ALLOWED[role] for role in self.roles):
+        if not any(permission in ALLOWED[role] for role in self.roles):
             raise Forbidden(permission=permission.value)
-        if permission in _ELEVATED and not self.elevated:
+        if permission in ELEVATED and not self.elevated:
             raise SecondFactorRequired(permission=permission.value)
