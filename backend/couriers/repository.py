@@ -9,7 +9,9 @@ from backend.kit.db import Connection, fetch_all
 
 __all__ = [
     "UnsettledRow",
+    "get_face_days",
     "list_unsettled",
+    "set_face_days",
 ]
 
 
@@ -48,3 +50,14 @@ async def list_unsettled(
         """,
         partner_id, worker_id, now, limit,
     )  # fmt: skip
+
+
+async def get_face_days(conn: Connection, *, authority_id: UUID) -> int:
+    """Days that the face of a courier is kept for whom no company speaks any more. Needs the platform scope."""
+    days: int = await conn.fetchval("SELECT courier_face_days FROM authority WHERE authority_id = $1", authority_id)
+    return days
+
+
+async def set_face_days(conn: Connection, *, authority_id: UUID, days: int) -> None:
+    """Set them, 1 to 30. Needs the platform scope."""
+    await conn.execute("UPDATE authority SET courier_face_days = $2 WHERE authority_id = $1", authority_id, days)

@@ -2,13 +2,14 @@
 
 from uuid import UUID
 
-from litestar import Router, post
+from litestar import Router, get, post, put
 
 from backend.audit import service as audit
-from backend.couriers import settling
+from backend.couriers import repository, settling
 from backend.couriers.deliveries import routes as deliveries
 from backend.couriers.employments import routes as employments
 from backend.couriers.employments.bulk import routes as many_employments
+from backend.couriers.schemas import CourierFaces
 from backend.couriers.shifts import routes as shifts
 from backend.couriers.shifts.bulk import routes as many_shifts
 from backend.keys.service import Keys
@@ -64,6 +65,34 @@ async def resume_partner(
     await settling.settle(db, keys, partner_id=partner_id, now=clock())
 
 
+@get("/", responses=problems(Unauthorised, Forbidden), summary="Read how long couriers' faces are kept")
+async def read_face_days(staff: StaffMember, db: Database) -> CourierFaces:
+    """Days from a courier's leaving the last company of this authority that names him to the erasure of his face."""
+    staff.require(Permission.PARTNERS_READ)
+    async with db.transaction(Scope(platform=True), read_only=True) as conn:
+        return CourierFaces(await repository.get_face_days(conn, authority_id=staff.authority_id))
+
+
+@put(
+    "/",
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired),
+    summary="Set how long couriers' faces are kept",
+)
+async def set_face_days(data: CourierFaces, staff: StaffMember, db: Database) -> CourierFaces:
+    """Seven days unless set. Who has worked for companies of several authorities is erased by the shortest time."""
+    staff.require(Permission.PARTNERS)
+    async with db.transaction(Scope(platform=True)) as conn:
+        await repository.set_face_days(conn, authority_id=staff.authority_id, days=data.days)
+        await audit.record(
+            conn,
+            community_id=None,
+            actor=f"staff:{staff.staff_id}",
+            action="courier-faces.set",
+            target=f"retention:courier_faces/{data.days}",
+        )
+    return data
+
+
 partner_router = Router(
     path="/",
     route_handlers=[
@@ -76,7 +105,13 @@ partner_router = Router(
 )
 resident_router = deliveries.resident_router
 staff_router = Router(
-    path="/communities/{community_id:uuid}/partners/{partner_id:uuid}",
-    route_handlers=[suspend_partner, resume_partner],
+    path="/",
+    route_handlers=[
+        Router(
+            path="/communities/{community_id:uuid}/partners/{partner_id:uuid}",
+            route_handlers=[suspend_partner, resume_partner],
+        ),
+        Router(path="/courier-faces", route_handlers=[read_face_days, set_face_days]),
+    ],
     tags=["partners"],
 )

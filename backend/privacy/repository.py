@@ -223,7 +223,9 @@ async def list_unused_faces(
 ) -> list[UnusedRow]:
     """People (or the one named) with a template and no right to enter anywhere, now or to come, for over the grace.
 
-    The worker's, in the platform scope. ``courier_grace`` is for whoever has been a courier or has never had a right.
+    The worker's, in the platform scope. ``courier_grace`` is for whoever has been a courier or has never had a right;
+    a courier for whom no company speaks any more has as many days from then on as the authority of his companies says
+    (the shortest, where there are several), and never more than that.
     A community may shorten its guests' ``grace``: a pass of its own then counts as ended so much earlier.
     An erasure that only waits for a legal hold's end, which may be months, keeps nobody from being among them.
     """
@@ -241,9 +243,25 @@ async def list_unused_faces(
                 LEFT JOIN guest_policy q USING (community_id)
             WHERE s.person_id = f.person_id
         ) r ON true
+        LEFT JOIN LATERAL (
+            -- A company that let him go has forgotten him; the link that it sent still says when.
+            SELECT max(w.left_at) AS left_at, bool_or(w.standing) AS employed, min(a.courier_face_days) AS days
+            FROM (
+                SELECT e.partner_id, e.left_at, e.left_at IS NULL AND (e.accepted_at IS NOT NULL
+                    OR coalesce(e.link_sent_at, e.created_at) > $1::timestamptz - $3::interval) AS standing
+                FROM courier_employment e WHERE e.person_id = f.person_id
+                UNION ALL
+                SELECT l.inviting_partner_id, l.closed_at, false FROM visitor_link l
+                WHERE l.person_id = f.person_id AND l.kind = 'courier'
+            ) w JOIN partner p USING (partner_id) JOIN authority a USING (authority_id)
+        ) c ON true
         WHERE NOT coalesce(r.standing, false) AND ($5::uuid IS NULL OR f.person_id = $5)
-            AND greatest(f.made_at, r.ended_at)
-                <= $1::timestamptz - CASE WHEN coalesce(r.courier, true) THEN $3::interval ELSE $2::interval END
+            AND (
+                greatest(f.made_at, r.ended_at)
+                    <= $1::timestamptz - CASE WHEN coalesce(r.courier, true) THEN $3::interval ELSE $2::interval END
+                OR NOT c.employed AND greatest(f.made_at, r.ended_at, c.left_at)
+                    <= $1::timestamptz - make_interval(days => c.days)
+            )
             AND NOT EXISTS (SELECT FROM erasure e WHERE e.person_id = f.person_id
                 AND e.extent = 'everything' AND e.completed_at IS NULL
                 AND EXISTS (SELECT FROM erasure_step t WHERE t.erasure_id = e.erasure_id AND t.done_at IS NULL))

@@ -6,6 +6,7 @@ from backend.privacy.repository import Extent, Reason, StepName
 
 __all__ = [
     "COURIER_GRACE",
+    "COURIER_LEFT",
     "FACE_ONLY",
     "GRACE",
     "KEY_BACKUPS_EXPIRE",
@@ -19,6 +20,8 @@ __all__ = [
 #: his last shift or delivery.
 GRACE = timedelta(hours=24)
 COURIER_GRACE = timedelta(days=30)
+#: And a courier's after the last company that named him, where his authority has not set 1 to 30 days.
+COURIER_LEFT = timedelta(days=7)
 #: Backups of the key store expire within this; from then on no copy of an erased person's data can be read.
 KEY_BACKUPS_EXPIRE = timedelta(days=7)
 

@@ -15,7 +15,7 @@ from backend.gates.frames.rules import FRAMES_KEPT
 from backend.households.imports.service import KEPT as IMPORTED_FILES_KEPT
 from backend.kit.idempotency.middleware import KEPT
 from backend.privacy.retention.rules import Bounds, Enforcement, Law, Rule, in_words
-from backend.privacy.rules import COURIER_GRACE, GRACE, KEY_BACKUPS_EXPIRE, PROOF_KEPT
+from backend.privacy.rules import COURIER_GRACE, COURIER_LEFT, GRACE, KEY_BACKUPS_EXPIRE, PROOF_KEPT
 from backend.visitors.rules import GUEST_DAYS_PERIOD
 
 __all__ = ["RULES", "markdown"]
@@ -63,6 +63,17 @@ _TABLE = (
         since="the end of the visit",
         period=GRACE,
         why="a visit that is prolonged needs no new photographs",
+        laws=(Law.PIPL_SHORTEST, Law.PIPL_DELETE, Law.GDPR_BIOMETRIC, Law.GDPR_ERASURE),
+        by=Enforcement.ERASURE,
+    ),
+    Rule(
+        key="left_courier_faces",
+        tables=(),
+        what="faces of couriers for whom no company speaks any more; an authority may set 1 to 30 days",
+        what_zh="已离开所有企业的快递、外卖人员的人脸信息",
+        since="his leaving the last company, or the end of the last shift or delivery if that is later",
+        period=COURIER_LEFT,
+        why="he may change companies without enrolling again",
         laws=(Law.PIPL_SHORTEST, Law.PIPL_DELETE, Law.GDPR_BIOMETRIC, Law.GDPR_ERASURE),
         by=Enforcement.ERASURE,
     ),

@@ -85,6 +85,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "PATCH /staff/{staff_id}": "staff.change",
         "DELETE /staff/{staff_id}": "staff.remove",
         "POST /partners": "partner.create",
+        "PUT /courier-faces": "courier-faces.set",
         "PUT /partners/{partner_id}/communities/{admitted_id}": "partner.admit",
         "POST /partners/{partner_id}/secrets": "partner.secret.create",
         "DELETE /partners/{partner_id}/secrets/{secret_id}": "partner.secret.revoke",

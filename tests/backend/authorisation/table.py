@@ -277,6 +277,8 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "DELETE /me/sessions/{session_id}": OWN_SESSION,
         "GET /partners": EVERY_AUTHORITY,
         "POST /partners": AUTHORITY_PROVEN,
+        "GET /courier-faces": EVERY_AUTHORITY,
+        "PUT /courier-faces": AUTHORITY_PROVEN,
         "GET /partners/{partner_id}": AUTHORITY,
         "PUT /partners/{partner_id}/communities/{admitted_id}": AUTHORITY_PROVEN,
         "POST /partners/{partner_id}/secrets": AUTHORITY_PROVEN,
