@@ -1,3 +1,4 @@
+import time
 from itertools import cycle
 
 import numpy as np
@@ -5,9 +6,11 @@ import pytest
 
 from gate_sdk import GateClient, Outcome, Reason
 from gate_sdk._decision import Decision
-from gate_sdk.face import Frame
+from gate_sdk.face import Detection, Frame
 from gate_sdk.testing import FakeBackend
 from gate_sdk.testing import synthetic as syn
+from gate_sdk.testing.synthetic import SyntheticRecognition
+from gate_sdk.wire import EventKind
 from tests.gate_sdk.conftest import OpenGate
 
 FPS = 15.0
@@ -176,3 +179,76 @@ def test_bytes_that_are_no_picture_are_called_so(backend: FakeBackend, open_gate
         decision = gate.decide(data)
         assert (decision.outcome, decision.reason, decision.event) == (Outcome.DENY, Reason.NOT_A_PICTURE, None)
         assert gate.observe(data) is None
+
+
+class Crowd(SyntheticRecognition):
+    """Sees as many more faces as it is told, smaller ones, to the right."""
+
+    def __init__(self, others: int = 0, *, width: float = 80.0) -> None:
+        self.others, self.width = others, width
+
+    def detect(self, frame: Frame) -> list[Detection]:
+        more = [
+            Detection((300.0 + 100 * number, 0.0, self.width, self.width), np.zeros((5, 2), np.float32), 0.9)
+            for number in range(self.others)
+        ]
+        return [*super().detect(frame), *more]
+
+
+def delivered(backend: FakeBackend, code: str) -> int:
+    """How many such alarms the server has got; waits for the first."""
+    for _ in range(500):
+        if any(event.detail == code for event in backend.events.values()):
+            break
+        time.sleep(0.02)
+    return sum(event.detail == code for event in backend.events.values())
+
+
+class TestSeveral:
+    def test_who_came_in_behind_is_reported_by_number_only(self, backend: FakeBackend, open_gate: OpenGate) -> None:
+        backend.add_person(syn.template(1))
+        crowd = Crowd(2)
+        gate = open_gate(recognition=crowd)
+        gate.start(wait=5)
+        (decision,) = watch(gate, [syn.frame(1)] * 10)
+        assert decision.allowed
+        crowd.others = 0
+        assert watch(gate, [syn.empty_frame()] * 100, start=1.0) == []
+        assert delivered(backend, "tail-gated:2") == 1
+
+    def test_who_waits_or_stands_behind_the_zone_has_not_followed(
+        self, backend: FakeBackend, open_gate: OpenGate
+    ) -> None:
+        backend.add_person(syn.template(1))
+        for crowd, zone in ((Crowd(1), None), (Crowd(1), (0.0, 0.0, 200.0, 200.0)), (Crowd(1, width=50.0), None)):
+            gate = open_gate(recognition=crowd, zone=zone)
+            gate.start(wait=5)
+            assert len(watch(gate, [syn.frame(1)] * 10)) == 1
+            if zone is not None or crowd.width < 60:
+                crowd.others = 0
+            watch(gate, [syn.empty_frame()] * 100, start=1.0)
+        assert not [event for event in backend.events.values() if event.kind is EventKind.ALARM]
+
+    def test_who_has_a_right_of_his_own_has_not_followed(self, backend: FakeBackend, open_gate: OpenGate) -> None:
+        for number in (1, 2):
+            backend.add_person(syn.template(number))
+        crowd = Crowd(1)
+        gate = open_gate(recognition=crowd)
+        gate.start(wait=5)
+        assert len(watch(gate, [syn.frame(1)] * 10)) == 1
+        crowd.others = 0
+        assert len(watch(gate, [syn.frame(2, x=300.0)] * 10, start=1.0)) == 1
+        watch(gate, [syn.empty_frame()] * 150, start=2.0)
+        assert not [event for event in backend.events.values() if event.kind is EventKind.ALARM]
+
+    def test_two_who_take_turns_at_being_nearest_open_once_each(
+        self, backend: FakeBackend, open_gate: OpenGate
+    ) -> None:
+        for number in (1, 2):
+            backend.add_person(syn.template(number))
+        gate = open_gate()
+        gate.start(wait=5)
+        turns = [syn.frame(1 + turn % 2, x=300.0 * (turn % 2)) for turn in range(8) for _ in range(6)]
+        assert len([one for one in watch(gate, turns) if one.allowed]) == 2
+        # Who was away for a while may come again.
+        assert len(watch(gate, [syn.empty_frame()] * 60 + [syn.frame(1)] * 10, start=10.0)) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -13,6 +13,7 @@ from gate_sdk._cache.index import Roster
 from gate_sdk._clock import TrustedTime
 from gate_sdk._decide import MIN_FACE_PX, Verdict, decide, threshold
 from gate_sdk._decision import Decision, StageTimes
+from gate_sdk._following import Following
 from gate_sdk._frames.store import keeps
 from gate_sdk._recognition import Candidate, Evidence, Liveness, Recognition, UnusableError
 from gate_sdk._tracker import EARLY_FRAMES, Step, Tracker
@@ -88,6 +89,9 @@ class Observer:
         self._watch = _Stopwatch()
         #: Whether this approach has looked like a picture; then nothing is decided before the time is up.
         self._wavering = False
+        #: Who was let in and who came behind, and how many did so by the last frame.
+        self.following = Following()
+        self.followed = 0
         #: The last frame observed, decoded, and whether a face of it was embedded.
         self.frame: Frame | None = None
         self.busy = False
@@ -129,7 +133,7 @@ class Observer:
     def observe(self, picture: Frame | bytes, at: float) -> Decision | None:
         """Take the next frame, captured at ``at`` (monotonic seconds); a decision once per approach."""
         began = time.perf_counter()
-        self.frame, self.busy = None, False
+        self.frame, self.busy, self.followed = None, False, 0
         tracker = self._tracker
         fresh = not tracker.evidence
         if fresh:
@@ -137,7 +141,7 @@ class Observer:
         watch = self._watch
         try:
             self.frame = frame = self._frame(picture, watch)
-            face = self._find(frame, watch)
+            face = self._nearest(frame, at, watch)
             near = face if face is not None and face.box[2] >= MIN_FACE_PX else None
             if tracker.see(None if near is None else near.box, at) is Step.SKIP or near is None:
                 return None
@@ -157,17 +161,29 @@ class Observer:
         except UnusableError:
             return None
         watch.ms["total"] += (time.perf_counter() - began) * 1e3
-        if len(tracker.evidence) == 1:
-            self._wavering = False
-        elif len(tracker.evidence) >= EARLY_FRAMES and result.verdict.reason is Reason.NOT_LIVE:
-            # Waiting for the frame with which a picture's mean gets over the line would be a try for every frame.
-            self._wavering = True
-        if not tracker.due(at, None if self._wavering else result.lead):
+        if not self._is_due(result, at):
             return None
-        tracker.decided()
         self._note_doubt(result, now_us)
         self._note_crop(result, roster.head, now_us, frame, near)
         return _decision(result, roster.head, now_us, near, len(tracker.evidence), watch)
+
+    def _is_due(self, result: _Result, at: float) -> bool:
+        """Whether this is the approach's one decision, and not one that has let its subject in a moment ago."""
+        tracker, verdict = self._tracker, result.verdict
+        if len(tracker.evidence) == 1:
+            self._wavering = False
+        elif len(tracker.evidence) >= EARLY_FRAMES and verdict.reason is Reason.NOT_LIVE:
+            # Waiting for the frame with which a picture's mean gets over the line would be a try for every frame.
+            self._wavering = True
+        if not tracker.due(at, None if self._wavering else result.lead):
+            return False
+        tracker.decided()
+        if verdict.outcome is not Outcome.ALLOW or verdict.subject is None:
+            return True
+        if self.following.again(verdict.subject, at):
+            return False
+        self.following.let_in(at, verdict.subject)
+        return True
 
     def _note_doubt(self, result: _Result, now_us: int) -> None:
         candidate = result.candidate
@@ -209,8 +225,25 @@ class Observer:
         return picture
 
     def _find(self, frame: Frame, watch: _Stopwatch) -> Detection | None:
+        return self._recognition.choose(self._detect(frame, watch), frame, self._zone)
+
+    def _nearest(self, frame: Frame, at: float, watch: _Stopwatch) -> Detection | None:
+        """The nearest face of the zone; how many stand there is noted."""
+        faces = self._detect(frame, watch)
+        self.followed = self.following.see(sum(map(self._stands_here, faces)), at)
+        return self._recognition.choose(faces, frame, self._zone)
+
+    def _detect(self, frame: Frame, watch: _Stopwatch) -> Sequence[Detection]:
         with watch.time("detect"):
-            return self._recognition.choose(self._recognition.detect(frame), frame, self._zone)
+            return self._recognition.detect(frame)
+
+    def _stands_here(self, face: Detection) -> bool:
+        if face.box[2] < MIN_FACE_PX:
+            return False
+        if self._zone is None:
+            return True
+        x, y = face.box[0] + face.box[2] / 2 - self._zone[0], face.box[1] + face.box[3] / 2 - self._zone[1]
+        return 0 <= x <= self._zone[2] and 0 <= y <= self._zone[3]
 
     def _embed(self, frame: Frame, face: Detection, watch: _Stopwatch) -> Evidence:
         with watch.time("align"):
