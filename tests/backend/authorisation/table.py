@@ -119,6 +119,8 @@ OWN_SESSION = _only(Who.ADMINISTRATOR, Who.UNELEVATED)
 #: By surface, then by method and path beneath it.
 ROUTES: Mapping[str, Mapping[str, Rule]] = {
     "": {
+        "GET /my-offline.js": PUBLIC,
+        "GET /my": PUBLIC,
         "GET /.well-known/oauth-authorization-server": PUBLIC,
         "GET /.well-known/doorward-audit-keys.json": PUBLIC,
         "GET /.well-known/doorward-certificate-keys.json": PUBLIC,
@@ -132,6 +134,7 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "GET /visit": PUBLIC,
     },
     "resident": {
+        "GET /communities": EVERY_RESIDENT,
         "GET /homes/{community_id}/{home_id}/passes/{pass_id}": HOUSEHOLD,
         "GET /age": EVERY_RESIDENT,
         "GET /communities/{community_id}/phones": RESIDENTS,
@@ -201,6 +204,7 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "POST /wards/{person_id}/requests/{request_id}/lift": TENANT,
     },
     "visitor": {
+        "GET /communities": EVERY_VISITOR,
         "GET /code": EVERY_GUEST,
         "GET /code/image": EVERY_GUEST,
         "GET /communities/{community_id}/phones": EVERY_VISITOR,
@@ -297,6 +301,8 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "POST /token": PUBLIC,
     },
     "staff/communities/{community_id}": {
+        "PUT /recognition": OFFICE_PROVEN,
+        "GET /recognition": OFFICE,
         "GET /tenancies/{tenancy_id}/planned-end": READERS,
         "GET /door-groups/{group_id}": READERS,
         "GET /doors/{door_id}": READERS,
