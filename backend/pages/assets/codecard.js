@@ -12,7 +12,7 @@ export function liveCode(place) {
   const picture = h("div", { class: "code" });
   const left = h("progress", { max: 30, "aria-label": t("code.left") });
   const seconds = h("span", { class: "soft", "aria-hidden": "true" });
-  const card = h("div", { class: "live" }, picture, left, seconds);
+  const card = h("div", { class: "live", "aria-live": "off" }, picture, left, seconds);
   let shown = null;
   let awake = null;
   const stayAwake = async () => {
@@ -32,6 +32,7 @@ export function liveCode(place) {
     if (step !== shown && document.visibilityState === "visible") {
       picture.replaceChildren(qrPicture(await codeAt(place.keys, place.community, now), t("code.own")));
       shown = step;
+      if (awake?.released !== false) stayAwake();
     }
     const rest = Math.ceil(leftMs(now) / 1000);
     left.value = rest;
@@ -39,7 +40,6 @@ export function liveCode(place) {
     setTimeout(turn, 250);
   };
   turn();
-  stayAwake();
   return card;
 }
 

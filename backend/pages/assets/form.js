@@ -13,7 +13,7 @@ export function words(error) {
 
 /** A form of fields `{name, label, type?, options?, hint?, …attributes}`; `work(values)` gets what was filled in.
  *
- * A field with `options`, pairs of value and label, is a choice. Sessions that ended go to `ended`.
+ * A field with `options`, pairs of value and label, is a choice. A session that ended, or is too old for this, goes to `ended`.
  */
 export function form({ fields, submit, work, ended, kind = "first" }) {
   const said = h("div", { role: "alert" });
@@ -37,7 +37,7 @@ export function form({ fields, submit, work, ended, kind = "first" }) {
       await work(Object.fromEntries(fields.map(({ name, type }) =>
         [name, type === "checkbox" ? given.has(name) : (given.get(name) ?? "").trim()])));
     } catch (error) {
-      if (error instanceof Refused && error.code === "session-ended" && ended) ended(error);
+      if (error instanceof Refused && ["session-ended", "fresh-log-in-needed"].includes(error.code) && ended) ended(error);
       else said.replaceChildren(h("p", { class: "problem" }, words(error)));
     } finally {
       button.disabled = false;

@@ -17,11 +17,11 @@ export function kept(session, names, failed) {
   return list;
 }
 
-/** The certificates of erasures, each to be kept as a file. */
+/** The certificates of erasures, each to be kept as a file; there is none while the server still destroys. */
 export function certificates(session, erasures, failed) {
   if (erasures.length === 0) return null;
   return h("section", { class: "card" }, h("h2", {}, t("certificates")), h("p", { class: "soft" }, t("certificates.note")),
-    erasures.map((one) => h("p", {}, action(t("certificate.open", { date: time(one.started_at) }), async () => {
+    erasures.map((one) => h("p", {}, one.state === "running" ? t("certificate.running", { date: time(one.started_at) }) : action(t("certificate.open", { date: time(one.started_at) }), async () => {
       const page = await session.file(`/erasures/${one.erasure_id}/certificate/page?language=${language()}`);
       h("a", { href: page, download: `doorward-${one.erasure_id}.html` }).click();
     }, failed, "plain"))));
