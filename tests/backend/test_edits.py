@@ -30,6 +30,9 @@ WITHOUT: Mapping[str, str] = {
     "PUT /staff/v1/communities/{community_id}/members/{member_id}/register-number": "one value, of another register",
     "PUT /staff/v1/communities/{community_id}/tenancies/{tenancy_id}/register-number": "one value, of another register",
     "PUT /staff/v1/communities/{community_id}/recognition": "one value",
+    "PUT /resident/v1/homes/{community_id}/{home_id}/deliveries/{delivery_id}/handover": "one value",
+    "PUT /staff/v1/communities/{community_id}/guest-policy": "the policy, replaced as a whole",
+    "PUT /staff/v1/courier-faces": "the rule, replaced as a whole",
     "PUT /staff/v1/imports/{import_id}/file": "taken once",
     "PUT /staff/v1/partners/{partner_id}/communities/{admitted_id}": "says that, not how",
 }
