@@ -64,7 +64,7 @@ from backend.kit.clock import Clock, utc_now
 from backend.kit.db import Database, DatabaseUnavailable, Scope
 from backend.kit.etag import EntityTagMiddleware
 from backend.kit.idempotency.middleware import IdempotencyMiddleware, creates, document
-from backend.kit.messages import Sender
+from backend.kit.messages import Sender, Tell
 from backend.kit.problems import Problem, exception_handlers, problems
 from backend.kit.providing import provide_in_turn
 from backend.kit.rates.limiter import RateLimiter
@@ -73,6 +73,9 @@ from backend.kit.storage import ObjectStore
 from backend.kit.tracing import RequestIdMiddleware
 from backend.links.routes import visitor_router as links_visitor
 from backend.links.routes import visitor_session
+from backend.notifications.routes import resident_router as notifications_resident
+from backend.notifications.routes import visitor_router as notifications_visitor
+from backend.notifications.service import tell_of_account
 from backend.pages.routes import public_router as pages_public
 from backend.partners.clients.routes import partner_client
 from backend.partners.clients.routes import partner_router as clients_partner
@@ -117,6 +120,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         enrolment_resident,
         entries_resident,
         households_resident,
+        notifications_resident,
         partners_resident,
         couriers_resident,
         visitors_resident,
@@ -131,6 +135,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         codes_visitor,
         consent_visitor,
         enrolment_visitor,
+        notifications_visitor,
         visitors_visitor,
         pass_codes_visitor,
         leaving_visitor,
@@ -358,6 +363,10 @@ def _sender(request: Request[Any, Any, Any]) -> Sender:
     return _resources(request).sender
 
 
+def _tell() -> Tell:
+    return tell_of_account
+
+
 def _client_address(request: Request[Any, Any, Any]) -> str:
     """The caller's IP address: of the connection, or what the outermost of our own proxies saw."""
     proxies: int = request.app.state.proxies
@@ -406,6 +415,7 @@ _PROVIDERS: Mapping[str, Callable[..., Any]] = {
     "pepper": _pepper,
     "clock": _clock,
     "sender": _sender,
+    "tell": _tell,
     "client_address": _client_address,
     "gates": _gates,
     "public_url": _public_url,

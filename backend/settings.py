@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from dotenv import dotenv_values
@@ -54,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     otp_console_file: Path | None = None
     otp_http_url: str | None = None
     otp_http_token: str | None = None
+    # At which e-mail address browsers' push services may complain; "doorward@" and the public URL's host where none.
+    push_contact: str | None = None
     # Recognition at enrolment.
     model_pack: str | None = None
     models_dir: Path | None = None
@@ -62,6 +65,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     recapture_months_child: int = 12
     recapture_months_young: int = 24
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def push_contact_or_default(self) -> str:
+        """The address to complain at, made up from where people reach us if none was named."""
+        return self.push_contact or f"doorward@{urlsplit(self.public_url).hostname or 'localhost'}"
 
 
 def load_settings(environ: Mapping[str, str] | None = None, *, env_file: Path | None = Path(".env")) -> Settings:

@@ -8,6 +8,7 @@ left to do.
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -39,13 +40,19 @@ from backend.gates.frames import service as frames
 from backend.guardians.rules import Recapture
 from backend.households.imports import service as imports
 from backend.households.imports.running import Runner as ImportRunner
+from backend.households.notices import service as notices
 from backend.keys import rotation
 from backend.kit import logging
 from backend.kit.clock import Clock, utc_now
 from backend.kit.db import Database, Scope
 from backend.kit.leading import leading, pause
+from backend.kit.outgoing import Outgoing
 from backend.kit.problems import Unavailable
 from backend.kit.together import Together
+from backend.notifications import service as notifications
+from backend.notifications.push import Push, PushService
+from backend.notifications.sending.service import Sending
+from backend.notifications.sending.service import enqueue_due as enqueue_due_notifications
 from backend.privacy import imported
 from backend.privacy import jobs as privacy
 from backend.privacy import service as erasing
@@ -92,16 +99,23 @@ async def main(settings: Settings, *, clock: Clock = utc_now, stop: asyncio.Even
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_resources(settings, process="worker") as resources:
+    async with open_resources(settings, process="worker") as resources, aclosing(Outgoing()) as outgoing:
+        push = PushService(outgoing, pepper=resources.pepper, contact=settings.push_contact_or_default, clock=clock)
         _log.info("worker-started")
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_work(resources, clock, stop, settings))
+            tasks.create_task(_work(resources, push, clock, stop, settings))
             tasks.create_task(_lead(resources, clock, stop, settings))
     _log.info("worker-stopped")
 
 
-async def _work(resources: Resources, clock: Clock, stop: asyncio.Event, settings: Settings) -> None:
+async def _work(resources: Resources, push: Push, clock: Clock, stop: asyncio.Event, settings: Settings) -> None:
     """Carry out queued jobs, over a new connection whenever one is lost."""
+    sending = Sending(resources.db, resources.sender, push, clock)
+
+    async def send_notification(job: Job) -> None:
+        person_id, notification_id = map(UUID, (job.payload or b"").decode("ascii").split("/"))
+        await sending.send(person_id=person_id, notification_id=notification_id)
+
     saga = Saga(
         resources.db, resources.keys, resources.objects, clock, sender=resources.sender, public_url=settings.public_url
     )
@@ -142,6 +156,7 @@ async def _work(resources: Resources, clock: Clock, stop: asyncio.Event, setting
                 # One at a time: an import takes the processor for itself, and waits for nobody.
                 queue.entrypoint(imports.JOB, concurrency_limit=1)(run_import)
                 queue.entrypoint(erasing.JOB, concurrency_limit=_BATCHES_OF_ERASURES * MOST_TOGETHER)(erase)
+                queue.entrypoint(notifications.JOB, concurrency_limit=8)(send_notification)
                 queue.entrypoint(PHOTO_IMPORT, concurrency_limit=1)(read_photos)
                 ending = asyncio.create_task(_end_with(queue, stop))
                 try:
@@ -204,8 +219,10 @@ async def _duties(
     )
     duties: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
         "tick": (1, lambda: tick(db, clock)),
+        "notifications": (5, lambda: enqueue_due_notifications(db, now=clock())),
         "erasures": (0.25, lambda: privacy.enqueue_due_erasures(db, now=clock())),
         "tenancies": (2, lambda: privacy.end_due_tenancies(db, now=clock())),
+        "ending-soon": (300, lambda: notices.tell_ending(db, now=clock())),
         "imports": (5, lambda: imports.rerun(db)),
         "imported-files": (60, lambda: imports.shred(db, keys, objects, now=clock())),
         "couriers": (30, lambda: couriers.settle(db, keys, now=clock())),

@@ -35,7 +35,7 @@ from backend.kit.auth import ResidentPrincipal, StaffPrincipal, Tokens
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.etag import IfMatch, PreconditionFailed, require_match
-from backend.kit.messages import MessagesUnavailable, Sender
+from backend.kit.messages import MessagesUnavailable, Sender, Tell
 from backend.kit.problems import Unauthorised, problems
 from backend.people import repository as people
 
@@ -91,6 +91,7 @@ def _login_router(surface: Surface) -> Router:
         pepper: bytes,
         clock: Clock,
         sender: Sender,
+        tell: Tell,
     ) -> Response[TokenPair]:
         """Exchange the code for tokens; five attempts a code. Who is logged in elsewhere is told by a message."""
         now = clock()
@@ -106,10 +107,19 @@ def _login_router(surface: Surface) -> Router:
                 language=language_of(request, stored=None),
                 now=now,
             )
+            if isinstance(result, service.Session) and isinstance(result.principal, ResidentPrincipal) and result.tell:
+                await tell(
+                    conn,
+                    person_id=result.principal.person_id,
+                    kind="new_device",
+                    about_id=result.principal.session_id,
+                    detail=device,
+                    now=now,
+                )
         if isinstance(result, service.Refused):
             raise result.problem
         task = None
-        if result.tell is not None:
+        if result.tell is not None and surface == "staff":
             # In the language that the owner chose: whoever logs in may be somebody else.
             task = BackgroundTask(
                 send_later, sender, result.tell.phone, "new_device", {"device": device or "?"}, result.tell.language

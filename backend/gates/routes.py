@@ -21,6 +21,7 @@ from backend.enrolment.faces import FaceService
 from backend.entries import service as entries
 from backend.entries.errors import BatchInvalid
 from backend.gates import repository, service
+from backend.gates.arrivals import service as arrivals
 from backend.gates.assertions import read_assertion
 from backend.gates.errors import (
     AssertionRefused,
@@ -203,6 +204,7 @@ async def deliver(
         await codes.count_told(
             conn, community_id=gate.community_id, gate_id=gate.gate_id, events=data.events, now=clock()
         )
+        await arrivals.tell_arrivals(conn, community_id=gate.community_id, events=events, now=clock())
     # Encoded here: the framework knows MessagePack by another media type only.
     return Response(msgspec.msgpack.encode(receipt), media_type=MSGPACK)
 

@@ -49,12 +49,15 @@ class ConsoleSender:
         self._file = file
         self._clock = clock
 
-    async def send(self, *, to: str, template: str, values: Mapping[str, str], language: str) -> None:
-        """See :class:`Sender`.
+    async def send(
+        self, *, to: str, template: str, values: Mapping[str, str], language: str, key: str | None = None
+    ) -> None:
+        """See :class:`Sender`. A repetition is a line of its own.
 
         Raises:
             MessagesUnavailable: the file cannot be written.
         """
+        del key
         message = _message(to, template, values, language)
         line = _Line(**msgspec.structs.asdict(message), at=self._clock().isoformat())
         try:
@@ -77,7 +80,8 @@ class ConsoleSender:
 class HttpSender:
     """Posts messages as JSON to a provider, or to a small bridge in front of one.
 
-    The body is a :class:`Message`; ``Idempotency-Key`` is new for every message. Any 2xx answer means taken.
+    The body is a :class:`Message`; ``Idempotency-Key`` is new for every message, and the same where one is
+    sent again because nobody knows whether it was taken. Any 2xx answer means taken.
     """
 
     def __init__(self, url: str, token: str | None, *, timeout: httpx.Timeout = _TIMEOUT) -> None:
@@ -87,11 +91,13 @@ class HttpSender:
         # Redirects are not followed: they could carry the token and the number elsewhere.
         self._client = httpx.AsyncClient(headers=headers, timeout=timeout, follow_redirects=False)
 
-    async def send(self, *, to: str, template: str, values: Mapping[str, str], language: str) -> None:
+    async def send(
+        self, *, to: str, template: str, values: Mapping[str, str], language: str, key: str | None = None
+    ) -> None:
         """See :class:`Sender`."""
         body = msgspec.json.encode(_message(to, template, values, language))
         try:
-            answer = await self._client.post(self._url, content=body, headers={"Idempotency-Key": str(uuid4())})
+            answer = await self._client.post(self._url, content=body, headers={"Idempotency-Key": key or str(uuid4())})
         except httpx.HTTPError:
             # Without the cause: its text may hold the address with what stands in its query.
             raise MessagesUnavailable from None

@@ -17,6 +17,11 @@ TEMPLATES: Mapping[str, Mapping[str, str]] = {
         "en": "Doorward: your account was logged in on another device ($device). If that was not you, log it out under "
         "your devices.",
     },
+    # Neither whose guest nor where: it may be read on a locked screen.
+    "guest_arrived": {
+        "zh-CN": "【Doorward】您的访客已到达。详情请登录查看。",
+        "en": "Doorward: your guest has come in. Log in for more.",
+    },
     # Sent to the number that the account had before.
     "number_changed": {
         "zh-CN": "【Doorward】您的账户已改用其他手机号码, 此号码不再关联该账户。如非本人操作, 请立即联系小区办公室。",

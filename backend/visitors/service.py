@@ -16,6 +16,8 @@ from backend.kit.db import Connection
 from backend.kit.problems import Unauthorised
 from backend.links import service as links
 from backend.links.errors import LinkClosed, LinkUnknown
+from backend.notifications import service as notifications
+from backend.notifications.kinds import Kind
 from backend.people import repository as people
 from backend.visitors import repository
 from backend.visitors.errors import GuestPhoneNeeded, PassNotFound, PassOver, TooManyPasses
@@ -262,6 +264,16 @@ async def accept(conn: Connection, *, visitor: VisitorPrincipal, now: datetime) 
     await repository.set_accepted(
         conn, community_id=row.community_id, pass_id=row.pass_id, subject_id=subject_id, now=now
     )
+    if row.host_person_id is not None:
+        await notifications.tell(
+            conn,
+            person_id=row.host_person_id,
+            kind=Kind.GUEST_ACCEPTED,
+            occasion=str(row.pass_id),
+            community_id=row.community_id,
+            about_id=row.pass_id,
+            now=now,
+        )
     return msgspec.structs.replace(row, subject_id=subject_id, accepted_at=now)
 
 

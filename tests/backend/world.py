@@ -14,12 +14,16 @@ import pyotp
 
 from backend.accounts.staff import service as accounts
 from backend.kit.auth import StaffRole
-from backend.kit.db import Scope
+from backend.kit.db import Database, Scope
+from backend.kit.outgoing import Outgoing
+from backend.notifications.push import PushService
+from backend.notifications.sending.repository import list_unfinished
+from backend.notifications.sending.service import Sending
 from backend.resources import Resources
 from backend.settings import Settings
 from tests.databases import DatabaseUrls
 
-__all__ = ["Actor", "MovableClock", "World"]
+__all__ = ["Actor", "MovableClock", "World", "send_waiting"]
 
 # Numbers that are kept for fiction (North American 555-0100 to 555-0199), so that nobody's own stands in a test.
 _AREAS = (
@@ -154,6 +158,18 @@ class World:
         codes = [message["values"]["code"] for message in self.messages(phone) if message["template"] == "login_code"]
         return str(codes[-1])
 
+    async def send_messages(self) -> None:
+        """Have the worker send, by text message, what people were told; browsers are out of reach."""
+        outgoing = Outgoing(is_allowed=lambda _: False)
+        push = PushService(outgoing, pepper=self.resources.pepper, contact="office@doorward.test", clock=self.clock)
+        database = Database(self.urls.worker)
+        await database.open()
+        try:
+            await send_waiting(Sending(database, self.resources.sender, push, self.clock), database, now=self.clock())
+        finally:
+            await database.close()
+            await outgoing.aclose()
+
     async def login(self, phone: str, *, surface: str, second_factor: bool = True) -> Actor:
         """Log in by phone and code, as "resident" or "staff"; staff then give their second factor too."""
         asked = await self.api.post(f"/{surface}/v1/login", json={"phone": phone})
@@ -223,3 +239,10 @@ class World:
         answer = await administrator.post("/staff/v1/communities", json=body)
         assert answer.status_code == 201, answer.text
         return UUID(answer.json()["community_id"])
+
+
+async def send_waiting(sending: Sending, worker_db: Database, *, now: datetime) -> int:
+    """Do what the worker would be asked to do by now; how many messages went out."""
+    async with worker_db.transaction(Scope(platform=True), read_only=True) as conn:
+        due = await list_unfinished(conn, told_before=now + timedelta(seconds=1), at=now, limit=1000)
+    return sum([await sending.send(person_id=row.person_id, notification_id=row.notification_id) for row in due])

@@ -15,7 +15,7 @@ from backend.accounts.service import Refused
 from backend.kit.auth import ResidentPrincipal
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
-from backend.kit.messages import MessagesUnavailable, Sender
+from backend.kit.messages import MessagesUnavailable, Sender, Tell
 from backend.kit.problems import Unauthorised, problems
 from backend.people import repository as people
 
@@ -71,8 +71,10 @@ async def finish_number_change(
     pepper: bytes,
     clock: Clock,
     sender: Sender,
+    tell: Tell,
 ) -> Response[None]:
     """Log in with the new number from now on. The old one opens nothing any more; other devices are logged out."""
+    now = clock()
     async with db.transaction(_PLATFORM) as conn:
         changed = await rules.finish(
             conn,
@@ -80,8 +82,17 @@ async def finish_number_change(
             resident=resident,
             current=(data.current_challenge_id, data.current_code),
             new=(data.new_challenge_id, data.new_code),
-            now=clock(),
+            now=now,
         )
+        if not isinstance(changed, Refused):
+            await tell(
+                conn,
+                person_id=resident.person_id,
+                kind="number_changed",
+                about_id=resident.account_id,
+                detail=None,
+                now=now,
+            )
         person = await people.get_person(conn, person_id=resident.person_id)
     if isinstance(changed, Refused):
         raise changed.problem

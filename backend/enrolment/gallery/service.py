@@ -31,6 +31,9 @@ from backend.keys.errors import KeyStoreError
 from backend.keys.service import Keys
 from backend.kit.crypto import SealBroken
 from backend.kit.db import Connection, Database, Scope
+from backend.notifications import service as notifications
+from backend.notifications.kinds import Kind
+from gate_sdk.wire import GrantKind
 
 __all__ = [
     "Face",
@@ -195,7 +198,8 @@ async def put_active(
     """
     # With the roster in hand: who moves out at this moment has either done so, and is seen, or takes the face along.
     await credentials.roster_hold(conn)
-    if not await access.kinds(conn, community_id=community_id, subject_id=subject_id):
+    kinds = await access.kinds(conn, community_id=community_id, subject_id=subject_id)
+    if not kinds:
         return False
     if not await repository.hold_template(conn, person_id=face.row.person_id, template_id=face.row.template_id):
         return False
@@ -236,6 +240,16 @@ async def put_active(
         vouched=vouched,
         alike=[row.subject_id for row in alike],
     )
+    if kinds != {GrantKind.COURIER}:
+        # A courier's comes and goes with his shifts, in many communities.
+        await notifications.tell(
+            conn,
+            person_id=face.row.person_id,
+            kind=Kind.FACE_ACTIVE,
+            occasion=f"{community_id}/{face.row.template_id}",
+            community_id=community_id,
+            now=now,
+        )
     return True
 
 

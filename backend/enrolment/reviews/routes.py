@@ -24,7 +24,6 @@ from backend.keys.service import Keys
 from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
-from backend.kit.messages import Sender
 from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
 from backend.kit.problems import Forbidden, Unauthorised, problems
 from backend.kit.storage import ObjectStore, StorageUnavailable
@@ -157,7 +156,6 @@ async def refuse(
     staff: StaffMember,
     db: Database,
     objects: ObjectStore,
-    sender: Sender,
     clock: Clock,
 ) -> Review:
     """The gates do not get this face, and it is erased; the person sees the reason and keeps his QR code."""
@@ -165,7 +163,6 @@ async def refuse(
     return await service.refuse(
         db,
         objects,
-        sender,
         community_id=community_id,
         review_id=review_id,
         state="refused",
@@ -191,7 +188,6 @@ async def retake(
     staff: StaffMember,
     db: Database,
     objects: ObjectStore,
-    sender: Sender,
     clock: Clock,
 ) -> Review:
     """Nobody can decide by these photographs: they are erased, and a message asks the person to take new ones."""
@@ -199,7 +195,6 @@ async def retake(
     return await service.refuse(
         db,
         objects,
-        sender,
         community_id=community_id,
         review_id=review_id,
         state="retake",

@@ -5,9 +5,6 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-import structlog
-
-from backend.accounts.repository import phone_of_person
 from backend.audit import service as audit
 from backend.enrolment import repository as enrolments
 from backend.enrolment.errors import PhotoNotFound, ReviewChanged, ReviewDecided, ReviewMoot, ReviewNotFound
@@ -23,11 +20,10 @@ from backend.keys.errors import KeyStoreError
 from backend.keys.service import Keys
 from backend.kit.crypto import SealBroken
 from backend.kit.db import Connection, Database, Scope
-from backend.kit.messages import MessagesUnavailable, Sender
 from backend.kit.storage import ObjectMissing, ObjectStore
-from backend.people import repository as people
+from backend.notifications import service as notifications
+from backend.notifications.kinds import Kind
 
-_log = structlog.get_logger(__name__)
 __all__ = ["approve", "get", "pending", "photo", "read", "refuse", "shown"]
 
 
@@ -159,7 +155,6 @@ async def approve(
 async def refuse(
     db: Database,
     objects: ObjectStore,
-    sender: Sender,
     *,
     community_id: UUID,
     review_id: UUID,
@@ -202,8 +197,17 @@ async def refuse(
             target=f"review:{review_id}",
             reason=reason_code,
         )
+        # That something waits for him; what it is, he reads where he is logged in.
+        await notifications.tell(
+            conn,
+            person_id=row.person_id,
+            kind=Kind.FACE_REFUSED if state == "refused" else Kind.FACE_RETAKE,
+            occasion=str(review_id),
+            community_id=community_id,
+            about_id=review_id,
+            now=now,
+        )
     await tidy(db, objects, person_id=row.person_id, now=now)
-    await _tell(db, sender, person_id=row.person_id, template=f"face_{state}")
     return await _read(db, community_id, review_id)
 
 
@@ -216,22 +220,6 @@ async def _note_duplicate(db: Database, row: ReviewRow, face: Face) -> bool:
             return False
         await repository.add_finding(conn, community_id=row.community_id, review_id=row.review_id, finding=finding)
         return True
-
-
-async def _tell(db: Database, sender: Sender, *, person_id: UUID, template: str) -> None:
-    """Write to the person that something waits for him; what it is, he reads where he is logged in."""
-    async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
-        phone = await phone_of_person(conn, person_id=person_id)
-        person = await people.get_person(conn, person_id=person_id)
-    if phone is None:
-        return  # a guest, or somebody without a telephone; his enrolments say the same
-    try:
-        await sender.send(
-            to=phone, template=template, values={}, language="zh-CN" if person is None else person.language
-        )
-    except MessagesUnavailable:
-        # The decision stands, and he finds it in his enrolments.
-        _log.warning("review-not-told")
 
 
 async def _locked(conn: Connection, community_id: UUID, review_id: UUID) -> ReviewRow:

@@ -19,10 +19,12 @@ from backend.households.homes import repository as homes
 from backend.households.joining import admit, guard_by_register, new_code_of
 from backend.households.members import repository
 from backend.households.members.repository import MemberRow, MemberState
+from backend.households.notices.service import tell_household
 from backend.households.repository import TenancyRow
 from backend.households.schemas import Approval, Approved, NewMember, NewRegisteredMember
 from backend.households.service import open_tenancy, require_membership
 from backend.kit.db import Connection
+from backend.notifications.kinds import Kind
 from backend.people import repository as people
 
 __all__ = ["add_member", "approve", "propose_member"]
@@ -74,7 +76,17 @@ async def propose_member(
     if mine.relation != "tenant":
         raise TenantOnly
     tenancy = await open_tenancy(conn, community_id=community_id, tenancy_id=mine.tenancy_id, now=now)
-    return await _insert_family(conn, tenancy=tenancy, new=new, state="proposed")
+    member = await _insert_family(conn, tenancy=tenancy, new=new, state="proposed")
+    await tell_household(
+        conn,
+        community_id=community_id,
+        tenancy_id=tenancy.tenancy_id,
+        kind=Kind.MEMBER_PROPOSED,
+        member_id=member.member_id,
+        besides=person_id,
+        now=now,
+    )
+    return member
 
 
 async def approve(
@@ -127,6 +139,15 @@ async def _approved(
     for other in standing:
         if other.relation == "tenant" and other.state == "active" and other.person_id is not None:
             await guard_by_register(conn, child=member, tenant_id=other.person_id, now=now)
+    await tell_household(
+        conn,
+        community_id=community_id,
+        tenancy_id=tenancy.tenancy_id,
+        kind=Kind.MEMBER_APPROVED,
+        member_id=member_id,
+        besides=None,
+        now=now,
+    )
     if member.without_phone:
         person_id = await people.insert_person_for(conn, name=member.name)
         await admit(conn, tenancy=tenancy, member=member, person_id=person_id, now=now)

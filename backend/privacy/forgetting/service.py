@@ -17,6 +17,8 @@ from backend.accounts import service as log_ins
 from backend.consent import repository as holds
 from backend.guardians import repository as guardians
 from backend.kit.db import Connection, Database, Scope
+from backend.notifications import service as notifications
+from backend.notifications.kinds import Kind
 from backend.people import repository as people
 from backend.people.repository import SubjectRow
 from backend.privacy import repository as erasures_repository
@@ -117,6 +119,14 @@ async def _forget_one(conn: Connection, erasure: ErasureRow, kept: Sequence[Role
         await log_ins.forget_person(conn, person_id=person_id, now=now)
     if kept:
         await holds.delete_hold(conn, person_id=person_id, erasure_id=erasure.erasure_id)
+        await notifications.tell(
+            conn,
+            person_id=person_id,
+            kind=Kind.ERASURE_DONE,
+            occasion=str(erasure.erasure_id),
+            about_id=erasure.erasure_id,
+            now=now,
+        )
     else:
         await repository.keep_consent_proof(conn, person_id=person_id, erasure_id=erasure.erasure_id)
         await people.delete_person(conn, person_id=person_id)

@@ -26,6 +26,7 @@ from backend.guardians import export as guardians
 from backend.households import export as households
 from backend.kit.db import Connection, fetch_dicts
 from backend.links import export as links
+from backend.notifications import export as notifications
 from backend.people import export as people
 from backend.visitors import export as visitors
 
@@ -64,6 +65,7 @@ async def gather(conn: Connection, *, person_id: UUID) -> Exported:
         "accounts": await accounts.export_of(conn, person_id=person_id),
         "consent": await consent.export_of(conn, person_id=person_id),
         "guardians": await guardians.export_of(conn, person_id=person_id),
+        "notifications": await notifications.export_of(conn, person_id=person_id),
         "links": await links.export_of(conn, person_id=person_id),
         "households": await households.export_of(conn, person_id=person_id),
         "access": await access.export_of(conn, person_id=person_id),

@@ -33,6 +33,7 @@ from backend.kit.db import Connection, Database, Scope
 from backend.kit.idempotency import repository as idempotency
 from backend.kit.storage import ObjectStore
 from backend.links import repository as links
+from backend.notifications import repository as notifications
 from backend.people import repository as people
 from backend.privacy import repository as erasures
 from backend.privacy.forgetting import repository as traces
@@ -129,6 +130,7 @@ ON_PLATFORM: Mapping[str, _OnPlatform] = {
     "login_challenges": lambda conn, _, now, __: accounts.sweep(conn, now=now),
     "sessions": lambda conn, _, now, __: accounts.sweep(conn, now=now),
     "idempotent_requests": lambda conn, before, _, limit: idempotency.delete_old(conn, before=before, limit=limit),
+    "notifications": lambda conn, before, _, limit: notifications.delete_old(conn, before=before, limit=limit),
     "links": lambda conn, before, _, limit: links.delete_old_links(conn, before=before, limit=limit),
     "courier_employments": lambda conn, before, _, limit: employments.delete_old_employments(
         conn, before=before, limit=limit

@@ -12,12 +12,16 @@ from dateutil.relativedelta import relativedelta
 
 from backend.audit import service as audit
 from backend.communities import repository as communities
+from backend.guardians import repository as guardians
 from backend.guardians import service as guarding
 from backend.guardians.repository import MinorRow
 from backend.guardians.rules import ANSWER_WITHIN, CONSENT_AGE, MAJORITY, Recapture, Stage, recapture_due
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.messages import Sender
 from backend.links.addresses import link_address
+from backend.notifications import service as notifications
+from backend.notifications.kinds import Kind
+from backend.notifications.service import News
 from backend.privacy import service
 from backend.privacy.forgetting.service import phone_to_tell, phone_to_tell_of, phones_of_guardians
 from backend.privacy.repository import ErasureRow
@@ -150,7 +154,7 @@ class GrowingUp:
             if due > now:
                 look_at = min(due, look_at)
             elif minor.reminded_at is None or minor.reminded_at < made_at:
-                await self._remind(minor)
+                await self._remind(minor, now)
                 reminded = now
         async with self._db.transaction(Scope(community_id=minor.community_id)) as conn:
             await repository.set_looked(
@@ -162,7 +166,7 @@ class GrowingUp:
             )
         return reminded is not None
 
-    async def _remind(self, minor: MinorRow) -> None:
+    async def _remind(self, minor: MinorRow, now: datetime) -> None:
         if minor.person_id is None:
             return
         told = await phone_to_tell(self._db, person_id=minor.person_id)
@@ -170,6 +174,8 @@ class GrowingUp:
             phone, language = told
             values = {"community": await self._name(minor)}
             await self._sender.send(to=phone, template="recapture", values=values, language=language)
+        async with self._db.transaction(Scope(person_id=minor.person_id)) as conn:
+            await _put_before(conn, minor, Kind.RECAPTURE_DUE, now)
 
     async def _lapse(self, minor: MinorRow, now: datetime) -> ErasureRow | None:
         if minor.person_id is None:
@@ -179,12 +185,31 @@ class GrowingUp:
             if begun is not None:
                 target = f"erasure:{begun.erasure_id}"
                 await audit.record(conn, community_id=None, actor="system", action="erasure.begin", target=target)
+                await _put_before(conn, minor, Kind.CONSENT_LAPSED, now)
         return begun
 
     async def _name(self, minor: MinorRow) -> str:
         async with self._db.transaction(Scope(community_id=minor.community_id), read_only=True) as conn:
             community = await communities.get_community(conn, community_id=minor.community_id)
         return "" if community is None else community.name
+
+
+async def _put_before(conn: Connection, minor: MinorRow, kind: Kind, now: datetime) -> None:
+    """Tell the young person and whoever acts for him, in the app. His scope."""
+    if minor.person_id is None:
+        return
+    ties = await guardians.list_guardians(conn, person_id=minor.person_id)
+    news = [
+        News(
+            person_id=person_id,
+            kind=kind,
+            occasion=f"{minor.member_id}/{now.date()}",
+            community_id=minor.community_id,
+            about_id=minor.member_id,
+        )
+        for person_id in (minor.person_id, *(tie.guardian_id for tie in ties))
+    ]
+    await notifications.tell_all(conn, news=news, now=now)
 
 
 async def _record(conn: Connection, minor: MinorRow, action: str) -> None:

@@ -109,11 +109,13 @@ async def test_who_is_logged_in_is_told_of_another_device(world: World) -> None:
     assert [message["template"] for message in world.messages(phone)] == ["login_code"]
     assert (await first.patch("/resident/v1/me", json={"language": "en"})).status_code == 200
     await log_in(world, phone, **{"User-Agent": IPHONE, "Accept-Language": "zh-CN"})
+    await world.send_messages()
     told = world.messages(phone)[-1]
     assert (told["template"], told["language"]) == ("new_device", "en")
     assert "iPhone" in told["text"]
     world.clock.advance(days=31)
     await log_in(world, phone)
+    await world.send_messages()
     assert [message["template"] for message in world.messages(phone)].count("new_device") == 1
 
 

@@ -32,6 +32,9 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         **_OWN,
         **_SESSIONS,
         "PATCH /me": "person.change",
+        "PUT /notifications/preferences/{kind}": "notification.prefer",
+        "PUT /notifications/subscriptions": "push.subscribe",
+        "DELETE /notifications/subscriptions/{subscription_id}": "push.unsubscribe",
         "DELETE /me": "account.delete",
         "POST /me/number/verify": "account.number",
         "POST /join": "member.join",
@@ -163,6 +166,10 @@ ACTS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+_READING = {
+    "PUT /notifications/read": "what somebody has read is nobody else's business",
+    "PUT /notifications/{notification_id}/read": "what somebody has read is nobody else's business",
+}
 _LOGGING_IN = "logging in and out of one's own account; sessions that a stolen token ended are recorded"
 
 #: Routes that change something and leave no act, and why.
@@ -176,12 +183,14 @@ UNRECORDED: Mapping[str, Mapping[str, str]] = {
         "POST /login/verify": _LOGGING_IN,
         "POST /token": _LOGGING_IN,
         "POST /logout": _LOGGING_IN,
+        **_READING,
         "POST /me/number": "sends codes; the change itself is recorded",
         "POST /communities/{community_id}/phones/challenge": "hands out a random number; the registration is recorded",
         "PUT /enrolments/{enrolment_id}/photos/{slot}": "a part of an enrolment, which is recorded as a whole",
         "PUT /wards/{person_id}/enrolments/{enrolment_id}/photos/{slot}": "a part of an enrolment",
     },
     "visitor": {
+        **_READING,
         "POST /session": _LOGGING_IN,
         "POST /token": _LOGGING_IN,
         "POST /communities/{community_id}/phones/challenge": "hands out a random number; the registration is recorded",

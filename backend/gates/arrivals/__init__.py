@@ -1,0 +1,1 @@
+"""Telling people that whom they expect has come in."""

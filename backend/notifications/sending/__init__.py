@@ -1,0 +1,1 @@
+"""Sending notifications to telephones: the worker's."""

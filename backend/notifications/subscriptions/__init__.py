@@ -1,0 +1,1 @@
+"""Web Push: the browsers that asked for it."""
