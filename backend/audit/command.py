@@ -38,7 +38,7 @@ async def verify(
         trusted: a file with the public keys.
 
     Raises:
-        CannotCheck: a file cannot be read, or nothing is known of that chain.
+        CannotCheck: a file cannot be read, or nothing is known of that chain, or of any.
     """
     public = await _public_keys(keys, trusted)
     kept: dict[UUID, list[SignedHead]] = defaultdict(list)
@@ -53,6 +53,8 @@ async def verify(
     else:
         async with snapshot(db) as conn:
             chains = sorted({*kept, *await all_chains(conn)})
+        if not chains:
+            raise CannotCheck("nothing is recorded here at all: is this the deployment's own folder, or its database?")
     found = []
     for chain in chains:
         async with snapshot(db) as conn:
