@@ -13,7 +13,7 @@ from backend.audit.schemas import AuditEntry, AuditKey, AuditPage, CheckpointKey
 from backend.audit.signing import signed
 from backend.keys.published import KeySet, publish
 from backend.keys.service import Keys
-from backend.kit.auth import Permission, StaffMember
+from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.db import Database, Scope
 from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
 from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
@@ -57,7 +57,7 @@ async def list_checkpoints(
 
 @get(
     "/export",
-    responses=problems(Unauthorised, Forbidden, NotFound),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, NotFound),
     cache_control=CacheControlHeader(no_store=True),
     media_type="application/x-ndjson",
     summary="Take the audit trail away",
@@ -70,7 +70,7 @@ async def export_trail(
     Where there are more than `limit` lines, or the line broke, ask again with the last line's `seq` as `after`; an
     empty answer means that there is nothing newer. Each export is itself recorded, first.
     """
-    staff.require(Permission.AUDIT_READ)
+    staff.require(Permission.AUDIT_EXPORT)
     scope = Scope(community_id=community_id)
     async with db.transaction(scope, read_only=True) as conn:
         head = await repository.get_head(conn, community_id=community_id)

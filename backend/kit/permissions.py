@@ -13,6 +13,8 @@ class Permission(StrEnum):
     COMMUNITY_CHANGE = "community.change"
     REGISTER_READ = "register.read"
     REGISTER_WRITE = "register.write"
+    REGISTER_EXPORT = "register.export"
+    CREDENTIALS = "credentials"
     TENANCY_END = "tenancy.end"
     NUMBER_CHANGE = "number.change"
     ENROLMENT_REVIEW = "enrolment.review"
@@ -24,7 +26,9 @@ class Permission(StrEnum):
     PARTNERS = "partners"
     ENTRIES_READ = "entries.read"
     ERASURE = "erasure"
+    PRIVACY = "privacy"
     AUDIT_READ = "audit.read"
+    AUDIT_EXPORT = "audit.export"
     LEGAL_HOLD = "legal.hold"
     STAFF_READ = "staff.read"
     STAFF = "staff"
@@ -35,8 +39,12 @@ class Permission(StrEnum):
 # or a number that was given to somebody else, is enough for the first factor.
 ELEVATED: frozenset[Permission] = frozenset(
     {
+        Permission.REGISTER_EXPORT,
+        Permission.CREDENTIALS,
         Permission.ENROLMENT_REVIEW,
         Permission.ERASURE,
+        Permission.PRIVACY,
+        Permission.AUDIT_EXPORT,
         Permission.TENANCY_END,
         Permission.NUMBER_CHANGE,
         Permission.GATES,
@@ -77,7 +85,7 @@ ALLOWED: Mapping[StaffRole, frozenset[Permission]] = {
     StaffRole.FRONT_DESK: frozenset(
         {Permission.REGISTER_READ, Permission.ENTRIES_READ, Permission.NUMBER_CHANGE, Permission.EMERGENCY}
     ),
-    StaffRole.AUDITOR: frozenset({Permission.AUDIT_READ}),
+    StaffRole.AUDITOR: frozenset({Permission.AUDIT_READ, Permission.AUDIT_EXPORT}),
     # He finds whom an order names.
     StaffRole.LEGAL_OFFICER: frozenset({Permission.LEGAL_HOLD, Permission.REGISTER_READ}),
 }

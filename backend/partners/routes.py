@@ -5,6 +5,7 @@ from uuid import UUID
 
 from litestar import Router, get, post, put
 
+from backend.access import service as access
 from backend.audit import service as audit
 from backend.communities.errors import CommunityNotFound
 from backend.kit.auth import (
@@ -136,7 +137,9 @@ async def list_for_resident(
     after = _after(cursor)
     scope = Scope(community_id=community_id, person_id=resident.person_id)
     async with db.transaction(scope, read_only=True) as conn:
-        if await people.get_subject(conn, community_id=community_id, person_id=resident.person_id) is None:
+        subject = await people.get_subject(conn, community_id=community_id, person_id=resident.person_id)
+        # Whoever has moved away is still known for a while, and lives there no more.
+        if subject is None or not await access.kinds(conn, community_id=community_id, subject_id=subject.subject_id):
             raise CommunityNotFound
         rows = await repository.list_of_community(
             conn, community_id=community_id, after=after, limit=limit + 1, suspended=False

@@ -38,7 +38,7 @@ __all__ = [
 # Old and new, for the time of a rotation.
 LIVE_SECRETS = 2
 # What a company's token may be limited to: naming its workers, their shifts, who brings which order.
-SCOPES = ("couriers", "shifts", "deliveries")
+SCOPES = ("couriers:write", "shifts:write", "deliveries:write")
 SECRET_PURPOSE = "partner-secret"  # noqa: S105 - what its hash is for, not the secret
 
 

@@ -9,7 +9,7 @@ from backend.communities.errors import CommunityNotFound
 from backend.communities.frames import repository, service
 from backend.communities.frames.errors import FramesOff
 from backend.communities.frames.schemas import FramePolicy, NewFramePolicy
-from backend.kit.auth import Permission, StaffMember
+from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.problems import Forbidden, Unauthorised, problems
@@ -34,7 +34,7 @@ async def read_policy(community_id: UUID, staff: StaffMember, db: Database, cloc
 
 @put(
     "/",
-    responses=problems(Unauthorised, Forbidden, CommunityNotFound),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, CommunityNotFound),
     summary="Keep pictures of denied approaches for a purpose",
 )
 async def turn_on(
@@ -45,7 +45,7 @@ async def turn_on(
     Ends by itself; repeating it renews it. What was kept for another purpose, or for longer, is deleted. People read of
     it beneath the consent text of this community.
     """
-    staff.require(Permission.COMMUNITY_CHANGE)
+    staff.require(Permission.PRIVACY)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await service.turn_on(
             conn,

@@ -62,7 +62,7 @@ async def deliver(data: NewDelivery, partner: PartnerPrincipal, db: Database, ke
 
     Repeating changes nothing; another worker or window takes the former one's place.
     """
-    require_scope(partner, "deliveries")
+    require_scope(partner, "deliveries:write")
     now = clock()
     async with db.transaction(Scope(community_id=data.community_id, platform=True)) as conn:
         row = await service.deliver(
@@ -101,7 +101,7 @@ async def deliver(data: NewDelivery, partner: PartnerPrincipal, db: Database, ke
 )
 async def end_delivery(delivery_id: UUID, partner: PartnerPrincipal, db: Database, clock: Clock) -> None:
     """The order was brought, or will not be: the right to pass ends at once."""
-    require_scope(partner, "deliveries")
+    require_scope(partner, "deliveries:write")
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         row = await deliveries.get_delivery_of_partner(conn, partner_id=partner.partner_id, delivery_id=delivery_id)
     if row is None:

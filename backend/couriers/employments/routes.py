@@ -49,7 +49,7 @@ async def put_courier(
 
     Repeating is harmless: he is written to at most once an hour, and not at all once he has said yes.
     """
-    require_scope(partner, "couriers")
+    require_scope(partner, "couriers:write")
     phone = phones.parse(data.phone)
     now = clock()
     async with db.transaction(Scope(platform=True)) as conn:
@@ -94,7 +94,7 @@ async def put_courier(
 )
 async def read_courier(worker_id: WorkerId, partner: PartnerPrincipal, db: Database) -> Courier:
     """Whether the worker has said yes to this company."""
-    require_scope(partner, "couriers")
+    require_scope(partner, "couriers:write")
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         return Courier.of(await service.get_worker(conn, partner_id=partner.partner_id, worker_id=worker_id))
 
@@ -108,7 +108,7 @@ async def delete_courier(
     worker_id: WorkerId, partner: PartnerPrincipal, db: Database, keys: Keys, clock: Clock
 ) -> None:
     """He no longer works for the company: his grants end at once, his shifts are forgotten."""
-    require_scope(partner, "couriers")
+    require_scope(partner, "couriers:write")
     now = clock()
     async with db.transaction(Scope(platform=True)) as conn:
         employment = await service.unname(conn, partner_id=partner.partner_id, worker_id=worker_id, now=now)

@@ -9,7 +9,7 @@ from backend.audit import service as audit
 from backend.households.activations import service
 from backend.households.activations.schemas import CodeList, CodeWanted
 from backend.households.exports.cells import csv_bytes
-from backend.kit.auth import Permission, StaffMember
+from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
@@ -22,7 +22,7 @@ _HEADINGS = ("楼栋", "单元", "房号", "姓名", "关系", "激活码", "有
 @post(
     "/activation-codes",
     cache_control=CacheControlHeader(no_store=True),
-    responses=problems(Unauthorised, Forbidden, NotFound),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, NotFound),
     summary="Make a list of activation codes",
 )
 async def make_codes(
@@ -36,7 +36,7 @@ async def make_codes(
     "/activation-codes/csv",
     media_type="text/csv; charset=utf-8",
     cache_control=CacheControlHeader(no_store=True),
-    responses=problems(Unauthorised, Forbidden, NotFound),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, NotFound),
     summary="Make a list of activation codes to print",
 )
 async def print_codes(
@@ -58,7 +58,7 @@ async def print_codes(
 async def _made(
     community_id: UUID, wanted: CodeWanted, staff: StaffMember, db: Database, pepper: bytes, clock: Clock
 ) -> CodeList:
-    staff.require(Permission.REGISTER_WRITE)
+    staff.require(Permission.CREDENTIALS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         made = await service.make_codes(conn, community_id=community_id, wanted=wanted, pepper=pepper, now=clock())
         await audit.record(

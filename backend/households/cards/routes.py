@@ -14,7 +14,7 @@ from backend.households.cards import repository
 from backend.households.cards.schemas import Card, CardKey, CardPage, IssuedCard, NewCard
 from backend.households.errors import MemberNotFound
 from backend.households.members import repository as members
-from backend.kit.auth import Permission, StaffMember
+from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
@@ -25,7 +25,7 @@ __all__ = ["list_router", "staff_router"]
 _COMMON = (Unauthorised, Forbidden, CommunityNotFound, MemberNotFound)
 
 
-@post("/", responses=problems(*_COMMON, NobodyHere, PinInvalid), summary="Issue a card")
+@post("/", responses=problems(*_COMMON, SecondFactorRequired, NobodyHere, PinInvalid), summary="Issue a card")
 async def issue_card(
     community_id: UUID, member_id: UUID, staff: StaffMember, db: Database, clock: Clock, data: NewCard | None = None
 ) -> Response[IssuedCard]:
@@ -33,7 +33,7 @@ async def issue_card(
 
     The answer is all there is of it: print the code, tell the PIN, keep neither.
     """
-    staff.require(Permission.REGISTER_WRITE)
+    staff.require(Permission.CREDENTIALS)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         await _subject(conn, community_id, member_id)
     pin = data.pin if data is not None and data.pin is not None else codes.new_pin()
@@ -47,10 +47,10 @@ async def issue_card(
     return Response(issued, status_code=201, headers={"Cache-Control": "no-store"})
 
 
-@delete("/", responses=problems(*_COMMON, NobodyHere, CardNotFound), summary="Take a card back")
+@delete("/", responses=problems(*_COMMON, SecondFactorRequired, NobodyHere, CardNotFound), summary="Take a card back")
 async def revoke_card(community_id: UUID, member_id: UUID, staff: StaffMember, db: Database) -> None:
     """A card that was lost or returned: it opens no gate any more, at once where gates are connected."""
-    staff.require(Permission.REGISTER_WRITE)
+    staff.require(Permission.CREDENTIALS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         subject_id = await _subject(conn, community_id, member_id)
         await codes.revoke_card(conn, community_id=community_id, subject_id=subject_id)

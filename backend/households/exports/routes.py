@@ -17,7 +17,7 @@ from backend.households.exports.repository import ExportKey, ExportRow
 from backend.households.imports.columns import HEADINGS, Column
 from backend.households.imports.lines import Encoding
 from backend.households.imports.service import reach_of
-from backend.kit.auth import Permission, StaffMember
+from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
 
@@ -33,7 +33,7 @@ BuildingParam = Annotated[UUID | None, Parameter(description="Only this building
 
 @get(
     "/communities/{community_id:uuid}/register",
-    responses=problems(Unauthorised, Forbidden, NotFound),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, NotFound),
     summary="Export a community's register",
 )
 async def export_community(
@@ -45,20 +45,24 @@ async def export_community(
     building_id: BuildingParam = None,
 ) -> Stream:
     """Open members with their tenancies and homes as CSV, which an import reads again. Audited."""
-    staff.require(Permission.REGISTER_WRITE)
+    staff.require(Permission.REGISTER_EXPORT)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         found = await communities.get_community(conn, community_id=community_id)
         await _record(conn, community_id, staff)
     return _stream(db, [] if found is None else [found], columns, encoding, building_id)
 
 
-@get("/register", responses=problems(Unauthorised, Forbidden), summary="Export the authority's register")
+@get(
+    "/register",
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired),
+    summary="Export the authority's register",
+)
 async def export_authority(
     staff: StaffMember, db: Database, encoding: EncodingParam = "utf-8", columns: ColumnsParam = None
 ) -> Stream:
     """The same for all communities of the authority's; managers get theirs. Audited in each community's trail."""
     async with db.transaction(Scope(platform=True)) as conn:
-        reach = await reach_of(conn, staff)
+        reach = await reach_of(conn, staff, Permission.REGISTER_EXPORT)
         found = await communities.list_communities(
             conn, authority_id=staff.authority_id, ids=None if reach is None else tuple(reach)
         )

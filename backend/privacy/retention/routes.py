@@ -49,14 +49,16 @@ async def read_community_rules(community_id: UUID, staff: StaffMember, db: Datab
 @put(
     "/retention/{key:str}",
     status_code=200,
-    responses=problems(Unauthorised, Forbidden, RuleUnknown, RetentionFixed, RetentionOutOfBounds),
+    responses=problems(
+        Unauthorised, Forbidden, SecondFactorRequired, RuleUnknown, RetentionFixed, RetentionOutOfBounds
+    ),
     summary="Set how long something is kept here",
 )
 async def set_period(
     community_id: UUID, key: Key, data: NewPeriod, staff: StaffMember, db: Database, clock: Clock
 ) -> CommunityRetention:
     """Keep something shorter or longer in this community, within the rule's bounds. Takes effect within the hour."""
-    staff.require(Permission.COMMUNITY_CHANGE)
+    staff.require(Permission.PRIVACY)
     async with db.transaction(Scope(community_id=community_id, platform=True)) as conn:
         await service.change(
             conn, community_id=community_id, key=key, days=data.days, staff_id=staff.staff_id, now=clock()

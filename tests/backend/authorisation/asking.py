@@ -16,6 +16,7 @@ from tests.backend.authorisation.place import ARCHIVE, FRAME, PICTURE, Place, Wh
 from tests.backend.hostile import Route, sample
 from tests.backend.hostile import routes as documented
 from tests.backend.households.sheets import sheet
+from tests.backend.notifications.pushing import TestBrowser
 from tests.backend.world import World
 
 __all__ = ["Asker", "Endpoint", "endpoints"]
@@ -55,6 +56,9 @@ def endpoints(app: Litestar) -> list[Endpoint]:
 FORMS: Mapping[str, Mapping[str, Any]] = {
     "/me/number/verify": {"current_code": "000000", "new_code": "000000", "code": "000000"},
     "/requests": {"kind": "correction", "name": "Name"},
+    "POST /partner/v1/deliveries": {"home": ...},
+    "/desk-enrolments": {"guardianship_id": ...},
+    "/notifications/subscriptions": TestBrowser().subscription(),
     "POST /staff/v1/communities": {"time_zone": "Asia/Shanghai"},
     "PATCH /staff/v1/communities/{community_id}": {
         "time_zone": ..., "fpir": ..., "standing_lease_s": ..., "visiting_lease_s": ...,
@@ -142,4 +146,4 @@ class Asker:
         return msgspec.json.encode(fields), route.media_type
 
 
-_PLAIN = {"purpose": "face_access", "slot": "1", "year": "2026", "key": "entries"}
+_PLAIN = {"purpose": "face_access", "slot": "1", "year": "2026", "key": "entries", "kind": "guest_arrived"}

@@ -18,8 +18,10 @@ from backend.enrolment.register import repository as register
 from backend.enrolment.register.repository import RegisterPhotoRow
 from backend.enrolment.reviews import repository as reviews
 from backend.enrolment.sealing import seal_photo
-from backend.kit.auth import StaffPrincipal, StaffRole, Surface
+from backend.kit.auth import StaffPrincipal, StaffRole, Surface, VisitorPrincipal
 from backend.kit.db import Scope
+from backend.notifications import service as notifications
+from backend.notifications.kinds import Kind
 from gate_sdk.testing import Phone
 from gate_sdk.wire import DeniedFrame, Reason
 from tests.backend.codes.test_codes import register as register_phone
@@ -27,6 +29,7 @@ from tests.backend.couriers.company import Company, Visitor, admit, open_link
 from tests.backend.gates.devices import Device
 from tests.backend.guardians.children import agree, child_of, name_child
 from tests.backend.households.town import Resident, Town, build_town
+from tests.backend.notifications.pushing import TestBrowser
 from tests.backend.privacy.faces import PACK, give_face
 from tests.backend.world import Actor, MovableClock, World
 
@@ -246,6 +249,11 @@ class _Builder:
         await self._second_session("/resident/v1", tenant.actor)
         await self._requests("/resident/v1", tenant.actor)
         await self._phone("/resident/v1", tenant.actor)
+        await self._told("/resident/v1", tenant.actor, tenant.person_id)
+        browser = _good(
+            await tenant.actor.put("/resident/v1/notifications/subscriptions", json=TestBrowser().subscription())
+        )
+        self._know(subscription_id=browser["subscription_id"])
         return tenant
 
     async def _propose(self, tenant: Resident) -> str:
@@ -262,6 +270,13 @@ class _Builder:
         if base == "/resident/v1":
             asked = _good(await actor.post(f"{base}/requests", json={"kind": "objection", **here}))
             self._under("/staff/v1", request_id=asked["request_id"])
+
+    async def _told(self, base: str, actor: Actor, person_id: UUID) -> None:
+        now = self.world.clock()
+        async with self.world.resources.db.transaction(Scope(person_id=person_id)) as conn:
+            await notifications.tell(conn, person_id=person_id, kind=Kind.FACE_ACTIVE, occasion="told", now=now)
+        (told, *_) = _good(await actor.get(f"{base}/notifications"))["notifications"]
+        self._under(f"{base}/notifications", notification_id=told["notification_id"])
 
     async def _phone(self, base: str, actor: Actor) -> None:
         surface = base.split("/")[1]
@@ -325,6 +340,11 @@ class _Builder:
         self.tokens |= {who: visitor.actor.access_token for who, visitor in everybody}
         await self._requests("/visitor/v1", guest.actor)
         await self._phone("/visitor/v1", guest.actor)
+        principal = self.world.resources.tokens.verify(
+            guest.actor.access_token, surface=Surface.VISITOR, now=self.world.clock()
+        )
+        assert isinstance(principal, VisitorPrincipal)
+        await self._told("/visitor/v1", guest.actor, principal.person_id)
         for one in (guest, other, self.courier):
             _good(await one.actor.put("/visitor/v1/consents/face_access", json={"version": 1}))
         _good(await guest.actor.put("/visitor/v1/consents/photo_retention", json={"version": 1}))

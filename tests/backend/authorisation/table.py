@@ -96,6 +96,7 @@ READERS = _of_community(*(set(_HERE) - {Who.AUDITOR}))
 DESK = _of_community(Who.ADMINISTRATOR, Who.UNELEVATED, Who.MANAGER, Who.DESK)
 DESK_PROVEN = _of_community(Who.ADMINISTRATOR, Who.MANAGER, Who.DESK)
 AUDITORS = _of_community(Who.ADMINISTRATOR, Who.UNELEVATED, Who.MANAGER, Who.AUDITOR)
+AUDITORS_PROVEN = _of_community(Who.ADMINISTRATOR, Who.MANAGER, Who.AUDITOR)
 OFFICE = _of_community(Who.ADMINISTRATOR, Who.UNELEVATED, Who.MANAGER)
 OFFICE_PROVEN = _of_community(Who.ADMINISTRATOR, Who.MANAGER)
 ADMINISTRATOR_PROVEN = _of_community(Who.ADMINISTRATOR)
@@ -107,6 +108,9 @@ EVERY_STAFF = _of_authority(*_HERE, *_AWAY)
 EVERY_STAFF_PROVEN = _of_authority(*(set(_HERE) - {Who.UNELEVATED, Who.LEGAL_UNELEVATED}), *_AWAY)
 EVERY_OFFICE = _of_authority(
     Who.ADMINISTRATOR, Who.UNELEVATED, Who.MANAGER, Who.MANAGER_ELSEWHERE, Who.OTHER_ADMINISTRATOR, Who.OTHER_MANAGER
+)
+EVERY_OFFICE_PROVEN = _of_authority(
+    Who.ADMINISTRATOR, Who.MANAGER, Who.MANAGER_ELSEWHERE, Who.OTHER_ADMINISTRATOR, Who.OTHER_MANAGER
 )
 EVERY_AUTHORITY = _of_authority(Who.ADMINISTRATOR, Who.UNELEVATED, Who.OTHER_ADMINISTRATOR)
 EVERY_AUTHORITY_PROVEN = _of_authority(Who.ADMINISTRATOR, Who.OTHER_ADMINISTRATOR)
@@ -182,7 +186,16 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "DELETE /me/sessions": EVERY_RESIDENT,
         "GET /me/sessions": EVERY_RESIDENT,
         "DELETE /me/sessions/{session_id}": TENANT,
-        "GET /partners": RESIDENTS_PAST_AND_PRESENT,
+        "GET /notifications": EVERY_RESIDENT,
+        "GET /notifications/preferences": EVERY_RESIDENT,
+        "PUT /notifications/preferences/{kind}": EVERY_RESIDENT,
+        "PUT /notifications/read": EVERY_RESIDENT,
+        "GET /notifications/subscriptions": EVERY_RESIDENT,
+        "PUT /notifications/subscriptions": EVERY_RESIDENT,
+        "GET /notifications/subscriptions/key": EVERY_RESIDENT,
+        "DELETE /notifications/subscriptions/{subscription_id}": TENANT,
+        "PUT /notifications/{notification_id}/read": TENANT,
+        "GET /partners": RESIDENTS,
         "GET /requests": EVERY_RESIDENT,
         "POST /requests": RESIDENTS_PAST_AND_PRESENT,
         "GET /requests/{request_id}/export": TENANT,
@@ -228,6 +241,9 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "GET /invitation": EVERY_VISITOR_ALSO_AFTER,
         "POST /invitation/accept": EVERY_VISITOR,
         "POST /invitation/withdraw": EVERY_VISITOR_ALSO_AFTER,
+        "GET /notifications": EVERY_VISITOR,
+        "PUT /notifications/read": EVERY_VISITOR,
+        "PUT /notifications/{notification_id}/read": GUEST,
         "GET /requests": EVERY_VISITOR,
         "POST /requests": EVERY_VISITOR,
         "GET /requests/{request_id}/export": GUEST,
@@ -282,12 +298,12 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "GET /partners": EVERY_AUTHORITY,
         "POST /partners": AUTHORITY_PROVEN,
         "GET /courier-faces": EVERY_AUTHORITY,
-        "PUT /courier-faces": AUTHORITY_PROVEN,
+        "PUT /courier-faces": EVERY_AUTHORITY_PROVEN,
         "GET /partners/{partner_id}": AUTHORITY,
         "PUT /partners/{partner_id}/communities/{admitted_id}": AUTHORITY_PROVEN,
         "POST /partners/{partner_id}/secrets": AUTHORITY_PROVEN,
         "DELETE /partners/{partner_id}/secrets/{secret_id}": AUTHORITY_PROVEN,
-        "GET /register": EVERY_OFFICE,
+        "GET /register": EVERY_OFFICE_PROVEN,
         "GET /second-factor": EVERY_STAFF,
         "POST /second-factor": EVERY_STAFF,
         "POST /second-factor/confirm": EVERY_STAFF,
@@ -309,11 +325,11 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "GET /schedules/{schedule_id}": READERS,
         "GET /gates/{gate_id}/door": READERS,
         "GET /calendar/{year}": READERS,
-        "POST /activation-codes": OFFICE,
-        "POST /activation-codes/csv": OFFICE,
+        "POST /activation-codes": OFFICE_PROVEN,
+        "POST /activation-codes/csv": OFFICE_PROVEN,
         "GET /audit": AUDITORS,
         "GET /audit/checkpoints": AUDITORS,
-        "GET /audit/export": AUDITORS,
+        "GET /audit/export": AUDITORS_PROVEN,
         "GET /buildings": READERS,
         "POST /buildings": OFFICE,
         "GET /calendar": READERS,
@@ -321,7 +337,7 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "GET /denied-frames": OFFICE_PROVEN,
         "DELETE /denied-frames/policy": OFFICE,
         "GET /denied-frames/policy": READERS,
-        "PUT /denied-frames/policy": OFFICE,
+        "PUT /denied-frames/policy": OFFICE_PROVEN,
         "GET /denied-frames/{frame_id}/picture": OFFICE_PROVEN,
         "POST /door-groups": OFFICE,
         "DELETE /door-groups/{group_id}": OFFICE,
@@ -359,8 +375,8 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "GET /members": READERS,
         "POST /members/{member_id}/approve": OFFICE,
         "PUT /members/{member_id}/birth-date": OFFICE,
-        "DELETE /members/{member_id}/card": OFFICE,
-        "POST /members/{member_id}/card": OFFICE,
+        "DELETE /members/{member_id}/card": OFFICE_PROVEN,
+        "POST /members/{member_id}/card": OFFICE_PROVEN,
         "POST /members/{member_id}/consents/{purpose}/withdraw": OFFICE_PROVEN,
         "POST /members/{member_id}/desk-enrolments": OFFICE_PROVEN,
         "GET /members/{member_id}/desk-enrolments/{enrolment_id}": OFFICE_PROVEN,
@@ -378,7 +394,7 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "GET /partners": READERS,
         "POST /partners/{partner_id}/resume": ADMINISTRATOR_PROVEN,
         "POST /partners/{partner_id}/suspend": ADMINISTRATOR_PROVEN,
-        "GET /register": OFFICE,
+        "GET /register": OFFICE_PROVEN,
         "GET /register-photos/imports": OFFICE_PROVEN,
         "POST /register-photos/imports": OFFICE_PROVEN,
         "GET /register-photos/imports/{import_id}": OFFICE_PROVEN,
@@ -386,7 +402,7 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "GET /requests": OFFICE_PROVEN,
         "POST /requests/{request_id}/decide": OFFICE_PROVEN,
         "GET /retention": OFFICE_PROVEN,
-        "PUT /retention/{key}": OFFICE,
+        "PUT /retention/{key}": OFFICE_PROVEN,
         "GET /reviews": OFFICE_PROVEN,
         "GET /reviews/{review_id}": OFFICE_PROVEN,
         "GET /reviews/{review_id}/alike": OFFICE_PROVEN,
@@ -397,8 +413,8 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "GET /guest-policy": READERS,
         "PUT /guest-policy": OFFICE,
         "GET /guest-blocks": READERS,
-        "POST /guest-blocks": DESK,
-        "DELETE /guest-blocks/{block_id}": DESK,
+        "POST /guest-blocks": OFFICE,
+        "DELETE /guest-blocks/{block_id}": OFFICE,
         "GET /schedules": READERS,
         "POST /schedules": OFFICE,
         "DELETE /schedules/{schedule_id}": OFFICE,

@@ -93,5 +93,5 @@ async def test_every_answer_carries_a_request_id(api: httpx.AsyncClient, path: s
     "sent", ["short", "x" * 65, "with space", 'quote"1234', "new%0aline", "\u00e9\u00e9\u00e9\u00e9\u00e9"]
 )
 async def test_what_does_not_fit_a_log_is_not_taken_for_an_id(api: httpx.AsyncClient, sent: str) -> None:
-    answer = await api.get("/health/live", headers={"X-Request-Id": sent.encode()})
+    answer = await api.get("/health/live", headers=[(b"X-Request-Id", sent.encode())])
     assert answer.headers["x-request-id"] != sent

@@ -90,8 +90,8 @@ async def signer(request: pytest.FixtureRequest, company: Company, clock: Movabl
 
 
 async def test_a_signed_assertion_gets_a_token_that_works(signer: Signer) -> None:
-    answer = await signer.send(signer.sign(), scope="shifts")
-    assert (answer.status_code, answer.json()["scope"]) == (200, "shifts")
+    answer = await signer.send(signer.sign(), scope="shifts:write")
+    assert (answer.status_code, answer.json()["scope"]) == (200, "shifts:write")
     headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
     communities = await signer.company.actor.api.get("/partner/v1/communities", headers=headers)
     assert communities.status_code == 200
@@ -262,8 +262,8 @@ async def test_the_same_library_with_a_secret(world: World, company: Company) ->
             company.client_id, company.client_secret, token_endpoint_auth_method=method, transport=world.api._transport
         )
         async with client:
-            issued = await client.fetch_token(AUDIENCE, grant_type="client_credentials", scope="shifts")
-        assert issued["scope"] == "shifts"
+            issued = await client.fetch_token(AUDIENCE, grant_type="client_credentials", scope="shifts:write")
+        assert issued["scope"] == "shifts:write"
 
 
 async def test_assertions_that_can_be_taken_no_more_are_forgotten(

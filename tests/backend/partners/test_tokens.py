@@ -25,17 +25,21 @@ def basic(client_id: str, secret: str) -> dict[str, str]:
 async def test_client_secret_post(company: Company) -> None:
     answer = await token(company.actor.api, client_id=company.client_id, client_secret=company.client_secret)
     body = answer.json()
-    assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 600, "couriers shifts deliveries")
+    assert (body["token_type"], body["expires_in"], body["scope"]) == (
+        "Bearer",
+        600,
+        "couriers:write shifts:write deliveries:write",
+    )
     assert answer.headers["cache-control"] == "no-store"
 
 
 async def test_client_secret_basic(company: Company) -> None:
     answer = await company.actor.api.post(
         "/partner/v1/token",
-        data={"grant_type": "client_credentials", "scope": "shifts"},
+        data={"grant_type": "client_credentials", "scope": "shifts:write"},
         headers=basic(company.client_id, company.client_secret),
     )
-    assert (answer.status_code, answer.json()["scope"]) == (200, "shifts")
+    assert (answer.status_code, answer.json()["scope"]) == (200, "shifts:write")
 
 
 REFUSED: list[tuple[dict[str, object], int, str]] = [
@@ -118,7 +122,7 @@ async def test_a_secret_is_rotated_without_an_hour_in_which_none_works(company: 
 
 async def test_a_token_opens_only_what_it_was_issued_for(company: Company) -> None:
     issued = await token(
-        company.actor.api, client_id=company.client_id, client_secret=company.client_secret, scope="shifts"
+        company.actor.api, client_id=company.client_id, client_secret=company.client_secret, scope="shifts:write"
     )
     headers = {"Authorization": f"Bearer {issued.json()['access_token']}"}
     answer = await company.actor.api.put("/partner/v1/couriers/W-1", json={"phone": "+12025550100"}, headers=headers)

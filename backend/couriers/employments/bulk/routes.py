@@ -73,7 +73,7 @@ async def put_couriers(
     the connection; sending a line again changes nothing, so after a break send the whole body again, or with the
     number of the last answered line as `after_line`.
     """
-    require_scope(partner, "couriers")
+    require_scope(partner, "couriers:write")
     naming = _Many(db, keys, sender, public_url, pepper, clock, partner.partner_id)
     return answers(request, BulkCourier, form_of(request), after_line=after_line, batch=_BATCH, work=naming.work)
 

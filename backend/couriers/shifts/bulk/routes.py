@@ -65,7 +65,7 @@ async def assert_shifts(
     the connection; sending a line again changes nothing, so after a break send the whole body again, or with the
     number of the last answered line as `after_line`.
     """
-    require_scope(partner, "shifts")
+    require_scope(partner, "shifts:write")
     asserting = _Many(db, keys, clock, partner.partner_id)
     return answers(request, BulkShift, form_of(request), after_line=after_line, batch=_BATCH, work=asserting.work)
 
