@@ -267,7 +267,7 @@ def _problem(request: AnyRequest, problem: Problem) -> Response[bytes]:
     return _respond(request, problem.details(), problem.headers)
 
 
-def _invalid(request: AnyRequest, error: ValidationException) -> Response[bytes]:
+def _invalid(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     fields = tuple(
         _field_error(str(item.get("key", "")), str(item.get("message", "")))
         for item in (error.extra if isinstance(error.extra, list) else [])
@@ -275,6 +275,12 @@ def _invalid(request: AnyRequest, error: ValidationException) -> Response[bytes]
     )
     base = BadRequest("A part of the request has the wrong form.").details()
     return _respond(request, msgspec.structs.replace(base, errors=fields, code="invalid-input"), {})
+
+
+def _is_of_body(error: HTTPException) -> bool:
+    # The framework takes a field of the body for a fault of ours where a dependency happens to have the same name.
+    extra = error.extra if isinstance(error.extra, list) else []
+    return bool(extra) and all(isinstance(item, dict) and item.get("source") == "body" for item in extra)
 
 
 def _field_error(key: str, message: str) -> FieldError:
@@ -295,6 +301,8 @@ def _not_text(request: AnyRequest, __: UnicodeDecodeError) -> Response[bytes]:
 
 
 def _http(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    if _is_of_body(error):
+        return _invalid(request, error)
     if error.status_code == _MethodNotAllowed.status:
         return _respond(request, _MethodNotAllowed().details(), error.headers or {})
     known = _BY_STATUS.get(error.status_code)

@@ -34,6 +34,12 @@ WITHOUT: Mapping[str, str] = {
     "PUT /staff/v1/communities/{community_id}/guest-policy": "the policy, replaced as a whole",
     "PUT /staff/v1/courier-faces": "the rule, replaced as a whole",
     "PUT /staff/v1/imports/{import_id}/file": "taken once",
+    "PUT /resident/v1/notifications/read": "only ever says that something was read",
+    "PUT /visitor/v1/notifications/read": "only ever says that something was read",
+    "PUT /resident/v1/notifications/{notification_id}/read": "only ever says that something was read",
+    "PUT /visitor/v1/notifications/{notification_id}/read": "only ever says that something was read",
+    "PUT /resident/v1/notifications/preferences/{kind}": "one person's own word on one kind",
+    "PUT /resident/v1/notifications/subscriptions": "a browser's own, replaced as a whole",
     "PUT /staff/v1/partners/{partner_id}/communities/{admitted_id}": "says that, not how",
 }
 # Edits that replace a whole list: without If-Match they are refused.

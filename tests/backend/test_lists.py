@@ -29,6 +29,8 @@ BOUNDED: Mapping[str, str] = {
     "GET /resident/v1/homes": "a person's own homes; each needs a tenancy of his",
     "GET /resident/v1/homes/{community_id}/{home_id}/members": "the home's limit, at most 30",
     "GET /resident/v1/homes/{community_id}/{home_id}/deliveries": "deliveries that are still expected by a home",
+    "GET /resident/v1/notifications/preferences": "a line for each kind of news",
+    "GET /resident/v1/notifications/subscriptions": "ten browsers",
     "GET /resident/v1/wards": "the children whom one person acts for",
     "GET /visitor/v1/companies": "the companies that one courier works for",
     "GET /staff/v1/staff/{staff_id}": "200 roles",

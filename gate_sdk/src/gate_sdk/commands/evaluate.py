@@ -17,8 +17,9 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
         "--enrol photographs are enrolled with the first ones and tried with the others; people with no more are the "
         "strangers. Photographs are taken in the order of their names.",
     )
-    evaluate.add_argument("folder", type=Path, metavar="DIR", nargs="?", help="DIR/PERSON/PHOTO.jpg")
-    evaluate.add_argument(
+    what = evaluate.add_mutually_exclusive_group(required=True)
+    what.add_argument("folder", type=Path, metavar="DIR", nargs="?", help="DIR/PERSON/PHOTO.jpg")
+    what.add_argument(
         "--pad",
         type=Path,
         metavar="DIR",
@@ -43,9 +44,6 @@ def _run(options: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         print(f"{error.name} is not installed: pip install 'doorward-gate[face]'", file=sys.stderr)
         return 1
-    if (options.folder is None) == (options.pad is None):
-        print("give a folder of photographs, or --pad with one of presentations", file=sys.stderr)
-        return 2
     try:
         if options.pad:
             return _pad(options)
