@@ -267,7 +267,7 @@ def _problem(request: AnyRequest, problem: Problem) -> Response[bytes]:
     return _respond(request, problem.details(), problem.headers)
 
 
-def _invalid(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+def _invalid(request: AnyRequest, error: ValidationException) -> Response[bytes]:
     fields = tuple(
         _field_error(str(item.get("key", "")), str(item.get("message", "")))
         for item in (error.extra if isinstance(error.extra, list) else [])
@@ -277,10 +277,13 @@ def _invalid(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     return _respond(request, msgspec.structs.replace(base, errors=fields, code="invalid-input"), {})
 
 
-def _is_of_body(error: HTTPException) -> bool:
-    # The framework takes a field of the body for a fault of ours where a dependency happens to have the same name.
-    extra = error.extra if isinstance(error.extra, list) else []
-    return bool(extra) and all(isinstance(item, dict) and item.get("source") == "body" for item in extra)
+def _misnamed(error: HTTPException) -> ValidationException | None:
+    """The caller's fault that the framework takes for ours: a body's field that is called like a dependency."""
+    cause = error.__cause__
+    message, _, where = str(cause).partition(" - at `$.data.")
+    if not isinstance(cause, msgspec.ValidationError) or not where:
+        return None
+    return ValidationException(extra=[{"key": where.rstrip("`"), "message": message}])
 
 
 def _field_error(key: str, message: str) -> FieldError:
@@ -301,8 +304,9 @@ def _not_text(request: AnyRequest, __: UnicodeDecodeError) -> Response[bytes]:
 
 
 def _http(request: AnyRequest, error: HTTPException) -> Response[bytes]:
-    if _is_of_body(error):
-        return _invalid(request, error)
+    misnamed = _misnamed(error)
+    if misnamed is not None:
+        return _invalid(request, misnamed)
     if error.status_code == _MethodNotAllowed.status:
         return _respond(request, _MethodNotAllowed().details(), error.headers or {})
     known = _BY_STATUS.get(error.status_code)
