@@ -53,6 +53,7 @@ from backend.households.cards.routes import staff_router as cards_staff
 from backend.households.exports.routes import staff_router as exports_staff
 from backend.households.homes.routes import staff_router as homes_staff
 from backend.households.imports.routes import staff_router as imports_staff
+from backend.households.lost_numbers.routes import staff_router as lost_numbers_staff
 from backend.households.numbers.routes import staff_router as numbers_staff
 from backend.households.routes import resident_router as households_resident
 from backend.households.routes import staff_router as households_staff
@@ -151,6 +152,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         cards_staff,
         cards_list,
         numbers_staff,
+        lost_numbers_staff,
         communities_staff,
         frame_policy_staff,
         doors_staff,

@@ -27,6 +27,7 @@ from pgqueuer.domain.models import Job
 from pgqueuer.domain.settings import DBSettings
 
 from backend.access import service as access
+from backend.accounts.number import desk as numbers
 from backend.audit.signing import sign_heads
 from backend.couriers import settling as couriers
 from backend.doors.plans import service as plans
@@ -221,6 +222,7 @@ async def _duties(
         "tick": (1, lambda: tick(db, clock)),
         "notifications": (5, lambda: enqueue_due_notifications(db, now=clock())),
         "erasures": (0.25, lambda: privacy.enqueue_due_erasures(db, now=clock())),
+        "numbers": (30, lambda: numbers.finish_due(db, pepper=resources.pepper, now=clock())),
         "tenancies": (2, lambda: privacy.end_due_tenancies(db, now=clock())),
         "ending-soon": (300, lambda: notices.tell_ending(db, now=clock())),
         "imports": (5, lambda: imports.rerun(db)),

@@ -1,13 +1,14 @@
 """Failures of log-in and of keeping staff.
 
-PhoneInvalid 422 · CodeRefused 401 · TooManyCodes 429 · SessionEnded 401 · TokenRenewedElsewhere 409 ·
-SessionNotFound 404 ·
+PhoneInvalid 422 · CodeRefused 401 · AccountDormant 403 · TooManyCodes 429 · SessionEnded 401 ·
+TokenRenewedElsewhere 409 · SessionNotFound 404 ·
 StaffNotFound 404 · StaffExists 409 · LastAdministrator 409 · RoleReachesFurther 422 · LegalOfficerAlone 422
 """
 
-from backend.kit.problems import Conflict, NotFound, TooManyRequests, Unauthorised, Unprocessable
+from backend.kit.problems import Conflict, Forbidden, NotFound, TooManyRequests, Unauthorised, Unprocessable
 
 __all__ = [
+    "AccountDormant",
     "CodeRefused",
     "LastAdministrator",
     "LegalOfficerAlone",
@@ -35,6 +36,18 @@ class CodeRefused(Unauthorised):
     # One answer for all of these: which of them it was would tell a stranger who has an account.
     code = "code-refused"
     remedy = "Check the digits, or ask for a new code."
+
+
+class AccountDormant(Forbidden):
+    """Nobody has logged in to the account of this number for 180 days, so the number alone does not open it."""
+
+    # Said only to who has given the code. It tells him that there is an account, and nothing of whose or what it is.
+    code = "account-dormant"
+    title = "Not used for long"
+    remedy = (
+        "Go to your community's office, which lets you in again once you were seen there; staff ask an administrator. "
+        "If the number is new to you, the office gives the account's owner his own."
+    )
 
 
 class TooManyCodes(TooManyRequests):

@@ -186,8 +186,11 @@ async def set_person(conn: Connection, *, account_id: UUID, person_id: UUID | No
 
 
 async def set_phone(conn: Connection, *, account_id: UUID, phone: str) -> None:
-    """Give the account another number. The caller holds the locks of both."""
-    await conn.execute("UPDATE account SET phone = $2 WHERE account_id = $1", account_id, phone)
+    """Give the account another number, and none that was planned. The caller holds the locks of both."""
+    await conn.execute(
+        "UPDATE account SET phone = $2, next_phone = NULL, next_phone_at = NULL WHERE account_id = $1",
+        account_id, phone,
+    )  # fmt: skip
 
 
 async def account_of_open_session(conn: Connection, *, session_id: UUID) -> UUID | None:

@@ -8,6 +8,7 @@ from litestar.background_tasks import BackgroundTask
 
 from backend.accounts import phones, repository, service
 from backend.accounts.errors import (
+    AccountDormant,
     CodeRefused,
     PhoneInvalid,
     SessionEnded,
@@ -80,7 +81,7 @@ def _login_router(surface: Surface) -> Router:
         status_code=200,
         opt={"public": True},
         security=[{}],
-        responses=problems(CodeRefused),
+        responses=problems(CodeRefused, AccountDormant),
         summary="Log in with the code",
     )
     async def verify_login(
@@ -93,7 +94,10 @@ def _login_router(surface: Surface) -> Router:
         sender: Sender,
         tell: Tell,
     ) -> Response[TokenPair]:
-        """Exchange the code for tokens; five attempts a code. Who is logged in elsewhere is told by a message."""
+        """Exchange the code for tokens; five attempts a code. Who is logged in elsewhere is told by a message.
+
+        An account that nobody used for 180 days does not open: its number may be somebody else's by now.
+        """
         now = clock()
         async with db.transaction(_PLATFORM) as conn:
             device = device_label(request.headers.get("user-agent"))

@@ -14,8 +14,10 @@ from uuid import UUID, uuid4
 import msgspec
 
 from backend.accounts import repository
-from backend.accounts.errors import CodeRefused, SessionEnded, TokenRenewedElsewhere, TooManyCodes
+from backend.accounts.errors import AccountDormant, CodeRefused, SessionEnded, TokenRenewedElsewhere, TooManyCodes
 from backend.accounts.limits import ADDRESS_LIMITS, PHONE_LIMITS, address_group, wait_seconds
+from backend.accounts.number import repository as uses
+from backend.accounts.number.dormancy import NOTED_EVERY, is_dormant
 from backend.accounts.repository import AccountRow, CodeFor, RefreshRow, Surface
 from backend.accounts.sessions import repository as sessions
 from backend.accounts.staff import repository as staff_repository
@@ -224,7 +226,10 @@ async def finish_login(
         return Refused(CodeRefused())
     if surface == "staff":
         return await _begin_staff(conn, pepper=pepper, phone=phone, device=device, now=now)
-    account_id, person = await _resident_account(conn, pepper=pepper, phone=phone, language=language)
+    account = await account_of_phone(conn, phone=phone, pepper=pepper)
+    if await _is_dormant(conn, account.account_id, now):
+        return Refused(AccountDormant())
+    account_id, person = account.account_id, await _person(conn, account=account, language=language)
     elsewhere = await sessions.has_open_session(conn, account_id=account_id, surface=surface, now=now)
     session_id, token = await _begin_session(
         conn, pepper=pepper, account_id=account_id, surface=surface, device=device, now=now
@@ -261,6 +266,7 @@ async def refresh(conn: Connection, *, pepper: bytes, surface: Surface, token: s
         return Refused(SessionEnded())
     await repository.use_refresh_token(conn, token_hash=token_hash, now=now)
     await sessions.touch(conn, session_id=row.session_id, now=now)
+    await uses.touch(conn, account_id=row.account_id, now=now, at_most_every=NOTED_EVERY)
     return Session(principal, await _new_refresh_token(conn, pepper=pepper, session_id=row.session_id, now=now))
 
 
@@ -307,15 +313,17 @@ async def account_of_phone(conn: Connection, *, phone: str, pepper: bytes) -> Ac
     return found or await repository.insert_account(conn, phone=phone, person_id=None)
 
 
-async def _resident_account(
-    conn: Connection, *, pepper: bytes, phone: str, language: Language
-) -> tuple[UUID, people.PersonRow]:
-    account = await account_of_phone(conn, phone=phone, pepper=pepper)
+async def _is_dormant(conn: Connection, account_id: UUID, now: datetime) -> bool:
+    use = await uses.get_use(conn, account_id=account_id)
+    return use is not None and is_dormant(use, now=now)
+
+
+async def _person(conn: Connection, *, account: AccountRow, language: Language) -> people.PersonRow:
     person = None if account.person_id is None else await people.get_person(conn, person_id=account.person_id)
     if person is None:
         person = await people.insert_person(conn, language=language)
         await repository.set_person(conn, account_id=account.account_id, person_id=person.person_id)
-    return account.account_id, person
+    return person
 
 
 async def _begin_staff(
@@ -326,6 +334,8 @@ async def _begin_staff(
     staff = await _staff_of(conn, account)
     if account is None or staff is None:
         return Refused(CodeRefused())
+    if await _is_dormant(conn, account.account_id, now):
+        return Refused(AccountDormant())
     elsewhere = await sessions.has_open_session(conn, account_id=account.account_id, surface="staff", now=now)
     session_id, token = await _begin_session(
         conn, pepper=pepper, account_id=account.account_id, surface="staff", device=device, now=now
@@ -365,6 +375,7 @@ async def _principal(
 async def _begin_session(
     conn: Connection, *, pepper: bytes, account_id: UUID, surface: Surface, device: str | None, now: datetime
 ) -> tuple[UUID, str]:
+    await uses.use(conn, account_id=account_id, now=now)
     session_id = await repository.insert_session(conn, account_id=account_id, surface=surface, device=device, now=now)
     return session_id, await _new_refresh_token(conn, pepper=pepper, session_id=session_id, now=now)
 

@@ -28,6 +28,13 @@ TEMPLATES: Mapping[str, Mapping[str, str]] = {
         "en": "Doorward: your account has moved to another number and is no longer tied to this one. If that was not "
         "you, call your community's office at once.",
     },
+    # Sent to the number that the account is to leave.
+    "number_change_asked": {
+        "zh-CN": "【Doorward】小区办公室将在24小时后把您的账户改至其他手机号码。"
+        "如非本人要求, 请立即登录取消或联系办公室。",
+        "en": "Doorward: your community's office was asked to move your account to another number, in 24 hours. If "
+        "that was not you, log in and call it off, or call the office at once.",
+    },
     # Sent to a member of staff.
     "second_factor_reset": {
         "zh-CN": "【Doorward】管理员已重置您的二次验证, 请重新登录并绑定验证器。如非您本人要求, 请立即联系管理员。",

@@ -1,8 +1,11 @@
-"""Failures of changing one's number. NumberNotProven 422 · NumberTaken 409 · SameNumber 409."""
+"""Failures of changing a number.
+
+NumberNotProven 422 · NumberTaken 409 · SameNumber 409 · NoAccount 409 · NumberOfStaff 409 · NoNumberChange 409
+"""
 
 from backend.kit.problems import Conflict, Unprocessable
 
-__all__ = ["NumberNotProven", "NumberTaken", "SameNumber"]
+__all__ = ["NoAccount", "NoNumberChange", "NumberNotProven", "NumberOfStaff", "NumberTaken", "SameNumber"]
 
 
 class NumberNotProven(Unprocessable):
@@ -25,3 +28,24 @@ class SameNumber(Conflict):
 
     code = "same-number"
     remedy = "Give another number."
+
+
+class NoAccount(Conflict):
+    """The member has no account."""
+
+    code = "no-account"
+    remedy = "Give him an activation code, or issue a card."
+
+
+class NumberOfStaff(Conflict):
+    """The member works for an authority, and his number is a log-in of staff."""
+
+    code = "number-of-staff"
+    remedy = "An administrator removes him from the staff first, and adds him with the new number."
+
+
+class NoNumberChange(Conflict):
+    """No move to another number is planned."""
+
+    code = "no-number-change"
+    remedy = "Nothing is left to call off."

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from litestar import Request, Response, Router, post
+from litestar import Request, Response, Router, delete, post
 from litestar.background_tasks import BackgroundTask
 
 from backend.accounts import phones, service
 from backend.accounts.errors import PhoneInvalid, TooManyCodes
 from backend.accounts.messages import language_of, send_code, send_later
+from backend.accounts.number import desk
 from backend.accounts.number import service as rules
-from backend.accounts.number.errors import NumberNotProven, NumberTaken, SameNumber
+from backend.accounts.number.errors import NoNumberChange, NumberNotProven, NumberTaken, SameNumber
 from backend.accounts.number.schemas import NewNumber, NumberChallenges, NumberCodes
 from backend.accounts.service import Refused
 from backend.kit.auth import ResidentPrincipal
@@ -101,4 +102,13 @@ async def finish_number_change(
     return Response(None, status_code=204, background=task)
 
 
-number_router = Router(path="/me/number", route_handlers=[begin_number_change, finish_number_change], tags=["me"])
+@delete("/", responses=problems(Unauthorised, NoNumberChange), summary="Keep my number")
+async def keep_number(resident: ResidentPrincipal, db: Database) -> None:
+    """Call off the move to another number that an office was asked for. Any device that is logged in can."""
+    async with db.transaction(_PLATFORM) as conn:
+        await desk.call_off_own(conn, resident=resident)
+
+
+number_router = Router(
+    path="/me/number", route_handlers=[begin_number_change, finish_number_change, keep_number], tags=["me"]
+)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from backend.accounts import repository as accounts
 from backend.accounts.errors import LastAdministrator, LegalOfficerAlone, RoleReachesFurther, StaffExists, StaffNotFound
+from backend.accounts.number import repository as uses
 from backend.accounts.service import account_of_phone
 from backend.accounts.staff import repository
 from backend.accounts.staff.repository import StaffRow
@@ -131,6 +132,9 @@ async def _insert(
     account = await account_of_phone(conn, phone=phone, pepper=pepper)
     if await repository.get_staff_by_account(conn, account_id=account.account_id) is not None:
         raise StaffExists
+    # He was added by this number just now, however long ago he was staff before. Not where he is a resident as well:
+    # an administrator who adds a number has not seen that its owner is still the same.
+    await uses.forget_use(conn, account_id=account.account_id)
     staff_id = await repository.insert_staff(conn, authority_id=authority_id, account_id=account.account_id, name=name)
     await _set_roles(conn, staff_id=staff_id, authority_id=authority_id, grants=grants)
     return await get(conn, staff_id=staff_id, authority_id=authority_id)

@@ -1,0 +1,1 @@
+"""At the desk: the account of a member who lost his number, or did not use it for long."""
