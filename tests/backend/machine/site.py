@@ -13,6 +13,7 @@ from backend.doors.plans import service as plans
 from backend.kit.auth import ResidentPrincipal, StaffPrincipal, Surface, VisitorPrincipal
 from backend.kit.db import Database, Scope
 from backend.people import repository as people
+from backend.privacy.saga import Saga
 from backend.worker import tick
 from gate_sdk import Outcome
 from gate_sdk._decide import admit
@@ -145,6 +146,11 @@ class Site:
     async def person(self) -> UUID:
         async with self.world.resources.db.transaction(Scope(platform=True)) as conn:
             return (await people.insert_person(conn)).person_id
+
+    def saga(self) -> Saga:
+        """What erases, as the worker runs it."""
+        resources = self.world.resources
+        return Saga(self.worker, resources.keys, resources.objects, self.world.clock)
 
     async def work(self) -> None:
         """What the worker does every second and every hour."""
