@@ -226,11 +226,14 @@ class Visitor(_Enrolling):
 class Manager(_Party):
     """The community's manager (here also the authority's administrator)."""
 
-    def __init__(self, http: httpx.Client, phone: str, mailbox: Mailbox) -> None:
+    def __init__(self, http: httpx.Client, phone: str, mailbox: Mailbox, *, secret: str | None = None) -> None:
+        """Log in, with the authenticator whose secret this is; without one it is set up now."""
         super().__init__(http, "staff")
         self.log_in(phone, mailbox)
-        secret = self.call("POST", "/second-factor/enrol")["secret"]
-        self.call("POST", "/second-factor/confirm", {"code": pyotp.TOTP(secret).now()})
+        known = secret is not None
+        self.secret: str = secret or self.call("POST", "/second-factor/enrol")["secret"]
+        path = "/second-factor" if known else "/second-factor/confirm"
+        self.call("POST", path, {"code": pyotp.TOTP(self.secret).now()})
 
     def create_community(self, name: str) -> str:
         """A community that takes any three photographs."""
