@@ -37,8 +37,16 @@ async def count(limiter: RateLimiter, client: str, tries: int, *, now: datetime 
 
 async def test_two_processes_let_through_what_one_would(api_db: Database) -> None:
     one, other = RateLimiter(api_db), RateLimiter(api_db)
-    passed = await asyncio.gather(count(one, "a", 35), count(other, "a", 35))
+    # Even numbers, as a lease of this quota is two requests: neither process can be left with half of one.
+    passed = await asyncio.gather(count(one, "a", 36), count(other, "a", 36))
     assert sum(passed) == QUOTA.limit
+
+
+async def test_a_process_that_stops_asking_leaves_at_most_the_rest_of_its_lease_unused(api_db: Database) -> None:
+    one, other = RateLimiter(api_db), RateLimiter(api_db)
+    assert await count(one, "a", 35) == 35
+    assert await count(other, "a", 35) == 4
+    assert await count(one, "a", 35) == 1
 
 
 async def test_clients_do_not_share_and_windows_begin_anew(api_db: Database) -> None:
