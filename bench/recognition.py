@@ -144,12 +144,13 @@ def _bare(engine: FaceEngine, frame: NDArray[np.uint8], aligned: NDArray[np.uint
             return self.session.run(outputs, inputs)
 
     detector, embedder = engine._detector, engine._embedder  # noqa: SLF001 - the bare sessions are what is measured
-    engine._detector, engine._embedder = Recorder("detect", detector), Recorder("embed", embedder)  # noqa: SLF001
+    engine._detector, engine._embedder = Recorder("detect", detector), Recorder("embed", embedder)  # noqa: SLF001 - they
+    # are called by the engine alone, and with what, only the engine knows.
     try:
         engine.detect(frame)
         engine.embed_aligned(aligned)
     finally:
-        engine._detector, engine._embedder = detector, embedder  # noqa: SLF001
+        engine._detector, engine._embedder = detector, embedder  # noqa: SLF001 - put back as they were
     first, second = recorded["detect"], recorded["embed"]
     return (
         lambda: detector.run(first["outputs"], first["inputs"]),

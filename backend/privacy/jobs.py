@@ -78,7 +78,7 @@ async def _end_alone(db: Database, tenancy: TenancyRow, *, now: datetime) -> int
     except TenancyEnded:
         # The office ended it between the two transactions.
         return 0
-    except Exception as error:  # noqa: BLE001 - see above
+    except Exception as error:  # noqa: BLE001 - one that fails must not keep the others from ending
         _log.error("tenancy-not-ended", tenancy=str(tenancy.tenancy_id), error=type(error).__name__)
         return 0
 

@@ -157,20 +157,21 @@ async def enforce(db: Database, keys: Keys, objects: ObjectStore, *, now: dateti
     for community_id in communities:
         try:
             removed += await enforce_in_community(db, community_id=community_id, now=now)
-        except Exception as error:  # noqa: BLE001 - see above
+        except Exception as error:  # noqa: BLE001 - one community that fails must not keep the others
             _log.error("retention-failed", community=str(community_id), error=type(error).__name__)
     # People last: what refers to them may go in this very run.
     for step in (
         partial(_platform, db, now),
         partial(_frames, db, keys, objects, now),
+        partial(_imports, db, keys, objects, now),
         partial(_enrolments, db, objects, now),
         partial(_people, db, keys, now),
     ):
         try:
             removed += await step()
-        except Exception as error:  # noqa: BLE001 - see above
+        except Exception as error:  # noqa: BLE001 - a store that is away must not keep what lies in the others
             _log.error("retention-failed", error=type(error).__name__)
-    return removed + await _imports(db, keys, objects, now)
+    return removed
 
 
 async def enforce_in_community(db: Database, *, community_id: UUID, now: datetime, batch: int = BATCH) -> int:

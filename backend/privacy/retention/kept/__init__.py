@@ -1,0 +1,1 @@
+"""The table's rules, by what they are about."""
