@@ -5,9 +5,14 @@ from uuid import UUID
 
 import msgspec
 
+from gate_sdk._cache.index import Roster
+from gate_sdk._clock import TrustedTime
+from gate_sdk._identity import Identity
+from gate_sdk._outbox.repository import Counts
+from gate_sdk._version import VERSION
 from gate_sdk.wire import EmergencyMode, Head
 
-__all__ = ["GateState", "GateStatus", "with_head"]
+__all__ = ["GateState", "GateStatus", "status_of", "with_head"]
 
 
 class GateState(StrEnum):
@@ -64,3 +69,38 @@ def with_head(status: GateStatus, head: Head, now_us: int) -> GateStatus:
         standing_lease_s=(head.lease_until_us(visiting=False) - now_us) / 1e6,
         visiting_lease_s=(head.lease_until_us(visiting=True) - now_us) / 1e6,
     )
+
+
+def status_of(
+    identity: Identity,
+    roster: Roster,
+    time: TrustedTime,
+    *,
+    state: GateState,
+    pack: str | None,
+    counts: Counts | None,
+    last_error: str | None,
+) -> GateStatus:
+    """A moment of a gate that runs; without ``counts`` once its files are closed."""
+    status = GateStatus(
+        state=state,
+        gate_id=identity.gate_id,
+        community_id=identity.community_id,
+        name=identity.name,
+        url=identity.url,
+        sdk=VERSION,
+        pack=pack,
+        count=roster.count,
+        matchable=roster.matchable,
+        clock_behind=time.ahead_s() < -1.0,
+        last_error=last_error,
+    )
+    if roster.head is not None:
+        now_us = time.now_us()
+        status = with_head(status, roster.head, now_us)
+        if (order := roster.door.emergency(now_us)) is not None:
+            left = (order.until_us - now_us) / 1e6
+            status = msgspec.structs.replace(status, emergency=order.mode, emergency_s=left)
+    if counts is None:
+        return status
+    return msgspec.structs.replace(status, pending=counts.pending, refused=counts.refused, dropped=counts.dropped)

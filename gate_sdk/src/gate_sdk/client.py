@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -10,47 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 from uuid import UUID
 
-import msgspec
-
 from gate_sdk import _identity
-from gate_sdk._cache.store import RosterStore
+from gate_sdk._camera import Camera
 from gate_sdk._clock import Clock, SystemClock, TrustedTime
-from gate_sdk._codes.desk import CodeDesk, credential_of
-from gate_sdk._codes.reader import CodeWatch, has_reader, read_texts, require_reader
-from gate_sdk._codes.store import CodeStore
+from gate_sdk._codes.desk import CodeDesk
 from gate_sdk._decision import Decision
-from gate_sdk._files import DirectoryLock
+from gate_sdk._device import Device
 from gate_sdk._frames.delivery import FrameDelivery
-from gate_sdk._frames.store import FrameStore
 from gate_sdk._identity import Identity
+from gate_sdk._journal import Journal
 from gate_sdk._link import DeferredLink, Link
-from gate_sdk._memory import give_back
 from gate_sdk._outbox.delivery import Delivery
-from gate_sdk._outbox.events import alarm, report
-from gate_sdk._outbox.store import Outbox
 from gate_sdk._recognition import Liveness, Recognition
-from gate_sdk._status import GateState, GateStatus, with_head
+from gate_sdk._settle import settle
+from gate_sdk._status import GateState, GateStatus, status_of
 from gate_sdk._sync.engine import SyncEngine
 from gate_sdk._sync.loop import SyncLoop
-from gate_sdk._version import VERSION
-from gate_sdk.errors import (
-    GateError,
-    GateRevokedError,
-    LivenessMissingError,
-    RecognitionMissingError,
-)
+from gate_sdk.errors import GateRevokedError
 from gate_sdk.keys import FileKeyProvider, KeyProvider
-from gate_sdk.wire import (
-    FRAME_REASONS,
-    CodeUnreadable,
-    DeniedFrame,
-    Emergency,
-    EmergencyMode,
-    Outcome,
-    Reason,
-    Via,
-    parse_code,
-)
+from gate_sdk.wire import Emergency, EmergencyMode, Outcome, Reason
 
 if TYPE_CHECKING:
     import httpx
@@ -112,67 +89,47 @@ class GateClient:
             DataDirBusyError: another process uses the directory.
             StorageError: the disk is full, read-only or gone.
         """
-        if isinstance(liveness, str) and liveness not in {"required", "off"}:
-            raise ValueError(f"liveness is a model, 'required' or 'off', not {liveness!r}")
-        if unattended and liveness is None:
-            liveness = "required"
-        if codes:
-            require_reader()
-        self._directory = Path(data_dir)
-        self._keys = keys or FileKeyProvider(self._directory / "keys")
-        self._liveness = liveness
-        self._zone = zone
+        directory = Path(data_dir)
+        keys = keys or FileKeyProvider(directory / "keys")
         self._on_state = on_state
-        self._recognition = recognition
-        self._observer: Observer | None = None
-        self._loading = threading.Lock()
         self._starting = threading.Lock()
         self._started = False
         self._closed = False
         self._unlock_told: UUID | None = None
-        self._identity = _identity.load(self._directory, self._keys)
-        self._pack = pack or self._identity.pack
-        if liveness == "required" and not _has_liveness(recognition.pack if recognition else self._pack):
-            raise LivenessMissingError
+        self._identity = _identity.load(directory, keys)
+        if unattended and liveness is None:
+            liveness = "required"
+        self._camera = Camera(
+            pack=pack or self._identity.pack, recognition=recognition, liveness=liveness, zone=zone, codes=codes
+        )
         clock = clock or SystemClock()
         self._monotonic = clock.monotonic
         self._time = TrustedTime(clock)
-        self._lock = DirectoryLock(self._directory)
-        self._lock.acquire()
-        self._store = RosterStore(self._directory, self._keys, self._identity.trusted)
-        self._outbox = Outbox(self._directory, self._keys)
-        self._code_store = CodeStore(self._directory, self._keys)
-        self._frames = FrameStore(self._directory, self._keys)
-        try:
-            self._outbox.open()
-            rows = self._store.open()
-        except BaseException:
-            self._release()
-            raise
+        self._device = Device(directory, keys, self._identity)
+        self._store, self._outbox = self._device.store, self._device.outbox
         self._transport = DeferredLink(lambda: _open_transport(self._identity, clock, transport))
-        self._engine = SyncEngine(self._identity, self._store, self._transport, self._time, rows)
-        self._engine.alarm = self._alarm
-        self._engine.passing = self._frames.pass_
+        self._engine = SyncEngine(self._identity, self._store, self._transport, self._time, self._device.rows)
+        self._journal = Journal(self._outbox, self._device.frames, self._engine, self._camera, self._time)
+        self._engine.alarm = self._journal.alarm
+        self._engine.passing = self._device.frames.pass_
         self._desk = CodeDesk(
             self._identity.community_id,
             self._identity.trusted,
             lambda: self._engine.roster,
             self._time,
-            self._code_store,
+            self._device.codes,
         )
-        self._desk.alarm = self._alarm
-        self._watch = CodeWatch() if codes or (codes is None and has_reader()) else None
+        self._desk.alarm = self._journal.alarm
         self._loop = SyncLoop(
             self._engine,
             monotonic=clock.monotonic,
             on_change=self._changed,
-            on_revoked=self._revoked,
+            on_revoked=self._device.erase,
         )
-        frames = FrameDelivery(self._frames, self._transport, self._time)
+        frames = FrameDelivery(self._device.frames, self._transport, self._time)
         self._delivery = Delivery(self._outbox, self._transport, afterwards=frames.once)
-        for replaced, code in ((self._store.replaced, "roster-damaged"), (self._outbox.replaced, "outbox-damaged")):
-            if replaced:
-                self._alarm(code)
+        for code in self._device.replaced:
+            self._journal.alarm(code)
 
     @classmethod
     def provision(
@@ -278,20 +235,10 @@ class GateClient:
         observer = self._watching()
         decision = observer.observe(frame, at)
         if observer.followed:
-            self._alarm(f"tail-gated:{observer.followed}")
-        if decision is None and self._watch is not None and self._watch.due(busy=observer.busy):
-            decision = self._seen_code(self._watch, observer, at)
-        return None if decision is None else self._reported(decision)
-
-    def _seen_code(self, watch: CodeWatch, observer: Observer, at: float) -> Decision | None:
-        for text in [] if observer.frame is None else read_texts(observer.frame):
-            with contextlib.suppress(CodeUnreadable):
-                if watch.new(credential_of(parse_code(text), self._identity.community_id), at):
-                    decision = self._desk.decide(text)
-                    if decision.allowed:
-                        observer.following.let_in(at)
-                    return decision
-        return None
+            self._journal.alarm(f"tail-gated:{observer.followed}")
+        if decision is None:
+            decision = self._camera.read_code(self._desk, self._identity.community_id, at)
+        return None if decision is None else self._journal.reported(decision)
 
     def decide_qr(self, text: str, *, pin: str | None = None) -> Decision:
         """Decide about the text of a QR code, from whatever reader; needs neither a camera nor the network.
@@ -304,7 +251,7 @@ class GateClient:
             text: as the reader has it; anything is taken, and what is none of ours is refused.
             pin: what the holder of a card typed.
         """
-        return self._unlocked() or self._reported(self._desk.decide(text, pin=pin))
+        return self._unlocked() or self._journal.reported(self._desk.decide(text, pin=pin))
 
     def decide(self, frame: Frame | bytes) -> Decision:
         """Decide about one picture.
@@ -319,7 +266,7 @@ class GateClient:
             RecognitionMissingError: the ``face`` extra or the model pack is not installed.
             ValueError: an array that is no frame.
         """
-        return self._unlocked() or self._reported(self._watching().decide(frame))
+        return self._unlocked() or self._journal.reported(self._watching().decide(frame))
 
     @property
     def emergency(self) -> Emergency | None:
@@ -346,7 +293,7 @@ class GateClient:
             return decision
         # Once for each order: a record for every frame would bury what else happened.
         self._unlock_told = order.id
-        return self._reported(decision)
+        return self._journal.reported(decision)
 
     def resolve(
         self, decision: Decision, timeout: float, *, code: str | None = None, pin: str | None = None
@@ -367,52 +314,28 @@ class GateClient:
             code: a QR code's text.
             pin: a card's PIN.
         """
-        if decision.outcome in {Outcome.ALLOW, Outcome.DENY}:
-            return decision
-        settled: Decision | None = None
-        if decision.reason is Reason.USE_UNCOUNTED:
-            settled = self._desk.count(decision, self._transport, timeout)
-        elif decision.reason is Reason.PIN_NEEDED and pin is not None:
-            settled = self._desk.with_pin(decision, pin)
-        elif decision.reason is Reason.AMBIGUOUS and code is not None and decision.via is Via.FACE:
-            since, candidates = (0, frozenset[UUID]()) if self._observer is None else self._observer.doubt
-            if since == decision.at_us:
-                settled = self._desk.second_factor(decision, candidates, code)
-        if settled is None:
-            settled = msgspec.structs.replace(decision, outcome=Outcome.DENY, event=None)
-        elif settled.outcome not in {Outcome.ALLOW, Outcome.DENY}:
-            # Whoever stands between look-alikes and has a token with counted uses: both questions are one.
-            return self.resolve(self._reported(settled), timeout, pin=pin)
-        return self._reported(settled)
+        return settle(
+            decision,
+            timeout=timeout,
+            code=code,
+            pin=pin,
+            desk=self._desk,
+            camera=self._camera,
+            link=self._transport,
+            reported=self._journal.reported,
+        )
 
     def status(self) -> GateStatus:
         """How the gate is doing, now."""
-        roster = self._engine.roster
-        head = roster.head
-        state = GateState.CLOSED if self._closed else self._loop.state
-        status = GateStatus(
-            state=state,
-            gate_id=self._identity.gate_id,
-            community_id=self._identity.community_id,
-            name=self._identity.name,
-            url=self._identity.url,
-            sdk=VERSION,
-            pack=self._recognition.pack if self._recognition else self._pack,
-            count=roster.count,
-            matchable=roster.matchable,
-            clock_behind=self._time.ahead_s() < -1.0,
+        return status_of(
+            self._identity,
+            self._engine.roster,
+            self._time,
+            state=GateState.CLOSED if self._closed else self._loop.state,
+            pack=self._camera.pack,
+            counts=None if self._closed else self._outbox.counts(),
             last_error=self._loop.last_error,
         )
-        if head is not None:
-            now_us = self._time.now_us()
-            status = with_head(status, head, now_us)
-            if (order := roster.door.emergency(now_us)) is not None:
-                left = (order.until_us - now_us) / 1e6
-                status = msgspec.structs.replace(status, emergency=order.mode, emergency_s=left)
-        if self._closed:
-            return status
-        counts = self._outbox.counts()
-        return msgspec.structs.replace(status, pending=counts.pending, refused=counts.refused, dropped=counts.dropped)
 
     def close(self) -> None:
         """Stop the threads and close the files; what was not delivered is delivered after the next start."""
@@ -427,7 +350,7 @@ class GateClient:
             # The files stay open for it, and the directory locked: two users of them would be worse than a late end.
             return
         self._transport.close()
-        self._release()
+        self._device.close()
 
     def __enter__(self) -> Self:
         return self
@@ -435,83 +358,8 @@ class GateClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _release(self) -> None:
-        self._store.close()
-        self._outbox.close()
-        self._code_store.close()
-        self._frames.close()
-        self._lock.release()
-
     def _watching(self) -> Observer:
-        if self._observer is None:
-            with self._loading:
-                if self._observer is None:
-                    self._observer = self._load()
-        return self._observer
-
-    def _load(self) -> Observer:
-        recognition = self._recognition or _load_recognition(self._pack)
-        self._engine.use(recognition)
-        give_back()
-        self._recognition = recognition
-        from gate_sdk._observer import Observer  # noqa: PLC0415 - with the first frame, like the models
-
-        return Observer(
-            recognition, lambda: self._engine.roster, self._time, liveness=self._live(recognition), zone=self._zone
-        )
-
-    def _live(self, recognition: Recognition) -> Liveness | None:
-        """The model that tells a face from a picture of one; None where there is none, or it is off."""
-        if not isinstance(self._liveness, str) and self._liveness is not None:
-            return self._liveness
-        if self._liveness == "off":
-            return None
-        model = _load_liveness(recognition.pack)
-        if model is None and self._liveness == "required":
-            raise LivenessMissingError
-        return model
-
-    def _reported(self, decision: Decision) -> Decision:
-        event = report(decision)
-        if event is None:
-            return decision
-        seq = self._outbox.append(event)
-        if seq is not None and decision.outcome is Outcome.DENY:
-            self._keep_picture(decision, seq)
-        return msgspec.structs.replace(decision, event=seq)
-
-    def _keep_picture(self, decision: Decision, seq: int) -> None:
-        """Keep the picture of a face that was refused, if the community has such pictures kept; once."""
-        observer, head = self._observer, self._engine.roster.head
-        crop = None if observer is None else observer.crop
-        if observer is None or head is None or crop is None or crop[0] != decision.at_us:
-            return
-        if decision.via is not Via.FACE or decision.reason not in FRAME_REASONS:
-            return
-        observer.crop = None
-        frame = DeniedFrame(
-            store_epoch=self._outbox.store_epoch,
-            seq=seq,
-            at_us=decision.at_us,
-            reason=decision.reason,
-            jpeg=crop[1],
-        )
-        try:
-            self._frames.add(frame, head, self._time.now_us())
-        except GateError as error:
-            # Nobody waits at the gate for a picture.
-            _log.warning("a picture of a denied approach is not kept (%s)", error.code)
-        self._outbox.wake.set()
-
-    def _revoked(self) -> None:
-        # Before the mark is set by which the next start knows that this gate is none any more.
-        try:
-            self._frames.wipe()
-        finally:
-            _identity.erase(self._directory, self._keys)
-
-    def _alarm(self, code: str) -> None:
-        self._outbox.append(alarm(code, self._time.now_us()))
+        return self._camera.load(self._engine.use, lambda: self._engine.roster, self._time)
 
     def _changed(self) -> None:
         if self._on_state is None or self._closed:
@@ -526,41 +374,3 @@ def _open_transport(identity: Identity, clock: Clock, transport: httpx.BaseTrans
     from gate_sdk._transport import Transport  # noqa: PLC0415 - in the thread that syncs; see DeferredLink
 
     return Transport(identity, clock, transport)
-
-
-def _load_recognition(pack: str | None) -> Recognition:
-    try:
-        from gate_sdk._face import FaceRecognition  # noqa: PLC0415 - keeps numpy out of `import gate_sdk`
-        from gate_sdk.face.errors import PackError  # noqa: PLC0415
-    except ImportError as error:
-        raise RecognitionMissingError(f"the face extra is not installed: {error.name} is missing") from error
-    try:
-        return FaceRecognition.load(pack)
-    except PackError as error:
-        raise RecognitionMissingError(f"{error}", remedy=error.remedy) from error
-
-
-def _has_liveness(pack: str | None) -> bool:
-    """Whether a liveness model lies beside the pack, without opening it."""
-    try:
-        from gate_sdk.face.liveness import is_installed  # noqa: PLC0415 - numpy, before the first frame only if asked
-    except ImportError as error:
-        raise RecognitionMissingError(f"the face extra is not installed: {error.name} is missing") from error
-    return is_installed(pack)
-
-
-def _load_liveness(pack: str) -> Liveness | None:
-    from gate_sdk.face.errors import PackError, PackMissing  # noqa: PLC0415 - see _load_recognition
-    from gate_sdk.face.liveness import LivenessModel  # noqa: PLC0415
-    from gate_sdk.face.packs import ModelPack  # noqa: PLC0415
-
-    try:
-        return LivenessModel.load(ModelPack.load(pack))
-    except PackMissing:
-        # A pack of the vendor's own recognition, which is not installed here.
-        if not _has_liveness(pack):
-            return None
-        raise RecognitionMissingError(f"the liveness model of {pack} is not whole") from None
-    except PackError as error:
-        # A damaged model must not pass for none: the gate would let pictures in.
-        raise RecognitionMissingError(f"{error}", remedy=error.remedy) from error

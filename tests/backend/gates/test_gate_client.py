@@ -113,7 +113,7 @@ async def test_it_follows_the_roster_and_acknowledges_what_left(
 
 
 async def test_its_events_arrive(gate: GateClient, rosters: Rosters, community_id: UUID) -> None:
-    gate._alarm("roster-damaged")
+    gate._journal.alarm("roster-damaged")
     assert await asyncio.to_thread(gate.start, 20)
     await until(lambda: gate.status().pending == 0)
     assert gate.status().refused == 0

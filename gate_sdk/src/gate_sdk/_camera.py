@@ -1,0 +1,130 @@
+"""What looks at the camera's frames: recognition, liveness, and the reader of codes; loaded with the first frame."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+from uuid import UUID
+
+from gate_sdk._cache.index import Roster
+from gate_sdk._clock import TrustedTime
+from gate_sdk._codes.desk import CodeDesk, credential_of
+from gate_sdk._codes.reader import CodeWatch, has_reader, read_texts, require_reader
+from gate_sdk._decision import Decision
+from gate_sdk._memory import give_back
+from gate_sdk._models import has_liveness, load_liveness, load_recognition
+from gate_sdk._recognition import Liveness, Recognition
+from gate_sdk.errors import LivenessMissingError
+from gate_sdk.wire import CodeUnreadable, parse_code
+
+if TYPE_CHECKING:
+    from gate_sdk._observer import Observer, Zone
+
+__all__ = ["Camera", "LivenessChoice"]
+
+LivenessChoice = Liveness | Literal["required", "off"] | None
+
+
+class Camera:
+    """The models of one gate and who stands before it. ``observer`` may be called from one thread at a time."""
+
+    def __init__(
+        self,
+        *,
+        pack: str | None,
+        recognition: Recognition | None,
+        liveness: LivenessChoice,
+        zone: Zone | None,
+        codes: bool | None,
+    ) -> None:
+        """Check what is asked for, and load nothing yet.
+
+        Raises:
+            ValueError: ``liveness`` is none that there is.
+            CodeReaderMissingError: ``codes`` without the ``qr`` extra.
+            LivenessMissingError: a liveness model is required, and none lies beside the pack.
+        """
+        if isinstance(liveness, str) and liveness not in {"required", "off"}:
+            raise ValueError(f"liveness is a model, 'required' or 'off', not {liveness!r}")
+        if codes:
+            require_reader()
+        self._pack = pack
+        self._given = recognition
+        self._liveness = liveness
+        self._zone = zone
+        self._loading = threading.Lock()
+        self._loaded: Recognition | None = None
+        #: ``None`` until the first frame.
+        self.observer: Observer | None = None
+        self._watch = CodeWatch() if codes or (codes is None and has_reader()) else None
+        if liveness == "required" and not has_liveness(self.pack):
+            raise LivenessMissingError
+
+    @property
+    def pack(self) -> str | None:
+        """The id of the pack that is loaded or will be."""
+        known = self._loaded or self._given
+        return known.pack if known else self._pack
+
+    def load(self, use: Callable[[Recognition], None], roster: Callable[[], Roster], time: TrustedTime) -> Observer:
+        """The observer; its models are loaded once, and given to ``use`` before anything is decided by them.
+
+        Raises:
+            RecognitionMissingError: the ``face`` extra or the model pack is not installed.
+            LivenessMissingError: a liveness model is required, and none lies beside the pack.
+        """
+        if self.observer is None:
+            with self._loading:
+                if self.observer is None:
+                    recognition = self._given or load_recognition(self._pack)
+                    use(recognition)
+                    give_back()
+                    self._loaded = recognition
+                    from gate_sdk._observer import Observer  # noqa: PLC0415 - with the first frame, like the models
+
+                    self.observer = Observer(
+                        recognition, roster, time, liveness=self._live(recognition), zone=self._zone
+                    )
+        return self.observer
+
+    def _live(self, recognition: Recognition) -> Liveness | None:
+        """The model that tells a face from a picture of one; None where there is none, or it is off."""
+        if not isinstance(self._liveness, str) and self._liveness is not None:
+            return self._liveness
+        if self._liveness == "off":
+            return None
+        model = load_liveness(recognition.pack)
+        if model is None and self._liveness == "required":
+            raise LivenessMissingError
+        return model
+
+    def read_code(self, desk: CodeDesk, community: UUID, at: float) -> Decision | None:
+        """Decide about a code that is held into the frame just observed, once as long as it stays there."""
+        observer, watch = self.observer, self._watch
+        if observer is None or watch is None or not watch.due(busy=observer.busy) or observer.frame is None:
+            return None
+        for text in read_texts(observer.frame):
+            with contextlib.suppress(CodeUnreadable):
+                if watch.new(credential_of(parse_code(text), community), at):
+                    decision = desk.decide(text)
+                    if decision.allowed:
+                        observer.following.let_in(at)
+                    return decision
+        return None
+
+    def crop(self, decision: Decision) -> bytes | None:
+        """The JPEG of the face that this decision was about, once."""
+        if self.observer is None or self.observer.crop is None or self.observer.crop[0] != decision.at_us:
+            return None
+        jpeg = self.observer.crop[1]
+        self.observer.crop = None
+        return jpeg
+
+    def doubt(self, decision: Decision) -> frozenset[UUID] | None:
+        """Between whom this decision was in doubt; ``None`` where it was not, or somebody else came since."""
+        if self.observer is None:
+            return None
+        since, candidates = self.observer.doubt
+        return candidates if since == decision.at_us else None
