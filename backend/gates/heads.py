@@ -9,7 +9,7 @@ from backend.gates.plans import plan_of
 from backend.gates.rosters import DigestRow, HeadRow
 from gate_sdk.wire import FramePolicy, Head, Policy
 
-__all__ = ["head_of"]
+__all__ = ["frames_of", "head_of"]
 
 
 def head_of(community_id: UUID, head: HeadRow, digest: DigestRow, *, now: datetime) -> Head:
@@ -31,11 +31,12 @@ def head_of(community_id: UUID, head: HeadRow, digest: DigestRow, *, now: dateti
             wipe_after_s=head.wipe_after_s,
         ),
         plan=plan_of(head),
-        denied_frames=_frames(head, now=now),
+        denied_frames=frames_of(head, now=now),
     )
 
 
-def _frames(head: HeadRow, *, now: datetime) -> FramePolicy | None:
+def frames_of(head: HeadRow, *, now: datetime) -> FramePolicy | None:
+    """What the head says of pictures of denied approaches: nothing where the community has none kept."""
     if head.frame_hours is None or head.frames_until is None or head.frames_until <= now:
         return None
     return FramePolicy(hours=head.frame_hours, until_us=int(head.frames_until.timestamp()) * 1_000_000)

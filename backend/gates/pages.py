@@ -13,7 +13,7 @@ from backend.access.service import RosterVersion
 from backend.gates import repository, rosters
 from backend.gates.errors import CursorStale, GateRevoked
 from backend.gates.feed import Generation
-from backend.gates.heads import head_of
+from backend.gates.heads import frames_of, head_of
 from backend.gates.plans import Held, is_news, plan_of
 from backend.gates.repository import GateRow
 from backend.gates.rosters import DigestRow, HeadRow, RosterRow
@@ -22,7 +22,7 @@ from backend.keys.service import Keys, SigningKey
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.pagination import decode_cursor, encode_cursor
-from gate_sdk.wire import PageKind, PlanRef, ServerKey, SyncPage, sign_head
+from gate_sdk.wire import PageKind, PlanRef, ServerKey, SyncPage, policy_held, sign_head
 
 __all__ = ["MAX_ITEMS", "MAX_PAGE_BYTES", "Page", "Pages", "Position", "Standing", "read_position", "server_keys"]
 
@@ -56,7 +56,8 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
 class Page(msgspec.Struct, frozen=True):
     """An encoded :class:`gate_sdk.wire.SyncPage`, the head's version at its reading, and whom it may be sent to.
 
-    ``templates`` is how many face templates are in it, ``plan`` what its head names.
+    ``templates`` is how many face templates are in it, ``plan`` what its head names, ``frames`` what it says of
+    pictures of denied approaches, as :func:`gate_sdk.wire.policy_held` words it.
     """
 
     body: bytes
@@ -64,6 +65,7 @@ class Page(msgspec.Struct, frozen=True):
     in_service: frozenset[UUID]
     templates: int
     plan: PlanRef | None
+    frames: str
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -73,6 +75,7 @@ class Standing(msgspec.Struct, frozen=True):
     head: RosterVersion
     digest: bytes | None
     plan: PlanRef | None
+    frames: str
 
 
 # What those who ask for the same share: the community, the state, the plan that they have.
@@ -115,6 +118,7 @@ class Pages:
             head=RosterVersion(head.epoch, head.version),
             digest=None if known is None else known.digest,
             plan=plan_of(head),
+            frames=policy_held(frames_of(head, now=self._clock())),
         )
 
     async def read(self, *, community_id: UUID, position: Position | None, held: Held) -> Page:
@@ -143,6 +147,7 @@ class Pages:
             news = digest is not None and plan is not None and is_news(held, plan)
             # From the snapshot that the head is read from: the two never name different plans.
             body = await rosters.get_plan(conn, community_id=community_id) if news else msgspec.UNSET
+        now = self._clock()
         page = SyncPage(
             kind=position.kind,
             epoch=head.epoch,
@@ -150,9 +155,7 @@ class Pages:
             next=None if following is None else encode_cursor(following),
             head=None
             if digest is None
-            else sign_head(
-                head_of(community_id, head, digest, now=self._clock()), key=signing[0].private, kid=signing[0].kid
-            ),
+            else sign_head(head_of(community_id, head, digest, now=now), key=signing[0].private, kid=signing[0].kid),
             keys=() if following else _public(signing),
             plan=body,
         )
@@ -162,6 +165,7 @@ class Pages:
             in_service=in_service,
             templates=sum(item.template is not None for item in items),
             plan=plan,
+            frames=policy_held(frames_of(head, now=now)),
         )
 
     async def changes(

@@ -76,6 +76,13 @@ HeldPlan = Annotated[
         description="SHA-256 of the plan that the gate has, or `none`; absent: it knows no plans, and is sent none",
     ),
 ]
+HeldFrames = Annotated[
+    str | None,
+    Parameter(
+        pattern="^(none|[0-9]{1,2}-[0-9]{1,17})$",
+        description="`hours-until_us` of the `denied_frames` that the gate's head has, or `none`",
+    ),
+]
 Wait = Annotated[int, Parameter(ge=0, le=MAX_WAIT_S, description="Seconds to wait for news at most")]
 
 
@@ -161,6 +168,7 @@ async def sync(
     cursor: Cursor = None,
     wait: Wait = 0,
     plan: HeldPlan = None,
+    frames: HeldFrames = None,
 ) -> Response[bytes]:
     """What changed since the state that the gate names, and by naming acknowledges; all of it where it names none.
 
@@ -172,7 +180,7 @@ async def sync(
     elif (epoch, version, digest) != (None, None, None):
         raise StateIncomplete
     held = None if plan is None else b"" if plan == "none" else bytes.fromhex(plan)
-    body = await gates.poll(gate, state=state, position=read_position(cursor), wait_s=wait, held=held)
+    body = await gates.poll(gate, state=state, position=read_position(cursor), wait_s=wait, held=held, frames=frames)
     return Response(body, media_type=MSGPACK)
 
 

@@ -44,6 +44,7 @@ class GateSync:
         position: Position | None,
         wait_s: float,
         held: Held = None,
+        frames: str | None = None,
     ) -> bytes:
         """The encoded page that answers this poll.
 
@@ -53,6 +54,8 @@ class GateSync:
             position: where its sequence of pages goes on; then nothing is acknowledged and nobody waits.
             wait_s: how long it would wait for news.
             held: which plan of the doors it has.
+            frames: what it goes by about pictures of denied approaches; None where it does not say, then what goes for
+                the community as it asks.
 
         Raises:
             GateRevoked: it is out of service, perhaps since it began to wait.
@@ -68,7 +71,8 @@ class GateSync:
             page = await self.pages.read(community_id=community_id, position=position, held=held)
             return await self._handed_out(gate, page)
         standing = await self._arrive(gate, state, held)
-        head, news = standing.head, is_news(held, standing.plan)
+        frames = frames or standing.frames
+        head, news = standing.head, is_news(held, standing.plan) or frames != standing.frames
         since = RosterVersion(state.epoch, state.version)
         deadline = asked + wait_s
         alone = True
@@ -87,7 +91,7 @@ class GateSync:
             )
             await self._check(gate, page)
             over = not alone or asyncio.get_running_loop().time() >= deadline
-            if page.at != since or is_news(held, page.plan) or over:
+            if page.at != since or is_news(held, page.plan) or page.frames != frames or over:
                 return await self._handed_out(gate, page)
 
     async def _handed_out(self, gate: GatePrincipal, page: Page) -> bytes:

@@ -1,6 +1,7 @@
 """Pictures of denied approaches at a gate: none by default; turned on, few, sealed, handed over, wiped in time."""
 
 import io
+import time
 from pathlib import Path
 from uuid import UUID
 
@@ -176,6 +177,24 @@ def test_turning_it_off_wipes_the_file_and_its_key(
     assert traces(gate_dir) == []
     assert gate.decide(syn.frame(3)).reason is Reason.UNKNOWN
     assert traces(gate_dir) == []
+
+
+def test_a_gate_that_waits_hears_at_once_that_it_is_turned_off(
+    backend: FakeBackend, open_gate: OpenGate, gate_dir: Path
+) -> None:
+    turned_on(backend)
+    backend.add_person(syn.template(1))
+    backend.fail("denied-frames", 503, times=100)
+    gate = open_gate()
+    assert gate.start(wait=20)
+    assert gate.decide(syn.frame(2)).reason is Reason.UNKNOWN
+    assert "frames.db" in traces(gate_dir)
+    backend.keep_denied_frames(None)
+    # Its poll would wait for 25 seconds.
+    deadline = time.monotonic() + 10
+    while traces(gate_dir):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_a_revoked_gate_keeps_none(backend: FakeBackend, open_gate: OpenGate, gate_dir: Path, clock: HandClock) -> None:

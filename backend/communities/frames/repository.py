@@ -8,7 +8,16 @@ import msgspec
 
 from backend.kit.db import Connection, affected, fetch_one, require_one
 
-__all__ = ["FramePolicyRow", "FramePurpose", "delete_policy", "end_kept", "get_policy", "hold_policy", "put_policy"]
+__all__ = [
+    "FramePolicyRow",
+    "FramePurpose",
+    "delete_policy",
+    "end_kept",
+    "get_policy",
+    "hold_policy",
+    "put_policy",
+    "tell_gates",
+]
 
 FramePurpose = Literal["wrong_refusals", "attempted_intrusion"]
 
@@ -72,6 +81,11 @@ async def put_policy(
         """,
         community_id, purpose, hours, staff_id, now, ends_at,
     )  # fmt: skip
+
+
+async def tell_gates(conn: Connection, *, community_id: UUID) -> None:
+    """Wake the community's waiting polls when this transaction commits."""
+    await conn.execute("SELECT pg_notify('roster', $1)", str(community_id))
 
 
 async def delete_policy(conn: Connection, *, community_id: UUID) -> bool:

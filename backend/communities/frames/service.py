@@ -25,7 +25,7 @@ async def turn_on(
     if before is None or before.purpose != purpose or before.hours > hours:
         # People were told one purpose and one time: neither is changed for pictures that are there already.
         await turn_off(conn, community_id=community_id, now=now)
-    return await repository.put_policy(
+    row = await repository.put_policy(
         conn,
         community_id=community_id,
         purpose=purpose,
@@ -34,10 +34,14 @@ async def turn_on(
         now=now,
         ends_at=now + timedelta(days=days),
     )
+    await repository.tell_gates(conn, community_id=community_id)
+    return row
 
 
 async def turn_off(conn: Connection, *, community_id: UUID, now: datetime) -> bool:
     """Turn it off, and end what is kept; whether it was on."""
     was_on = await repository.delete_policy(conn, community_id=community_id)
     await repository.end_kept(conn, community_id=community_id, now=now)
+    if was_on:
+        await repository.tell_gates(conn, community_id=community_id)
     return was_on

@@ -5,7 +5,16 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gate_sdk.errors import UnreachableError
-from gate_sdk.wire import Acknowledged, DeniedFrame, EventBatch, EventReceipt, SyncPage, UseAnswer, UseClaim
+from gate_sdk.wire import (
+    Acknowledged,
+    DeniedFrame,
+    EventBatch,
+    EventReceipt,
+    FramePolicy,
+    SyncPage,
+    UseAnswer,
+    UseClaim,
+)
 
 __all__ = ["MAX_WAIT_S", "DeferredLink", "Link"]
 
@@ -16,10 +25,18 @@ MAX_WAIT_S = 25
 class Link(Protocol):
     """The server's gate surface, as this gate sees it. Safe for several threads."""
 
-    def sync(self, at: Acknowledged | None, cursor: str | None, wait: int, plan: bytes | None) -> SyncPage:
+    def sync(
+        self,
+        at: Acknowledged | None,
+        cursor: str | None,
+        wait: int,
+        plan: bytes | None,
+        frames: FramePolicy | None,
+    ) -> SyncPage:
         """Fetch a page, waiting up to ``wait`` seconds for news; a poll with ``at`` also acknowledges that state.
 
-        ``plan`` is the SHA-256 of the plan that the gate has: another one comes with the head.
+        ``plan`` is the SHA-256 of the plan that the gate has: another one comes with the head. ``frames`` is what its
+        head says of pictures of denied approaches: where the community says something else, nobody waits.
 
         Raises:
             RosterDivergedError: start again from nothing.
@@ -77,9 +94,16 @@ class DeferredLink:
         self._link: Link | None = None
         self._aborted = False
 
-    def sync(self, at: Acknowledged | None, cursor: str | None, wait: int, plan: bytes | None) -> SyncPage:
+    def sync(
+        self,
+        at: Acknowledged | None,
+        cursor: str | None,
+        wait: int,
+        plan: bytes | None,
+        frames: FramePolicy | None,
+    ) -> SyncPage:
         """See :meth:`Link.sync`."""
-        return self._made().sync(at, cursor, wait, plan)
+        return self._made().sync(at, cursor, wait, plan, frames)
 
     def deliver(self, batch: EventBatch) -> EventReceipt:
         """See :meth:`Link.deliver`."""

@@ -24,12 +24,14 @@ from gate_sdk.wire import (
     DeniedFrame,
     EventBatch,
     EventReceipt,
+    FramePolicy,
     FrameReceipt,
     SyncPage,
     TokenRequest,
     TokenResponse,
     UseAnswer,
     UseClaim,
+    policy_held,
 )
 
 __all__ = ["Transport"]
@@ -57,15 +59,28 @@ class Transport:
         self._aborted = False
         self._streams: weakref.WeakSet[Any] = weakref.WeakSet()
 
-    def sync(self, at: Acknowledged | None, cursor: str | None, wait: int, plan: bytes | None) -> SyncPage:
+    def sync(
+        self,
+        at: Acknowledged | None,
+        cursor: str | None,
+        wait: int,
+        plan: bytes | None,
+        frames: FramePolicy | None,
+    ) -> SyncPage:
         """Fetch a page; a poll with ``at`` also acknowledges that state, and ``plan`` the plan of that SHA-256.
+
+        ``frames`` is what the gate goes by about pictures of denied approaches.
 
         Raises:
             RosterDivergedError: start again from nothing.
             GateRevokedError: this gate is out of service.
             ServerError: nothing came, for now.
         """
-        query: dict[str, str] = {"wait": str(wait), "plan": "none" if plan is None else plan.hex()}
+        query: dict[str, str] = {
+            "wait": str(wait),
+            "plan": "none" if plan is None else plan.hex(),
+            "frames": policy_held(frames),
+        }
         if at is not None:
             query |= {"epoch": str(at.epoch), "version": str(at.version), "digest": at.digest.hex()}
         if cursor is not None:

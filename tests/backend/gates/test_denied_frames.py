@@ -1,5 +1,6 @@
 """Pictures of denied approaches: none by default; where they are turned on, sealed, shown to few, gone in time."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -17,7 +18,7 @@ from backend.gates.frames.rules import frame_object
 from backend.gates.frames.service import remove_due, sweep
 from backend.kit.auth import StaffRole
 from backend.kit.db import Database
-from gate_sdk.wire import DeniedFrame, FramePolicy, FrameReceipt, Reason
+from gate_sdk.wire import DeniedFrame, FramePolicy, FrameReceipt, Reason, SyncPage, policy_held
 from tests.backend.gates.devices import Device
 from tests.backend.households.town import Town, build_town
 from tests.backend.world import Actor, World
@@ -312,3 +313,49 @@ async def test_no_byte_of_a_picture_rests_in_the_clear(
     assert any("pg_wal" in str(found) for found in searched)
     assert any("denied" in str(found) for found in searched)
     assert [str(found) for found in searched if any(needle in found.read_bytes() for needle in needles)] == []
+
+
+async def change(town: Town, how: str) -> None:
+    if how == "on":
+        await turn_on(town, hours=3)
+    else:
+        answer = await town.office.delete(f"{town.staff_path}/denied-frames/policy")
+        assert answer.status_code == 204
+
+
+@pytest.mark.parametrize("how", ["on", "off"])
+@pytest.mark.parametrize("says", [True, False], ids=["says-what-it-has", "of-an-earlier-release"])
+async def test_a_poll_that_waits_is_answered_when_it_is_turned(
+    town: Town, device: Device, how: str, *, says: bool
+) -> None:
+    if how == "off":
+        await turn_on(town)
+    before = await head_says(device)
+    query = {"frames": policy_held(before)} if says else {}
+    waiting = asyncio.create_task(device.ask(wait=25, **query))
+    await asyncio.sleep(0.3)
+    assert not waiting.done()
+    await change(town, how)
+
+    # Long before the poll's own end.
+    page = msgspec.msgpack.decode((await asyncio.wait_for(waiting, 10)).content, type=SyncPage)
+    device.take([page])
+    assert device.head is not None
+    assert (device.head.denied_frames is None) == (how == "off")
+
+
+@pytest.mark.parametrize("how", ["on", "off"])
+async def test_what_is_turned_between_two_polls_is_not_slept_through(town: Town, device: Device, how: str) -> None:
+    if how == "off":
+        await turn_on(town)
+    before = await head_says(device)
+    await change(town, how)
+    answer = await asyncio.wait_for(device.ask(wait=25, frames=policy_held(before)), 10)
+    device.take([msgspec.msgpack.decode(answer.content, type=SyncPage)])
+    assert device.head is not None
+    assert (device.head.denied_frames is None) == (how == "off")
+
+
+@pytest.mark.parametrize("held", ["maybe", "12", "123-1", "12-x", "-1"])
+async def test_what_no_gate_can_have_is_refused(device: Device, held: str) -> None:
+    assert (await device.ask(frames=held)).status_code == 400

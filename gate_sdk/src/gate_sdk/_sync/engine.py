@@ -118,6 +118,7 @@ class SyncEngine:
                 staging.next if staging else None,
                 0 if staging or at is None else wait,
                 None if plan is None else plan.sha256,
+                None if head is None else head.denied_frames,
             )
         except RosterDivergedError:
             self._restart()
@@ -235,7 +236,7 @@ class SyncEngine:
             and now is not None
             and (head.epoch, head.version) == (now.epoch, now.version)
         ):
-            changed = head.plan != now.plan
+            changed = (head.plan, head.denied_frames) != (now.plan, now.denied_frames)
             try:
                 store.commit_head(signed, head, body, plan)
             finally:

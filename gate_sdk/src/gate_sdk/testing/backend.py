@@ -44,6 +44,7 @@ from gate_sdk.wire import (
     encode_visitor,
     pin_verifier,
     plan_hash,
+    policy_held,
     sign_visitor,
 )
 
@@ -179,7 +180,7 @@ class FakeBackend:
             return encode_card(secret)
 
     def keep_denied_frames(self, policy: FramePolicy | None) -> None:
-        """Have gates keep pictures of denied approaches, or no longer; they hear of it with their next head.
+        """Have gates keep pictures of denied approaches, or no longer; they hear of it at once.
 
         What they hand over can be read in ``frames``.
         """
@@ -331,6 +332,9 @@ class FakeBackend:
         held = request.query.get("plan")
         return held is not None and held != ("none" if ref is None else ref.sha256.hex())
 
+    def _frames_are_news(self, request: Request) -> bool:
+        return request.query.get("frames") not in {None, policy_held(self.roster.head().denied_frames)}
+
     def _acknowledge(self, gate: UUID, query: dict[str, str]) -> Acknowledged | None:
         if "epoch" not in query:
             return None
@@ -357,6 +361,7 @@ class FakeBackend:
                 or gate in self._devices.revoked
                 or (at.epoch, at.version) != (self.roster.epoch, self.roster.version)
                 or self._plan_is_news(request)
+                or self._frames_are_news(request)
             )
 
         self._condition.wait_for(news, min(float(request.query.get("wait", "0")), _MAX_WAIT_S))

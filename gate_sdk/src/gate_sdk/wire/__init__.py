@@ -52,6 +52,7 @@ from gate_sdk.wire.frames import (
     DeniedFrame,
     FramePolicy,
     FrameReceipt,
+    policy_held,
 )
 from gate_sdk.wire.head import BadSignature, Head, Policy, ServerKey, SignedHead, sign_head, verify_head
 from gate_sdk.wire.plan import (
@@ -149,6 +150,7 @@ __all__ = [
     "phone_statement",
     "pin_verifier",
     "plan_hash",
+    "policy_held",
     "provision_statement",
     "roster_digest",
     "sign_head",

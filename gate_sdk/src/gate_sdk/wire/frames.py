@@ -7,7 +7,15 @@ import msgspec
 
 from gate_sdk.wire.decision import Reason
 
-__all__ = ["FRAME_REASONS", "MAX_FRAME_BYTES", "MAX_FRAME_PX", "DeniedFrame", "FramePolicy", "FrameReceipt"]
+__all__ = [
+    "FRAME_REASONS",
+    "MAX_FRAME_BYTES",
+    "MAX_FRAME_PX",
+    "DeniedFrame",
+    "FramePolicy",
+    "FrameReceipt",
+    "policy_held",
+]
 
 #: Of these denials a picture may be kept, and of nothing else.
 FRAME_REASONS = frozenset({Reason.UNKNOWN, Reason.AMBIGUOUS, Reason.NOT_LIVE})
@@ -24,6 +32,11 @@ class FramePolicy(msgspec.Struct, frozen=True):
 
     hours: int
     until_us: int
+
+
+def policy_held(policy: FramePolicy | None) -> str:
+    """How a gate says in a poll which one it goes by: ``12-1790000000000000``, or ``none``."""
+    return "none" if policy is None else f"{policy.hours}-{policy.until_us}"
 
 
 class DeniedFrame(msgspec.Struct, frozen=True):
