@@ -82,6 +82,7 @@ from backend.partners.clients.routes import partner_client
 from backend.partners.clients.routes import partner_router as clients_partner
 from backend.partners.clients.routes import public_router as clients_public
 from backend.partners.clients.routes import staff_router as clients_staff
+from backend.partners.events.routes import partner_router as events_partner
 from backend.partners.routes import partner_router as partners_partner
 from backend.partners.routes import resident_router as partners_resident
 from backend.partners.routes import staff_router as partners_staff
@@ -144,7 +145,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         requests_visitor,
         retention_visitor,
     ),
-    Surface.PARTNER: (clients_partner, partners_partner, couriers_partner),
+    Surface.PARTNER: (clients_partner, partners_partner, couriers_partner, events_partner),
     Surface.GATE: (gates_gate, frames_gate),
     Surface.STAFF: (
         accounts_staff,

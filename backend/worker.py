@@ -54,6 +54,7 @@ from backend.notifications import service as notifications
 from backend.notifications.push import Push, PushService
 from backend.notifications.sending.service import Sending
 from backend.notifications.sending.service import enqueue_due as enqueue_due_notifications
+from backend.partners.publishing import publish
 from backend.privacy import imported
 from backend.privacy import jobs as privacy
 from backend.privacy import service as erasing
@@ -227,6 +228,7 @@ async def _duties(
         "ending-soon": (300, lambda: notices.tell_ending(db, now=clock())),
         "imports": (5, lambda: imports.rerun(db)),
         "imported-files": (60, lambda: imports.shred(db, keys, objects, now=clock())),
+        "companies' events": (0.5, lambda: publish(db)),
         "couriers": (30, lambda: couriers.settle(db, keys, now=clock())),
         "plans-of-doors": (5, lambda: plans.renew_due(db, clock)),
         "waiting-faces": (60, lambda: enrolment.attach_waiting(db, keys, now=clock())),

@@ -25,6 +25,18 @@ async def export_of(conn: Connection, *, person_id: UUID) -> dict[str, list[dict
             """,
             person_id,
         ),
+        "courier_suspension": await fetch_dicts(
+            conn, "SELECT * FROM courier_suspension WHERE person_id = $1", person_id
+        ),
+        "partner_event": await fetch_dicts(
+            conn,
+            """
+            SELECT partner_id, event_id, kind, at, told_at, worker_id, person_id, about_community_id, gate_id,
+                gate_name, outcome, reason
+            FROM partner_event WHERE person_id = $1 ORDER BY told_at, event_id
+            """,
+            person_id,
+        ),
         "courier_shift": await fetch_dicts(
             conn,
             """

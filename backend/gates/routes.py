@@ -14,6 +14,7 @@ from backend.access import service as access
 from backend.audit import service as audit
 from backend.codes import service as codes
 from backend.communities.errors import CommunityNotFound
+from backend.couriers.comings import service as comings
 from backend.doors.errors import DoorNotFound
 from backend.doors.plans.service import publish
 from backend.doors.repository import hold as hold_doors
@@ -213,6 +214,9 @@ async def deliver(
             conn, community_id=gate.community_id, gate_id=gate.gate_id, events=data.events, now=clock()
         )
         await arrivals.tell_arrivals(conn, community_id=gate.community_id, events=events, now=clock())
+        await comings.tell_companies(
+            conn, community_id=gate.community_id, gate_id=gate.gate_id, events=events, now=clock()
+        )
     # Encoded here: the framework knows MessagePack by another media type only.
     return Response(msgspec.msgpack.encode(receipt), media_type=MSGPACK)
 

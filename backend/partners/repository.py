@@ -36,6 +36,7 @@ class PartnerRow(msgspec.Struct, frozen=True):
     authority_id: UUID
     name: str
     client_id: str
+    sandbox: bool
     created_at: datetime
 
 
@@ -64,7 +65,8 @@ async def insert_partner(conn: Connection, *, authority_id: UUID, name: str, cli
     return await require_one(
         conn,
         PartnerRow,
-        "INSERT INTO partner (authority_id, name, client_id) VALUES ($1, $2, $3) RETURNING *",
+        "INSERT INTO partner (authority_id, name, client_id) VALUES ($1, $2, $3) "
+        "RETURNING partner_id, authority_id, name, client_id, sandbox, created_at",
         authority_id, name, client_id,
     )  # fmt: skip
 
@@ -72,7 +74,14 @@ async def insert_partner(conn: Connection, *, authority_id: UUID, name: str, cli
 async def get_partner(conn: Connection, *, authority_id: UUID, partner_id: UUID) -> PartnerRow | None:
     """A company of this authority."""
     return await fetch_one(
-        conn, PartnerRow, "SELECT * FROM partner WHERE authority_id = $1 AND partner_id = $2", authority_id, partner_id
+        conn,
+        PartnerRow,
+        """
+        SELECT partner_id, authority_id, name, client_id, sandbox, created_at FROM partner
+        WHERE authority_id = $1 AND partner_id = $2
+        """,
+        authority_id,
+        partner_id,
     )
 
 
@@ -81,7 +90,10 @@ async def lock_partner(conn: Connection, *, authority_id: UUID, partner_id: UUID
     return await fetch_one(
         conn,
         PartnerRow,
-        "SELECT * FROM partner WHERE authority_id = $1 AND partner_id = $2 FOR UPDATE",
+        """
+        SELECT partner_id, authority_id, name, client_id, sandbox, created_at FROM partner
+        WHERE authority_id = $1 AND partner_id = $2 FOR UPDATE
+        """,
         authority_id, partner_id,
     )  # fmt: skip
 
@@ -105,7 +117,12 @@ async def list_partners(
 
 async def find_client(conn: Connection, *, client_id: str) -> PartnerRow | None:
     """The company of a client id, at log-in. Needs the platform scope."""
-    return await fetch_one(conn, PartnerRow, "SELECT * FROM partner WHERE client_id = $1", client_id)
+    return await fetch_one(
+        conn,
+        PartnerRow,
+        "SELECT partner_id, authority_id, name, client_id, sandbox, created_at FROM partner WHERE client_id = $1",
+        client_id,
+    )
 
 
 async def insert_secret(conn: Connection, *, partner_id: UUID, secret_hash: bytes, now: datetime) -> SecretRow:

@@ -37,8 +37,9 @@ __all__ = [
 
 # Old and new, for the time of a rotation.
 LIVE_SECRETS = 2
-# What a company's token may be limited to: naming its workers, their shifts, who brings which order.
-SCOPES = ("couriers:write", "shifts:write", "deliveries:write")
+# What a company's token may be limited to: naming its workers, their shifts, who brings which order; reading what
+# happened, and where it is sent.
+SCOPES = ("couriers:write", "shifts:write", "deliveries:write", "events:read", "webhooks:write")
 SECRET_PURPOSE = "partner-secret"  # noqa: S105 - what its hash is for, not the secret
 
 

@@ -169,29 +169,33 @@ async def mark_link_sent(conn: Connection, *, partner_id: UUID, worker_id: str, 
 async def accept_employment(
     conn: Connection, *, partner_id: UUID, courier_id: UUID, now: datetime
 ) -> EmploymentRow | None:
-    """The courier's yes to this company; repeating keeps the first time. Needs the platform scope."""
-    await conn.execute(
+    """The courier's yes to this company, or None where it had it already. Needs the platform scope."""
+    done = await conn.fetchval(
         """
-        UPDATE courier_employment SET accepted_at = coalesce(accepted_at, $3), left_at = NULL
-        WHERE partner_id = $1 AND courier_id = $2
+        UPDATE courier_employment SET accepted_at = $3, left_at = NULL
+        WHERE partner_id = $1 AND courier_id = $2 AND accepted_at IS NULL RETURNING true
         """,
         partner_id, courier_id, now,
     )  # fmt: skip
-    return await find_employment_of_courier(conn, partner_id=partner_id, courier_id=courier_id)
+    return (
+        None if done is None else await find_employment_of_courier(conn, partner_id=partner_id, courier_id=courier_id)
+    )
 
 
 async def leave_employment(
     conn: Connection, *, partner_id: UUID, courier_id: UUID, now: datetime
 ) -> EmploymentRow | None:
-    """The courier's no to this company. Needs the platform scope."""
-    await conn.execute(
+    """The courier's no to this company, or None where it had it already. Needs the platform scope."""
+    done = await conn.fetchval(
         """
-        UPDATE courier_employment SET accepted_at = NULL, left_at = coalesce(left_at, $3)
-        WHERE partner_id = $1 AND courier_id = $2
+        UPDATE courier_employment SET accepted_at = NULL, left_at = $3
+        WHERE partner_id = $1 AND courier_id = $2 AND left_at IS NULL RETURNING true
         """,
         partner_id, courier_id, now,
     )  # fmt: skip
-    return await find_employment_of_courier(conn, partner_id=partner_id, courier_id=courier_id)
+    return (
+        None if done is None else await find_employment_of_courier(conn, partner_id=partner_id, courier_id=courier_id)
+    )
 
 
 async def delete_left_employment(conn: Connection, *, partner_id: UUID, worker_id: str) -> None:

@@ -17,6 +17,9 @@ from backend.kit.crypto import keyed_hash
 from backend.kit.db import Connection
 from backend.links import service as links
 from backend.links.errors import LinkClosed
+from backend.partners.events import service as events
+from backend.partners.events.kinds import EventKind
+from backend.partners.events.service import NewEvent
 from backend.people import repository as people
 
 __all__ = [
@@ -128,14 +131,15 @@ async def accept(
         LinkClosed: the company no longer names him, or has sent another link.
         LinkExpired, LinkHeld, Unauthorised: see :func:`links.hold`.
     """
-    row = await employments.accept_employment(conn, partner_id=partner_id, courier_id=courier_id, now=now)
-    if row is None:
-        raise LinkClosed
+    accepted = await employments.accept_employment(conn, partner_id=partner_id, courier_id=courier_id, now=now)
+    row = accepted or await _employed(conn, partner_id=partner_id, courier_id=courier_id)
     await links.hold(conn, session_id=session_id, now=now)
     person = await people.get_person(conn, person_id=row.person_id)
     if person is not None and person.name is None and row.name is not None:
         await people.update_person(conn, person_id=row.person_id, name=row.name, language=None)
     await links.extend(conn, invitation_id=courier_id, partner_id=partner_id, expires_at=now + SESSION_LIFE)
+    if accepted is not None:
+        await events.tell(conn, events=[_event(row, EventKind.COURIER_ACTIVE, now)], now=now)
     return row
 
 
@@ -145,10 +149,10 @@ async def leave(conn: Connection, *, partner_id: UUID, courier_id: UUID, now: da
     Raises:
         LinkClosed: the company does not name him.
     """
-    row = await employments.leave_employment(conn, partner_id=partner_id, courier_id=courier_id, now=now)
-    if row is None:
-        raise LinkClosed
-    return row
+    left = await employments.leave_employment(conn, partner_id=partner_id, courier_id=courier_id, now=now)
+    if left is not None:
+        await events.tell(conn, events=[_event(left, EventKind.COURIER_LEFT, now)], now=now)
+    return left or await _employed(conn, partner_id=partner_id, courier_id=courier_id)
 
 
 async def unname(conn: Connection, *, partner_id: UUID, worker_id: str, now: datetime) -> EmploymentRow:
@@ -161,9 +165,9 @@ async def unname(conn: Connection, *, partner_id: UUID, worker_id: str, now: dat
         WorkerNotFound: it has told of none with this id.
     """
     employment = await get_worker(conn, partner_id=partner_id, worker_id=worker_id)
-    left = await leave(conn, partner_id=partner_id, courier_id=employment.courier_id, now=now)
-    await links.close(conn, invitation_id=left.courier_id, partner_id=partner_id, now=now)
-    return left
+    await employments.leave_employment(conn, partner_id=partner_id, courier_id=employment.courier_id, now=now)
+    await links.close(conn, invitation_id=employment.courier_id, partner_id=partner_id, now=now)
+    return employment
 
 
 async def require_worker(conn: Connection, *, partner_id: UUID, worker_id: str) -> EmploymentRow:
@@ -176,3 +180,14 @@ async def require_worker(conn: Connection, *, partner_id: UUID, worker_id: str) 
     if row is None:
         raise WorkerNotFound
     return row
+
+
+async def _employed(conn: Connection, *, partner_id: UUID, courier_id: UUID) -> EmploymentRow:
+    row = await employments.find_employment_of_courier(conn, partner_id=partner_id, courier_id=courier_id)
+    if row is None:
+        raise LinkClosed
+    return row
+
+
+def _event(row: EmploymentRow, kind: EventKind, now: datetime) -> NewEvent:
+    return NewEvent(row.partner_id, kind, now, worker_id=row.worker_id, person_id=row.person_id)

@@ -34,6 +34,7 @@ from backend.kit.idempotency import repository as idempotency
 from backend.kit.storage import ObjectStore
 from backend.links import repository as links
 from backend.notifications import repository as notifications
+from backend.partners.events import repository as partner_events
 from backend.people import repository as people
 from backend.privacy import repository as erasures
 from backend.privacy.forgetting import repository as traces
@@ -135,6 +136,7 @@ ON_PLATFORM: Mapping[str, _OnPlatform] = {
     "courier_employments": lambda conn, before, _, limit: employments.delete_old_employments(
         conn, before=before, limit=limit
     ),
+    "partner_events": lambda conn, before, _, limit: partner_events.delete_old(conn, before=before, limit=limit),
     "consents": lambda conn, before, _, limit: consents.delete_old_consents(conn, before=before, limit=limit),
     "requests": lambda conn, before, _, limit: requests.delete_old_requests(conn, before=before, limit=limit),
     "erasures": lambda conn, before, _, limit: repository.delete_old_erasures(conn, before=before, limit=limit),

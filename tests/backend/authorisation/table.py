@@ -264,6 +264,7 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "POST /shifts": COMPANY,
         "DELETE /shifts/{shift_id}": COMPANY,
         "POST /shifts/bulk": EVERY_COMPANY,
+        "GET /events": EVERY_COMPANY,
         "POST /token": PUBLIC,
     },
     "gate": {

@@ -28,7 +28,7 @@ async def test_client_secret_post(company: Company) -> None:
     assert (body["token_type"], body["expires_in"], body["scope"]) == (
         "Bearer",
         600,
-        "couriers:write shifts:write deliveries:write",
+        "couriers:write shifts:write deliveries:write events:read webhooks:write",
     )
     assert answer.headers["cache-control"] == "no-store"
 

@@ -209,7 +209,9 @@ async def test_guests_and_couriers_download_theirs(world: World) -> None:
     assert (await company.shift("w-1")).status_code == 201
     made = await ask(courier.actor, "visitor", kind="access")
     brought = json.loads(opened(await fetch(courier.actor, made["request_id"], "visitor"))["data/couriers.json"])
-    assert [len(brought[name]) for name in ("courier", "courier_employment", "courier_shift")] == [1, 1, 1]
+    assert [len(brought[name]) for name in ("courier", "courier_employment", "courier_shift", "partner_event")] == [
+        1
+    ] * 4
 
 
 async def test_one_s_own_name_is_corrected_at_once_and_the_register_s_by_the_office(world: World) -> None:

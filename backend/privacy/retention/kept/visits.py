@@ -111,4 +111,27 @@ VISITS = (
         laws=(Law.PIPL_SHORTEST, Law.GDPR_STORAGE),
         by=Enforcement.JOB,
     ),
+    Rule(
+        key="partner_events",
+        tables=("partner_event",),
+        what="what companies are told of their own couriers, by the company's own number: entries within its shifts "
+        "and deliveries, his yes and no, suspensions",
+        what_zh="向企业通报的本企业快递、外卖人员事件 (以企业工号表示)",
+        since="the telling; they go before, once the courier is erased",
+        period=timedelta(days=14),
+        why="to be fetched by a company's system that was away",
+        laws=(Law.PIPL_NECESSITY, Law.PIPL_SHORTEST, Law.GDPR_STORAGE),
+        by=Enforcement.JOB,
+    ),
+    Rule(
+        key="courier_suspensions",
+        tables=("courier_suspension",),
+        what="that a courier may not come to a community, and the category of the reason",
+        what_zh="快递、外卖人员在小区的暂停通行及原因类别",
+        since="until the community lifts it or the courier is erased",
+        period=None,
+        why="to keep out whom the community does not let in",
+        laws=(Law.PIPL_NECESSITY, Law.GDPR_STORAGE),
+        by=Enforcement.KEPT,
+    ),
 )
