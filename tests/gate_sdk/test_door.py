@@ -264,7 +264,7 @@ class TestBelieving:
             with pytest.raises(RollbackError):
                 accept_head(
                     backend.roster.sign(head),
-                    keys={backend.roster.kid: backend.roster.server_key.public_key},
+                    keys={key.kid: key.public_key for key in backend.roster.server_keys},
                     community=backend.roster.community.bytes,
                     floor=Floor.of(newest),
                     kind=PageKind.DELTA,

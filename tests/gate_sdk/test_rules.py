@@ -30,6 +30,7 @@ from gate_sdk.wire import (
     Outcome,
     PageKind,
     Policy,
+    Reading,
     Reason,
     RosterEntry,
     RosterGrant,
@@ -198,14 +199,18 @@ def row(subject: UUID) -> Row:
     return made
 
 
+def pairs(*rows: Row) -> list[tuple[bytes, bytes]]:
+    return [(one.subject, one.hash) for one in rows]
+
+
 class TestWhole:
     def test_missing_and_surplus_entries(self) -> None:
         one, two = row(uuid4()), row(uuid4())
         whole = head(count=2, digest=roster_digest([(one.subject, one.hash), (two.subject, two.hash)]))
-        check_whole([two, one], whole)
+        check_whole(pairs(two, one), whole)
         for wrong in ([one], [one, two, row(uuid4())], [one, row(uuid4())]):
             with pytest.raises(DigestMismatchError):
-                check_whole(wrong, whole)
+                check_whole(pairs(*wrong), whole)
 
     def test_snapshot_replaces_and_delta_changes(self) -> None:
         one, two, three = row(uuid4()), row(uuid4()), row(uuid4())
@@ -223,9 +228,9 @@ class TestWhole:
             grants = tuple(RosterGrant(GrantKind.GUEST, 0, end) for end in ends)
             return RosterEntry(subject=OURS, grants=grants)
 
-        assert expires_at_us(entry(5, 9)) == 9
-        assert expires_at_us(entry(5, None)) is None
-        assert expires_at_us(entry()) == 0
+        assert expires_at_us(Reading(entry(5, 9), 0)) == 9
+        assert expires_at_us(Reading(entry(5, None), 0)) is None
+        assert expires_at_us(Reading(entry(), 0)) == 0
 
     def test_clock_that_was_ahead_shows_when_the_server_speaks(self) -> None:
         assert clock_was_ahead([NOW + HOUR], NOW)

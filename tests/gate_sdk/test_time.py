@@ -181,16 +181,17 @@ def test_long_silence_wipes_the_roster_and_its_key_but_not_the_floor(
 
 
 def test_trusted_time_follows_the_newest_head_and_the_monotonic_clock() -> None:
-    clock = HandClock(now_us=50_000_000)
+    begin = 1_800_000_000_000_000
+    clock = HandClock(now_us=begin)
     trusted = TrustedTime(clock)
-    assert trusted.now_us() == 50_000_000
-    trusted.set_floor(80_000_000)
-    assert trusted.now_us() == 80_000_000
+    assert trusted.now_us() == begin
+    trusted.set_floor(begin + 30_000_000)
+    assert trusted.now_us() == begin + 30_000_000
     clock.mono += 5
-    assert trusted.now_us() == 85_000_000
+    assert trusted.now_us() == begin + 35_000_000
     assert trusted.ahead_s() == -35.0
-    clock.wall_us = 90_000_000
-    assert trusted.now_us() == 90_000_000
+    clock.wall_us = begin + 40_000_000
+    assert trusted.now_us() == begin + 40_000_000
 
 
 @pytest.mark.usefixtures("people")

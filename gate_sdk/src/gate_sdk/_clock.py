@@ -6,6 +6,9 @@ from typing import Protocol
 __all__ = ["Clock", "SystemClock", "TrustedTime"]
 
 _MICROSECONDS = 1_000_000
+# 2020-01-01: no gate is older. Devices without a battery wake up in 1970 or at their firmware's birthday, and an event
+# must not be dated by that.
+_EARLIEST_US = 1_577_836_800_000_000
 
 
 class Clock(Protocol):
@@ -43,7 +46,7 @@ class TrustedTime:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         # One tuple, replaced whole: readers in other threads see either the old pair or the new one.
-        self._floor = (0, clock.monotonic())
+        self._floor = (_EARLIEST_US, clock.monotonic())
 
     def set_floor(self, at_us: int) -> None:
         """Take the server's time, from a head that just arrived, as the new floor, replacing the older one.

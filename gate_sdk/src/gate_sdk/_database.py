@@ -8,7 +8,16 @@ import apsw
 
 from gate_sdk._files import remove
 
-__all__ = ["checkpoint", "delete_files", "is_damage", "open_database", "open_readonly", "transaction"]
+__all__ = [
+    "checkpoint",
+    "delete_files",
+    "is_damage",
+    "is_unwritable",
+    "open_database",
+    "open_readonly",
+    "open_unwritable",
+    "transaction",
+]
 
 # Another process only ever reads (doorward-gate status); it holds its lock for milliseconds.
 _BUSY_MS = 5_000
@@ -31,6 +40,11 @@ _NO_SHARED_INDEX = {
 def is_damage(error: apsw.Error) -> bool:
     """Whether the file itself is bad. A full or read-only disk says something else, and must not cost its content."""
     return isinstance(error, _DAMAGE) or _result(error) in _UNREADABLE
+
+
+def is_unwritable(error: apsw.Error) -> bool:
+    """Whether the file may be read but not written, as on a file system that has turned read-only."""
+    return isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError)
 
 
 def _result(error: apsw.Error) -> int | None:
@@ -91,13 +105,14 @@ def _opened(path: Path, key: bytes, schema: str, *, alone: bool) -> apsw.Connect
     return connection
 
 
-def open_readonly(path: Path, key: bytes) -> apsw.Connection:
-    """Open for a look from another process, changing nothing.
+def open_readonly(path: Path, key: bytes, *, query: str = "") -> apsw.Connection:
+    """Open for a look from another process, changing nothing; ``query`` is of SQLite's file URIs.
 
     Raises:
         apsw.Error: no such file, wrong key or damaged.
     """
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    connection = apsw.Connection(path.absolute().as_uri() + query, flags=flags)
     try:
         _unlock(connection, key)
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
@@ -105,6 +120,21 @@ def open_readonly(path: Path, key: bytes) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+def open_unwritable(path: Path, key: bytes) -> apsw.Connection:
+    """Open for reading what lies on a file system that takes no writing.
+
+    The log that a power cut left is read with it where its index is there too; otherwise the file alone, as the last
+    checkpoint left it, for which the caller checks the content.
+
+    Raises:
+        apsw.Error: no such file, wrong key or damaged.
+    """
+    try:
+        return open_readonly(path, key)
+    except apsw.CantOpenError:
+        return open_readonly(path, key, query="?immutable=1")
 
 
 @contextlib.contextmanager

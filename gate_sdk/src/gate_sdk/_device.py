@@ -12,6 +12,7 @@ from gate_sdk._files import DirectoryLock
 from gate_sdk._frames.store import FrameStore
 from gate_sdk._identity import Identity
 from gate_sdk._outbox.store import Outbox
+from gate_sdk._trust import Trust
 from gate_sdk.keys import KeyProvider
 
 __all__ = ["Device"]
@@ -25,14 +26,14 @@ class Device:
 
         Raises:
             DataDirBusyError: another process uses the directory.
-            StorageError: the disk is full, read-only or gone.
+            StorageError: the directory is gone.
         """
         self._directory = directory
         self._keys = keys
         self.identity = identity
         self._lock = DirectoryLock(directory)
         self._lock.acquire()
-        self.store = RosterStore(directory, keys, identity.trusted)
+        self.store = RosterStore(directory, keys, identity.trust.raw)
         self.outbox = Outbox(directory, keys)
         self.codes = CodeStore(directory, keys)
         self.frames = FrameStore(directory, keys)
@@ -48,6 +49,14 @@ class Device:
         """Codes of the alarms for the files that could not be read any more when they were opened."""
         files = ((self.store.replaced, "roster-damaged"), (self.outbox.replaced, "outbox-damaged"))
         return [code for replaced, code in files if replaced]
+
+    def keep_trust(self, trust: Trust) -> None:
+        """Write down the community's keys as they are known now.
+
+        Raises:
+            StorageError: the disk took nothing.
+        """
+        _identity.keep_trust(self._directory, self._keys, trust)
 
     def erase(self) -> None:
         """Erase who this gate was, but for the events that nobody has taken yet: it was revoked."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import numpy as np
@@ -30,14 +31,8 @@ class FaceGallery:
 
     def __init__(self, templates: Sequence[tuple[UUID, bytes]], dims: int) -> None:
         """Take stored templates (float16, ``dims`` of them); malformed ones are left out, and the log says so."""
-        try:
-            matrix = unpack_templates((stored for _, stored in templates), dims)
-        except TemplateMalformed:
-            # One bad template must not close the gate for everybody else.
-            templates = [pair for pair in templates if _sound(pair[1], dims)]
-            _log.error("left templates out that are malformed; %d remain", len(templates))
-            matrix = unpack_templates((stored for _, stored in templates), dims)
-        self._gallery: Gallery[UUID] = Gallery([subject for subject, _ in templates], matrix)
+        self._dims = dims
+        self._gallery: Gallery[UUID] = Gallery(*_unpacked(templates, dims))
 
     def __len__(self) -> int:
         """How many subjects it has."""
@@ -55,6 +50,23 @@ class FaceGallery:
             margin=match.margin,
             runner_up=None if match.runner_up is None else subjects[match.runner_up],
         )
+
+    def changed(self, gone: Collection[UUID], fresh: Sequence[tuple[UUID, bytes]]) -> FaceGallery:
+        """Another gallery, without some subjects and with other templates; takes a copy's time."""
+        later = copy.copy(self)
+        later._gallery = self._gallery.changed(gone, *_unpacked(fresh, self._dims))  # noqa: SLF001 - its own copy
+        return later
+
+
+def _unpacked(templates: Sequence[tuple[UUID, bytes]], dims: int) -> tuple[list[UUID], Vector]:
+    try:
+        matrix = unpack_templates((stored for _, stored in templates), dims)
+    except TemplateMalformed:
+        # One bad template must not close the gate for everybody else.
+        templates = [pair for pair in templates if _sound(pair[1], dims)]
+        _log.error("left templates out that are malformed; %d remain", len(templates))
+        matrix = unpack_templates((stored for _, stored in templates), dims)
+    return [subject for subject, _ in templates], matrix
 
 
 def _sound(stored: bytes, dims: int) -> bool:

@@ -1,6 +1,7 @@
 """Files that survive a power cut: written whole or not at all, readable by the owner only."""
 
 import contextlib
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -79,7 +80,7 @@ class DirectoryLock:
             StorageError: the directory cannot be written.
         """
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = _opened(self._path)
         except OSError as error:
             raise StorageError(f"cannot open {self._path}: {error.strerror}") from error
         try:
@@ -94,3 +95,13 @@ class DirectoryLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+    # An SD card that wears out turns read-only: what is on it still opens the gate, to one process.
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)

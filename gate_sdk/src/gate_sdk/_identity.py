@@ -1,23 +1,21 @@
 """Who this gate is: written once when it is provisioned, sealed with the ``device`` key."""
 
 import contextlib
-import secrets
 from pathlib import Path
 from uuid import UUID
 
 import msgspec
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from gate_sdk._files import remove, write_atomic
+from gate_sdk._seal import open_sealed, seal
+from gate_sdk._trust import Trust
 from gate_sdk.errors import DeviceKeyUnreadableError, GateRevokedError, NotProvisionedError, StorageError
 from gate_sdk.keys import KeyProvider
 from gate_sdk.wire import ServerKey
 
-__all__ = ["Identity", "erase", "is_revoked", "load", "load_pending", "save", "save_pending"]
+__all__ = ["Identity", "erase", "is_revoked", "keep_trust", "load", "load_pending", "save", "save_pending"]
 
-_NONCE_BYTES = 12
 # The purpose is authenticated with the content: a half-made identity never passes for a finished one.
 _FINAL = b"doorward/identity/v1"
 _PENDING = b"doorward/identity-pending/v1"
@@ -43,23 +41,9 @@ class Identity(msgspec.Struct, frozen=True):
         return Ed25519PrivateKey.from_private_bytes(self.device_key)
 
     @property
-    def trusted(self) -> dict[str, bytes]:
-        """Key id to raw public key, as :func:`gate_sdk.wire.verify_head` takes them."""
-        return {key.kid: key.public_key for key in self.server_keys}
-
-
-def _seal(key: bytes, content: bytes, purpose: bytes) -> bytes:
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    return nonce + ChaCha20Poly1305(key).encrypt(nonce, content, purpose)
-
-
-def _open(key: bytes | None, sealed: bytes, purpose: bytes) -> bytes:
-    if key is None:
-        raise DeviceKeyUnreadableError("the key provider has no key named 'device'")
-    try:
-        return ChaCha20Poly1305(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], purpose)
-    except (InvalidTag, ValueError):
-        raise DeviceKeyUnreadableError from None
+    def trust(self) -> Trust:
+        """Whose heads it believes."""
+        return Trust(self.community_id, self.server_keys)
 
 
 def is_revoked(directory: Path) -> bool:
@@ -84,21 +68,31 @@ def load(directory: Path, keys: KeyProvider) -> Identity:
         raise NotProvisionedError(f"{directory} holds no gate") from None
     except OSError as error:
         raise StorageError(f"cannot read {directory / 'identity.sealed'}: {error.strerror}") from error
-    return msgspec.msgpack.decode(_open(keys.load("device"), sealed, _FINAL), type=Identity)
+    return msgspec.msgpack.decode(open_sealed(keys.load("device"), sealed, _FINAL), type=Identity)
 
 
 def save(directory: Path, keys: KeyProvider, identity: Identity) -> None:
     """Seal and write the identity, and forget the pending key."""
     key = keys.load("device") or keys.create("device")
-    write_atomic(directory / "identity.sealed", _seal(key, msgspec.msgpack.encode(identity), _FINAL))
+    write_atomic(directory / "identity.sealed", seal(key, msgspec.msgpack.encode(identity), _FINAL))
     remove(directory / "pending.sealed")
+
+
+def keep_trust(directory: Path, keys: KeyProvider, trust: Trust) -> None:
+    """Write down the community's keys as they are known now.
+
+    Raises:
+        StorageError: the disk took nothing; the server will offer them again.
+    """
+    identity = load(directory, keys)
+    save(directory, keys, msgspec.structs.replace(identity, server_keys=trust.keys))
 
 
 def load_pending(directory: Path, keys: KeyProvider) -> bytes | None:
     """The raw private key of a provisioning that was interrupted, or ``None``."""
     try:
         sealed = (directory / "pending.sealed").read_bytes()
-        return _open(keys.load("device"), sealed, _PENDING)
+        return open_sealed(keys.load("device"), sealed, _PENDING)
     except (FileNotFoundError, DeviceKeyUnreadableError):
         return None
 
@@ -110,7 +104,7 @@ def save_pending(directory: Path, keys: KeyProvider, device_key: bytes) -> None:
     a new key would find the claim code used up.
     """
     key = keys.load("device") or keys.create("device")
-    write_atomic(directory / "pending.sealed", _seal(key, device_key, _PENDING))
+    write_atomic(directory / "pending.sealed", seal(key, device_key, _PENDING))
 
 
 def erase(directory: Path, keys: KeyProvider) -> None:

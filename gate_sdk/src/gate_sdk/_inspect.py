@@ -60,7 +60,7 @@ def inspect(directory: Path, keys: KeyProvider) -> GateStatus:
             count = roster.count_entries(connection)
         finally:
             connection.close()
-        head = None if signed is None else verify_head(signed, identity.trusted)
+        head = None if signed is None else verify_head(signed, identity.trust.raw)
     except (apsw.Error, BadSignature) as error:
         return msgspec.structs.replace(status, last_error=f"roster-unreadable: {type(error).__name__}")
     if head is None:

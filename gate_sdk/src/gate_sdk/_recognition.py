@@ -5,7 +5,7 @@ Nothing here imports numpy: a gate that only syncs and reports runs without it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
@@ -58,6 +58,13 @@ class Gallery(Protocol):
 
     def __len__(self) -> int:
         """How many subjects it has."""
+        ...
+
+    def changed(self, gone: Collection[UUID], fresh: Sequence[tuple[UUID, bytes]]) -> Gallery:
+        """Another gallery: without the subjects ``gone``, known to it or not, and with stored templates added.
+
+        Much quicker than laying all out anew: a roster of thousands changes by one person at a time.
+        """
         ...
 
 

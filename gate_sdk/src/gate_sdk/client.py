@@ -87,7 +87,7 @@ class GateClient:
             DeviceKeyUnreadableError: the identity does not open with these keys.
             GateRevokedError: the community took this gate out of service.
             DataDirBusyError: another process uses the directory.
-            StorageError: the disk is full, read-only or gone.
+            StorageError: the directory is gone. A disk that is full or takes nothing keeps no gate from deciding.
         """
         directory = Path(data_dir)
         keys = keys or FileKeyProvider(directory / "keys")
@@ -112,9 +112,10 @@ class GateClient:
         self._journal = Journal(self._outbox, self._device.frames, self._engine, self._camera, self._time)
         self._engine.alarm = self._journal.alarm
         self._engine.passing = self._device.frames.pass_
+        self._engine.keep_trust = self._device.keep_trust
         self._desk = CodeDesk(
             self._identity.community_id,
-            self._identity.trusted,
+            lambda: self._engine.trust.raw,
             lambda: self._engine.roster,
             self._time,
             self._device.codes,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import apsw
 import msgspec
 
-from gate_sdk._cache.rules import Floor, Row
+from gate_sdk._cache.rules import Row
 from gate_sdk.wire import PageKind, SignedHead
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "clear_staged",
     "count_entries",
     "merge_staged",
-    "read_floor",
     "read_head",
     "read_plan",
     "read_rows",
@@ -24,7 +23,6 @@ __all__ = [
     "read_staging",
     "read_wiped",
     "wipe_ended",
-    "write_floor",
     "write_head",
     "write_seen_us",
 ]
@@ -38,6 +36,9 @@ CREATE TABLE IF NOT EXISTS entry (
     template BLOB,
     until_us INTEGER
 ) STRICT, WITHOUT ROWID;
+-- Both are small: most people's grants have no end, and few wait for the head that removes them.
+CREATE INDEX IF NOT EXISTS entry_ending ON entry (until_us) WHERE body IS NOT NULL AND until_us IS NOT NULL;
+CREATE INDEX IF NOT EXISTS entry_wiped ON entry (until_us) WHERE body IS NULL;
 CREATE TABLE IF NOT EXISTS staged (
     subject  BLOB PRIMARY KEY CHECK (length(subject) = 16),
     version  INTEGER NOT NULL,
@@ -54,13 +55,18 @@ CREATE TABLE IF NOT EXISTS state (
 
 
 class Staging(msgspec.Struct, frozen=True):
-    """Where an unfinished sequence stands. ``next`` continues it; the base is what a delta adds to."""
+    """Where an unfinished sequence stands. ``next`` continues it; the base is what a delta adds to.
+
+    ``pages`` and ``size`` (bytes of entries and templates) are what has come of it.
+    """
 
     kind: PageKind
     epoch: int
     next: str
     base_epoch: int | None
     base_version: int | None
+    pages: int = 0
+    size: int = 0
 
 
 def _state(connection: apsw.Connection, name: str) -> bytes | None:
@@ -84,25 +90,13 @@ def read_plan(connection: apsw.Connection) -> bytes | None:
     return _state(connection, "plan")
 
 
-def write_head(connection: apsw.Connection, head: SignedHead, plan: bytes | None, floor: Floor) -> None:
-    """Replace the head and its plan, and the floor with them."""
+def write_head(connection: apsw.Connection, head: SignedHead, plan: bytes | None) -> None:
+    """Replace the head and its plan."""
     _set_state(connection, "head", msgspec.msgpack.encode(head))
     if plan is None:
         connection.execute("DELETE FROM state WHERE name = 'plan'")
     else:
         _set_state(connection, "plan", plan)
-    write_floor(connection, floor)
-
-
-def read_floor(connection: apsw.Connection) -> Floor | None:
-    """The newest head ever believed."""
-    stored = _state(connection, "floor")
-    return None if stored is None else msgspec.msgpack.decode(stored, type=Floor)
-
-
-def write_floor(connection: apsw.Connection, floor: Floor) -> None:
-    """Replace the floor."""
-    _set_state(connection, "floor", msgspec.msgpack.encode(floor))
 
 
 def read_seen_us(connection: apsw.Connection) -> int:
@@ -178,8 +172,8 @@ def count_entries(connection: apsw.Connection) -> int:
 def wipe_ended(connection: apsw.Connection, now_us: int) -> int:
     """Remove body and template wherever every grant has ended, keep the hash; return how many were wiped."""
     connection.execute(
-        "UPDATE entry SET body = NULL, template = NULL "
-        "WHERE until_us <= ? AND (body IS NOT NULL OR template IS NOT NULL)",
+        "UPDATE entry SET body = NULL, template = NULL WHERE body IS NOT NULL AND until_us IS NOT NULL "
+        "AND until_us <= ?",
         (now_us,),
     )
     return connection.changes()

@@ -17,13 +17,14 @@ from gate_sdk.wire import (
     Head,
     PageKind,
     Plan,
+    Reading,
     RosterEntry,
     SignedHead,
     SyncItem,
-    decode_entry,
-    decode_plan,
     entry_hash,
     plan_hash,
+    read_entry,
+    read_plan,
     roster_digest,
     verify_head,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "clock_was_ahead",
     "expires_at_us",
     "merged",
+    "newest",
     "roster_overdue",
 ]
 
@@ -67,6 +69,12 @@ class Floor(msgspec.Struct, frozen=True):
             digest=head.digest,
             plan_revision=0 if head.plan is None else head.plan.revision,
         )
+
+
+def newest(*floors: Floor | None) -> Floor | None:
+    """The highest of them: every head believed was issued after the ones before it."""
+    known = [floor for floor in floors if floor is not None]
+    return max(known, key=lambda floor: (floor.issued_at_us, floor.version, floor.plan_revision), default=None)
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -148,21 +156,23 @@ def _not_behind(head: Head, floor: Floor, kind: PageKind) -> None:
         raise RollbackError(f"epoch {head.epoch} did not begin with a snapshot")
 
 
-def check_plan(head: Head, body: bytes | None) -> Plan | None:
+def check_plan(head: Head, body: bytes | None) -> tuple[Plan | None, int]:
     """Verify and read the plan that belongs to a head; ``None`` where the head names none.
+
+    Also how many of its words only a newer gate understands.
 
     Raises:
         DigestMismatchError: these bytes are not that plan, or there are none, or it is for another community.
         msgspec.DecodeError: signed for, but no plan.
     """
     if head.plan is None:
-        return None
+        return None, 0
     if body is None or plan_hash(body) != head.plan.sha256:
         raise DigestMismatchError(f"this is not the plan of revision {head.plan.revision}")
-    plan = decode_plan(body)
+    plan, skipped = read_plan(body)
     if (plan.community, plan.revision) != (head.community, head.plan.revision):
         raise DigestMismatchError("the plan is not the one that its head names")
-    return plan
+    return plan, skipped
 
 
 def check_item(item: SyncItem) -> Row | None:
@@ -176,17 +186,17 @@ def check_item(item: SyncItem) -> Row | None:
         raise DigestMismatchError("a subject has not 16 bytes")
     if item.body is None:
         return None
-    entry = decode_entry(item.body)
-    if entry.subject.bytes != item.subject:
+    reading = read_entry(item.body)
+    if reading.entry.subject.bytes != item.subject:
         raise DigestMismatchError("an entry came under another subject")
-    check_template(entry, item.template)
+    check_template(reading.entry, item.template)
     return Row(
         subject=item.subject,
         version=item.version,
         hash=entry_hash(item.body),
         body=item.body,
         template=item.template,
-        until_us=expires_at_us(entry),
+        until_us=expires_at_us(reading),
     )
 
 
@@ -215,9 +225,12 @@ def merged(kept: Iterable[Row], changes: Mapping[bytes, Row | None], kind: PageK
     return rows
 
 
-def check_whole(rows: Iterable[Row], head: Head) -> None:
-    """Raise :class:`DigestMismatchError` unless these entries are the ones that the head was signed for."""
-    hashes = [(row.subject, row.hash) for row in rows]
+def check_whole(entries: Iterable[tuple[bytes, bytes]], head: Head) -> None:
+    """Raise :class:`DigestMismatchError` unless these are the entries that the head was signed for.
+
+    ``entries`` are pairs of subject (16 bytes) and entry hash (32 bytes), in any order.
+    """
+    hashes = list(entries)
     if len(hashes) != head.count:
         raise DigestMismatchError(f"{len(hashes)} entries where version {head.version} has {head.count}")
     if roster_digest(hashes) != head.digest:
@@ -230,13 +243,16 @@ def check_stored(row: Row) -> None:
         return
     if entry_hash(row.body) != row.hash:
         raise DigestMismatchError("a stored entry does not have its hash")
-    check_template(decode_entry(row.body), row.template)
+    check_template(read_entry(row.body).entry, row.template)
 
 
-def expires_at_us(entry: RosterEntry) -> int | None:
-    """When the last of the grants ends, microseconds since the epoch; ``None`` never, 0 without any grant."""
-    ends = [grant.until_us for grant in entry.grants]
-    if any(end is None for end in ends):
+def expires_at_us(reading: Reading) -> int | None:
+    """When the last of the grants ends, microseconds since the epoch; ``None`` never, 0 without any grant.
+
+    Never, too, where a grant was not understood: wiped here, its entry would be missing once the gate is updated.
+    """
+    ends = [grant.until_us for grant in reading.entry.grants]
+    if reading.skipped or any(end is None for end in ends):
         return None
     return max((end for end in ends if end is not None), default=0)
 

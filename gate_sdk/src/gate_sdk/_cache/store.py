@@ -9,9 +9,18 @@ import apsw
 import msgspec
 
 from gate_sdk._cache import repository
+from gate_sdk._cache.floor import FloorFile
 from gate_sdk._cache.repository import Staging
-from gate_sdk._cache.rules import Floor, Row, check_plan, check_stored, check_whole
-from gate_sdk._database import checkpoint, delete_files, is_damage, open_database, transaction
+from gate_sdk._cache.rules import Floor, Row, check_plan, check_stored, check_whole, newest
+from gate_sdk._database import (
+    checkpoint,
+    delete_files,
+    is_damage,
+    is_unwritable,
+    open_database,
+    open_unwritable,
+    transaction,
+)
 from gate_sdk.errors import DigestMismatchError, StorageError
 from gate_sdk.keys import KeyProvider
 from gate_sdk.wire import BadSignature, Head, PageKind, Plan, SignedHead, verify_head
@@ -47,24 +56,32 @@ class RosterStore:
         #: The plan of that head, as bytes and read.
         self.plan_body: bytes | None = None
         self.plan: Plan | None = None
+        #: The newest head ever believed; nothing older may follow, also where the file is lost.
         self.floor: Floor | None = None
+        self._floor_file = FloorFile(directory, keys)
         self.staging: Staging | None = None
         self.seen_us = 0
         #: Whether the file had to be replaced when it was opened.
         self.replaced = False
+        #: Whether the disk takes nothing: what was on it is decided by all the same.
+        self.unwritable = False
 
     def open(self) -> list[Row]:
         """Open the file, verify all of it, and return its rows; a damaged one is replaced by an empty one.
 
-        Raises:
-            StorageError: the disk is full, read-only or gone.
+        A disk that refuses is no reason not to start, or the gate's program would be started again for ever: then
+        there is no file, and every round tries for one.
         """
+        self.floor = self._floor_file.load()
         try:
-            return self._load()
-        except RosterDamagedError as error:
-            _log.error("the roster's file is damaged or its key is wrong (%s): starting from an empty one", error)
-        self.replace(None)
-        self.replaced = True
+            try:
+                return self._load()
+            except RosterDamagedError as error:
+                _log.error("the roster's file is damaged or its key is wrong (%s): starting from an empty one", error)
+            self.replaced = True
+            self.replace()
+        except StorageError as error:
+            _log.error("the roster has no file (%s)", error)
         return []
 
     def _load(self) -> list[Row]:
@@ -75,19 +92,19 @@ class RosterStore:
             key = self._keys.create("roster")
         try:
             with _storage():
-                self._connection = open_database(self._path, key, repository.SCHEMA)
+                self._connection = self._connected(key)
                 signed = repository.read_head(self._connection)
                 rows = repository.read_rows(self._connection)
                 body = repository.read_plan(self._connection)
-                self.floor = repository.read_floor(self._connection)
                 self.staging = repository.read_staging(self._connection)
                 self.seen_us = repository.read_seen_us(self._connection)
             self.head = None if signed is None else verify_head(signed, self._trusted)
             for row in rows:
                 check_stored(row)
             if self.head is not None:
-                check_whole(rows, self.head)
-                self.plan = check_plan(self.head, body)
+                check_whole(((row.subject, row.hash) for row in rows), self.head)
+                self.floor = newest(self.floor, Floor.of(self.head))
+                self.plan, _ = check_plan(self.head, body)
                 self.plan_body = None if self.plan is None else body
         except (BadSignature, DigestMismatchError, msgspec.DecodeError, RosterDamagedError) as error:
             self.close()
@@ -97,30 +114,68 @@ class RosterStore:
             raise
         return rows
 
-    def replace(self, floor: Floor | None) -> None:
-        """Destroy the key and the file, and begin an empty one; ``floor`` is what may not be rolled back behind.
+    def _connected(self, key: bytes) -> apsw.Connection:
+        self.unwritable = False
+        try:
+            return open_database(self._path, key, repository.SCHEMA)
+        except apsw.Error as error:
+            if not is_unwritable(error) or not self._path.exists():
+                raise
+            connection = open_unwritable(self._path, key)
+        _log.error("the disk takes nothing: deciding by the roster that is on it")
+        self.unwritable = True
+        return connection
+
+    def mend(self) -> list[Row] | None:
+        """Have a file that can be written, where there is none; its rows if it was opened now, ``None`` if it was open.
+
+        Raises:
+            StorageError: the disk still refuses.
+        """
+        if self._connection is not None and not self.unwritable:
+            return None
+        self.close()
+        try:
+            return self._load()
+        except RosterDamagedError:
+            self.replace()
+            return []
+
+    def replace(self) -> None:
+        """Destroy the key and the file, and begin an empty one. The floor stays: nothing older may follow.
 
         Raises:
             StorageError: an empty one cannot be written either.
         """
-        try:
-            self.destroy()
-        finally:
-            # Kept also if this or what follows fails: the next attempt must not begin without it.
-            self.floor = floor
+        self.destroy()
         try:
             with _storage():
                 self._connection = open_database(self._path, self._keys.create("roster"), repository.SCHEMA)
-                if floor is not None:
-                    with transaction(self._connection):
-                        repository.write_floor(self._connection, floor)
         except RosterDamagedError as error:
             raise StorageError("an empty roster cannot be written") from error
+
+    def raise_floor(self, floor: Floor) -> None:
+        """Believe nothing older than that from now on; on the disk too, if it takes it."""
+        self.floor = newest(self.floor, floor)
+        try:
+            if self.floor is not None:
+                self._floor_file.keep(self.floor)
+        except StorageError as error:
+            # The roster's own head says the same, until that is damaged too.
+            _log.error("the floor is not written down (%s)", error)
+
+    def erase(self) -> None:
+        """Destroy the roster and what is remembered of it: this gate is none any more."""
+        try:
+            self.destroy()
+        finally:
+            self.floor = None
+            self._floor_file.erase()
 
     def destroy(self) -> None:
         """Destroy the key, then the file: from here on nothing of the roster can be read again."""
         self.close()
-        self.head = self.floor = self.staging = self.plan = self.plan_body = None
+        self.head = self.staging = self.plan = self.plan_body = None
         self.seen_us = 0
         try:
             self._keys.destroy("roster")
@@ -160,26 +215,24 @@ class RosterStore:
         plan: Plan | None,
     ) -> None:
         """Apply what is staged and the last page together with their head and its plan: all of it or nothing."""
-        floor = Floor.of(head)
         with _storage():
             with transaction(self._open):
                 repository.add_staged(self._open, items, None)
                 repository.merge_staged(self._open, kind)
-                repository.write_head(self._open, signed, plan_body, floor)
+                repository.write_head(self._open, signed, plan_body)
                 repository.write_seen_us(self._open, head.issued_at_us)
             checkpoint(self._open)
-        self.head, self.floor, self.staging, self.seen_us = head, floor, None, head.issued_at_us
+        self.head, self.staging, self.seen_us = head, None, head.issued_at_us
         self.plan_body, self.plan = plan_body, plan
 
     def commit_head(self, signed: SignedHead, head: Head, plan_body: bytes | None, plan: Plan | None) -> None:
         """Keep a later head over the same entries, with its plan: the lease goes on."""
-        floor = Floor.of(head)
         with _storage():
             with transaction(self._open):
-                repository.write_head(self._open, signed, plan_body, floor)
+                repository.write_head(self._open, signed, plan_body)
                 repository.write_seen_us(self._open, head.issued_at_us)
             checkpoint(self._open)
-        self.head, self.floor, self.seen_us = head, floor, head.issued_at_us
+        self.head, self.seen_us = head, head.issued_at_us
         self.plan_body, self.plan = plan_body, plan
 
     def wipe_ended(self, now_us: int) -> bool:
@@ -210,7 +263,7 @@ class RosterStore:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a file to work on; none after a replacement that failed."""
+        """Whether there is a file, if only for reading."""
         return self._connection is not None
 
     @property

@@ -86,7 +86,7 @@ class CodeDesk:
     def __init__(
         self,
         community: UUID,
-        keys: dict[str, bytes],
+        keys: Callable[[], dict[str, bytes]],
         roster: Callable[[], Roster],
         trusted: TrustedTime,
         store: CodeStore,
@@ -184,7 +184,7 @@ class CodeDesk:
         if head is None:
             return self._decision(Verdict(Outcome.DENY, Reason.NOT_READY), code, via, began)
         now_us = self._time.now_us()
-        book = Book(self._community, head, roster.entries, roster.codes, self._keys, now_us, roster.door)
+        book = Book(self._community, head, roster.entries, roster.codes, self._keys(), now_us, roster.door)
         if isinstance(code, PhoneCode):
             verdict = self._phone(code, book)
         elif isinstance(code, VisitorCode):

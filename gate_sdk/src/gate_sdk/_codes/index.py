@@ -21,11 +21,27 @@ class CodeIndex(msgspec.Struct, frozen=True):
     def of(cls, entries: Iterable[RosterEntry]) -> "CodeIndex":
         """Index all of them; milliseconds for thousands."""
         index = cls({}, {}, {})
+        index._add(entries)
+        return index
+
+    def changed(self, before: Iterable[RosterEntry], after: Iterable[RosterEntry]) -> "CodeIndex":
+        """Another index, with ``after`` in the place of ``before``."""
+        index = CodeIndex(dict(self.phones), dict(self.tokens), dict(self.cards))
+        for entry in before:
+            for phone in entry.keys:
+                index.phones.pop(phone.id, None)
+            for token in entry.tokens:
+                index.tokens.pop(token, None)
+            if entry.card is not None:
+                index.cards.pop(entry.card.hash, None)
+        index._add(after)
+        return index
+
+    def _add(self, entries: Iterable[RosterEntry]) -> None:
         for entry in entries:
             for phone in entry.keys:
-                index.phones[phone.id] = (entry.subject, phone)
+                self.phones[phone.id] = (entry.subject, phone)
             for token in entry.tokens:
-                index.tokens[token] = entry.subject
+                self.tokens[token] = entry.subject
             if entry.card is not None:
-                index.cards[entry.card.hash] = (entry.subject, entry.card)
-        return index
+                self.cards[entry.card.hash] = (entry.subject, entry.card)

@@ -64,13 +64,13 @@ class Outbox:
     def open(self) -> None:
         """Open or create the file. One that cannot be read is set aside, never deleted: it may hold events.
 
-        Raises:
-            StorageError: the disk is full, read-only or gone.
+        Where the disk refuses, events wait in memory, and the file is tried again with each: a program that cannot be
+        started for want of an outbox would be started for ever, with the gate shut.
         """
         try:
             self._open_or_replace()
-        except (apsw.Error, OSError) as error:
-            raise StorageError(f"the outbox: {type(error).__name__}") from error
+        except (apsw.Error, GateError, OSError) as error:
+            _log.error("the outbox has no file (%s); events wait in memory", type(error).__name__)
         if self._count:
             self.wake.set()
 
@@ -235,7 +235,9 @@ class Outbox:
     def counts(self) -> Counts:
         """How many events wait, were refused, were dropped."""
         with self._lock, _storage():
-            counts = repository.read_counts(self._connected)
+            if self._connection is None:
+                return Counts(pending=self.waiting, refused=0, dropped=self._lost)
+            counts = repository.read_counts(self._connection)
             return msgspec.structs.replace(
                 counts, pending=counts.pending + self.waiting, dropped=counts.dropped + self._lost
             )

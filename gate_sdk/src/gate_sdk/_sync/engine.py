@@ -4,20 +4,20 @@ import logging
 import threading
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 
 import msgspec
 
-from gate_sdk._cache.index import build_roster
-from gate_sdk._cache.repository import Staging
+from gate_sdk._cache.index import Roster, build_roster
 from gate_sdk._cache.rules import (
     Floor,
     Row,
     accept_head,
-    check_item,
     check_plan,
     check_whole,
     clock_was_ahead,
     merged,
+    newest,
     roster_overdue,
 )
 from gate_sdk._cache.store import RosterDamagedError, RosterStore
@@ -26,23 +26,24 @@ from gate_sdk._door import EVERY_HOUR, Door, door_of
 from gate_sdk._identity import Identity
 from gate_sdk._link import Link
 from gate_sdk._recognition import Recognition
+from gate_sdk._sync.orders import Told
+from gate_sdk._sync.sequence import Items, advance, read_items
+from gate_sdk._trust import Trust
 from gate_sdk.errors import (
     DigestMismatchError,
     RequestRefusedError,
     RosterDivergedError,
+    RosterRefusedError,
     StorageError,
     UnreadableAnswerError,
 )
-from gate_sdk.wire import Acknowledged, Emergency, Head, PageKind, SignedHead, SyncPage
+from gate_sdk.wire import Acknowledged, Head, PageKind, Plan, SignedHead, SyncPage
 
 __all__ = ["Round", "SyncEngine"]
 
 _log = logging.getLogger("gate_sdk")
-_Items = list[tuple[bytes, int, Row | None]]
 # How often the passing of time is written down: a clock that is set back while the power is off gains at most this.
 _SEEN_EVERY_US = 600_000_000
-# As much as two ordinary clocks and a slow line differ by; more makes hours begin and end at the wrong time.
-_CLOCK_WRONG_S = 60.0
 
 
 class Round(Enum):
@@ -65,15 +66,26 @@ class SyncEngine:
         self._from_nothing = False
         # Held for an assignment only; galleries are laid out before it is taken.
         self._swap = threading.Lock()
-        #: Called with a code for what the community's staff should know.
-        self.alarm: Callable[[str], None] = lambda _code: None
+        #: Whose heads are believed.
+        self.trust = identity.trust
+        self._kept_trust = self.trust
+        #: Called with the keys that are trusted from now on, before anything that they signed is kept.
+        self.keep_trust: Callable[[Trust], None] = lambda _trust: None
         #: Called with each tick: what else is kept for a time only goes by the same head and clock.
         self.passing: Callable[[Head | None, int], None] = lambda _head, _now_us: None
-        self.roster = build_roster(store.head, rows, None, self._door())
-        self._order: Emergency | None = None
-        self._clock_wrong = False
+        self._told = Told(time)
+        self.roster = build_roster(store.head, rows, None, self._door(store.plan))
         if store.head is not None:
             time.set_floor(max(store.head.issued_at_us, store.seen_us))
+
+    @property
+    def alarm(self) -> Callable[[str], None]:
+        """Called with a code for what the community's staff should know."""
+        return self._told.alarm
+
+    @alarm.setter
+    def alarm(self, tell: Callable[[str], None]) -> None:
+        self._told.alarm = tell
 
     def use(self, recognition: Recognition) -> None:
         """Make the present roster, and every later one, searchable."""
@@ -96,23 +108,35 @@ class SyncEngine:
             StorageError: it could not be kept; decisions go by it already.
         """
         try:
-            if not self._store.is_open:
-                self._store.replace(self._store.floor)
+            self._mend()
             return self._round(wait)
         except RosterDamagedError:
             self.recover()
             raise StorageError("the roster's file was damaged and has been replaced") from None
+        except RosterRefusedError as error:
+            self._told.refused(error)
+            raise
+
+    def _mend(self) -> None:
+        try:
+            rows = self._store.mend()
+        except StorageError as error:
+            # No reason not to go on: decisions follow the server from memory.
+            _log.debug("the disk refuses (%s)", error)
+            return
+        if rows and self.roster.head is None:
+            self._publish(build_roster(self._store.head, rows, self._recognition, self._door(self._store.plan)))
 
     def _round(self, wait: int) -> Round:
         store = self._store
-        staging = store.staging
-        head = store.head
+        staging = store.staging if store.is_open else None
+        head = store.head if store.is_open else None
         if self._from_nothing or head is None or (staging is not None and staging.base_epoch is None):
             at = None
         else:
             at = Acknowledged(epoch=head.epoch, version=head.version, digest=head.digest)
         try:
-            plan = None if self._from_nothing or store.head is None else store.head.plan
+            plan = None if at is None or head is None else head.plan
             page = self._link.sync(
                 at,
                 staging.next if staging else None,
@@ -121,6 +145,7 @@ class SyncEngine:
                 None if head is None else head.denied_frames,
             )
         except RosterDivergedError:
+            self._told.diverged()
             self._restart()
             raise
         except RequestRefusedError:
@@ -128,13 +153,17 @@ class SyncEngine:
             store.drop_staged()
             raise
         try:
-            return self._take(page, at, staging)
+            items = read_items(page, at, staging)
+            if page.head is not None:
+                return self._finish(page, page.head, items)
+            store.stage(items, advance(page, page.next or "", at, staging))
         except (DigestMismatchError, UnreadableAnswerError, msgspec.DecodeError) as error:
             _log.warning("the server's pages do not fit: %s; asking for a snapshot", error)
             self._restart()
             if isinstance(error, msgspec.DecodeError):
                 raise UnreadableAnswerError("an entry or a head") from None
             raise
+        return Round.MORE
 
     def tick(self) -> None:
         """Do what the passing of time asks for: forget what has ended, or everything after a long silence.
@@ -160,124 +189,110 @@ class SyncEngine:
             return
         if roster_overdue(head, now):
             _log.error("no word from the server for %d s: wiping the roster", head.policy.wipe_after_s)
-            self._publish(None, [], EVERY_HOUR)
-            store.replace(Floor.of(head))
+            self._publish(Roster())
+            store.raise_floor(Floor.of(head))
+            store.replace()
             self.alarm("roster-wiped")
             return
+        fewer = self.roster.without_ended(now, self._recognition)
+        if fewer is not None:
+            self._publish(fewer)
         if store.head is None:
             return
-        # Where the disk is behind what is decided by, its rows would bring back who was revoked meanwhile.
-        if store.wipe_ended(now) and Floor.of(head) == store.floor:
-            self._publish(head, store.rows(), self._door())
+        store.wipe_ended(now)
         if now - store.seen_us >= _SEEN_EVERY_US:
             store.keep_seen(now)
 
     def erase(self) -> None:
         """Destroy the roster for good: this gate was revoked."""
-        self._publish(None, [], EVERY_HOUR)
-        self._store.destroy()
+        self._publish(Roster())
+        self._store.erase()
 
     def recover(self) -> None:
         """Replace a damaged file; decisions go by the roster in memory until the snapshot has come."""
         _log.error("the roster's file is damaged: starting from an empty one")
-        self._store.replace(self._store.floor)
+        self._store.replace()
         self.alarm("roster-damaged")
 
     def _restart(self) -> None:
         self._from_nothing = True
         self._store.drop_staged()
 
-    def _take(self, page: SyncPage, at: Acknowledged | None, staging: Staging | None) -> Round:
-        if staging is not None and (page.kind, page.epoch) != (staging.kind, staging.epoch):
-            raise UnreadableAnswerError("a sequence changed its kind or epoch on the way")
-        if page.kind is PageKind.DELTA and at is None:
-            raise UnreadableAnswerError("a delta came where nothing was there to change")
-        items: _Items = [(item.subject, item.version, check_item(item)) for item in page.items]
-        if page.head is not None and page.next is None:
-            return self._finish(page, page.head, items)
-        if page.head is not None or page.next is None:
-            raise UnreadableAnswerError("a page must have either a head or a next cursor")
-        if not items:
-            # Asked for its next one at once, it could go on so for ever.
-            raise UnreadableAnswerError("a page brought nothing and was not the last")
-        self._store.stage(
-            items,
-            Staging(
-                kind=page.kind,
-                epoch=page.epoch,
-                next=page.next,
-                base_epoch=None if at is None else at.epoch,
-                base_version=None if at is None else at.version,
-            ),
-        )
-        return Round.MORE
-
-    def _finish(self, page: SyncPage, signed: SignedHead, items: _Items) -> Round:
-        store = self._store
+    def _finish(self, page: SyncPage, signed: SignedHead, items: Items) -> Round:
+        store, believed = self._store, self.roster.head
+        trust = self.trust.extended(page.keys)
         head = accept_head(
             signed,
-            keys=self._identity.trusted,
+            keys=trust.raw,
             community=self._identity.community_id.bytes,
-            floor=store.floor,
+            floor=newest(store.floor, None if believed is None else Floor.of(believed)),
             kind=page.kind,
             wall_us=self._time.wall_us(),
         )
+        trust.require_current(signed.kid, head.issued_at_us)
         if head.epoch != page.epoch:
             raise UnreadableAnswerError("the head's epoch is not its page's")
         body = store.plan_body if isinstance(page.plan, msgspec.UnsetType) else page.plan
-        plan = check_plan(head, body)
+        plan, unread = check_plan(head, body)
         body = None if plan is None else body
-        door = door_of(plan, self._identity.gate_id)
-        now = store.head
-        if (
-            not items
-            and store.staging is None
-            and page.kind is PageKind.DELTA
-            and now is not None
-            and (head.epoch, head.version) == (now.epoch, now.version)
-        ):
-            changed = (head.plan, head.denied_frames) != (now.plan, now.denied_frames)
-            try:
-                store.commit_head(signed, head, body, plan)
-            finally:
-                # Also where the disk takes nothing: that is no reason to let leases end while the server answers.
-                self._time.set_floor(head.issued_at_us)
-                with self._swap:
-                    self.roster = self.roster.with_head(head, door)
-                self._compare_clocks(head)
-            return Round.CHANGED if changed else Round.SAME
-        changes = store.staged() if store.staging is not None else {}
-        changes.update({subject: row for subject, _, row in items})
-        rows = merged(store.rows(), changes, page.kind)
-        check_whole(rows.values(), head)
+        door = self._door(plan)
+        before = store.head
+        empty = not items and store.staging is None and page.kind is PageKind.DELTA
+        if empty and before is not None and (head.epoch, head.version) == (before.epoch, before.version):
+            fresh = self.roster.with_head(head, door)
+            commit = partial(store.commit_head, signed, head, body, plan)
+            changed = (head.plan, head.denied_frames) != (before.plan, before.denied_frames)
+            outcome = Round.CHANGED if changed else Round.SAME
+        else:
+            fresh = self._changed(page.kind, items, head, door)
+            commit = partial(store.commit, items, page.kind, signed, head, body, plan)
+            outcome = Round.CHANGED
         # With a head that has just arrived, and never with the one at hand: that would take back the time since then.
         self._time.set_floor(head.issued_at_us)
         try:
-            store.commit(items, page.kind, signed, head, body, plan)
-        except StorageError:
-            # A full disk must not keep a revoked resident inside: decisions follow at once, from memory, while the
-            # state acknowledged to the server stays the one on the disk.
-            self._publish(head, list(rows.values()), door)
-            raise
-        self._from_nothing = False
-        self._publish(head, list(rows.values()), door)
-        self._compare_clocks(head)
-        if clock_was_ahead(store.wiped(), head.issued_at_us):
+            self._take_trust(trust)
+            commit()
+            self._from_nothing = self._from_nothing and outcome is Round.SAME
+        finally:
+            # Also where the disk takes nothing. A full one must not keep a revoked resident inside, nor let leases end
+            # while the server answers: decisions follow at once, from memory, while the state acknowledged to the
+            # server stays the one on the disk.
+            self._publish(fresh)
+            store.raise_floor(Floor.of(head))
+            self._told.taken(head, unread + sum(fresh.unread.values()))
+        if outcome is Round.CHANGED and clock_was_ahead(store.wiped(), head.issued_at_us):
             self._from_nothing = True
-        return Round.CHANGED
+        return outcome
+
+    def _changed(self, kind: PageKind, items: Items, head: Head, door: Door) -> Roster:
+        """The roster after a sequence whose last page brought ``items``.
+
+        Raises:
+            DigestMismatchError: it is not the one that the head was signed for.
+        """
+        store, roster = self._store, self.roster
+        changes = store.staged() if store.staging is not None else {}
+        changes.update({subject: row for subject, _, row in items})
+        if kind is PageKind.DELTA and roster.head is not None and roster.head == store.head:
+            fresh = roster.changed(head, changes, door, self._recognition)
+            check_whole(fresh.hashes.items(), head)
+            return fresh
+        # What is in memory is not what is on the disk, to which the delta adds: a disk that takes nothing.
+        rows = merged([] if kind is PageKind.SNAPSHOT else store.rows(), changes, kind)
+        check_whole(((row.subject, row.hash) for row in rows.values()), head)
+        return build_roster(head, rows.values(), self._recognition, door)
+
+    def _take_trust(self, trust: Trust) -> None:
+        # Gone by before it is kept: with a full disk the new key's heads must be believed all the same.
+        self.trust = trust
+        if trust is not self._kept_trust:
+            self.keep_trust(trust)
+            self._kept_trust = trust
+            _log.info("the community's server has a new key")
 
     def watch(self) -> bool:
         """Tell the staff what orders this gate has begun and ceased to go by; whether there was such a change."""
-        now_us = self._time.now_us()
-        order = self.roster.door.emergency(now_us)
-        before, self._order = self._order, order
-        if order == before:
-            return False
-        if before is not None and (order is None or order.id != before.id):
-            self.alarm(f"{before.mode}-ended:{before.id}")
-        if order is not None and (before is None or order.id != before.id):
-            self.alarm(f"{order.mode}-began:{order.id}")
-        return True
+        return self._told.orders(self.roster.door)
 
     def next_change_s(self) -> float | None:
         """Seconds until an order ends or begins by itself, ``None`` if none does."""
@@ -285,23 +300,10 @@ class SyncEngine:
         then = self.roster.door.next_change_us(now_us)
         return None if then is None else (then - now_us) / 1e6
 
-    def _door(self) -> Door:
-        return door_of(self._store.plan, self._identity.gate_id)
+    def _door(self, plan: Plan | None) -> Door:
+        return EVERY_HOUR if plan is None else door_of(plan, self._identity.gate_id)
 
-    def _compare_clocks(self, head: Head) -> None:
-        """Raise an alarm when the device's clock begins to differ from the server's: hours and windows go by it.
-
-        Heads are dated as they are answered, so what lies between is a network's delay.
-        """
-        ahead_s = (self._time.wall_us() - head.issued_at_us) / 1e6
-        wrong = abs(ahead_s) > _CLOCK_WRONG_S
-        if wrong and not self._clock_wrong:
-            _log.warning("the device's clock differs from the server's by %.0f s", ahead_s)
-            self.alarm(f"clock-wrong:{ahead_s:+.0f}")
-        self._clock_wrong = wrong
-
-    def _publish(self, head: Head | None, rows: list[Row], door: Door) -> None:
-        fresh = build_roster(head, rows, self._recognition, door)
+    def _publish(self, fresh: Roster) -> None:
         while True:
             with self._swap:
                 if self._recognition is None or fresh.gallery is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Collection, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -51,18 +52,59 @@ class Gallery(Generic[SubjectT]):
         matrix = np.ascontiguousarray(templates, dtype=np.float32)
         if matrix.ndim != 2 or matrix.shape[0] != len(subjects) or not bool(np.isfinite(matrix).all()):  # noqa: PLR2004  rows and columns
             raise TemplateMalformed
-        numbers: dict[SubjectT, int] = {}
-        rows = np.fromiter(
-            (numbers.setdefault(subject, len(numbers)) for subject in subjects), dtype=np.intp, count=len(subjects)
-        )
+        # Numbered in the order of their coming; with a row for each of them, row and number are the same.
+        numbers = dict(zip(subjects, range(len(subjects)), strict=True))
+        rows: NDArray[np.intp] | None = None
+        if len(numbers) != len(subjects):
+            numbers = {}
+            rows = np.array([numbers.setdefault(subject, len(numbers)) for subject in subjects], dtype=np.intp)
+        self._numbers = numbers
         self.subjects: tuple[SubjectT, ...] = tuple(numbers)
         self._matrix = matrix
         # Several templates of one person must not be each other's runner-up.
-        self._rows: NDArray[np.intp] | None = None if len(numbers) == len(subjects) else rows
+        self._rows = rows
 
     def __len__(self) -> int:
         """Count the subjects, not the templates: FPIR grows with the people."""
         return len(self.subjects)
+
+    def changed(
+        self, gone: Collection[SubjectT], subjects: Sequence[SubjectT], templates: NDArray[np.floating]
+    ) -> Gallery[SubjectT]:
+        """Another gallery: without the subjects ``gone``, known or not, and with these added.
+
+        Takes one copy of the matrix, 1 ms for 10,000 templates of 128; laying them out anew takes twenty. For
+        galleries with one template for each subject, before and after.
+
+        Args:
+            gone: subjects to leave out.
+            subjects: whose template each new row is; not among those that stay.
+            templates: (n, dims), unit length.
+
+        Raises:
+            TemplateMalformed: as for a new one, or some subject has or would have several templates.
+        """
+        fresh = np.asarray(templates, dtype=np.float32)
+        if self._rows is not None or fresh.shape != (len(subjects), self.dims) or not bool(np.isfinite(fresh).all()):
+            raise TemplateMalformed
+        later = copy.copy(self)
+        names, numbers = list(self.subjects), dict(self._numbers)
+        matrix = np.concatenate([self._matrix, fresh])
+        for subject in gone:
+            row = numbers.pop(subject, None)
+            if row is not None:
+                # The last one moves into the gap: nobody else has to be numbered anew.
+                last = names.pop()
+                if row < len(names):
+                    names[row], numbers[last] = last, row
+                    matrix[row] = matrix[len(names)]
+        matrix[len(names) : len(names) + len(subjects)] = fresh
+        for subject in subjects:
+            if numbers.setdefault(subject, len(names)) != len(names):
+                raise TemplateMalformed
+            names.append(subject)
+        later.subjects, later._numbers, later._matrix = tuple(names), numbers, matrix[: len(names)]  # noqa: SLF001 - its own copy
+        return later
 
     @property
     def dims(self) -> int:

@@ -235,6 +235,11 @@ class FakeBackend:
         with self._changing():
             self.roster.restore()
 
+    def rotate_key(self) -> None:
+        """Sign heads with another key from now on; the present one vouches for it."""
+        with self._changing():
+            self.roster.rotate_key()
+
     def revoke_gates(self) -> None:
         """Take every gate out of service."""
         with self._changing():

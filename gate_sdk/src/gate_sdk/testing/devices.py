@@ -74,7 +74,7 @@ class FakeDevices:
             community_id=self._roster.community,
             name="Front gate",
             pack=pack,
-            server_keys=(self._roster.server_key,),
+            server_keys=self._roster.server_keys,
         )
         return Response(201, msgspec.json.encode(answer), {"Content-Type": "application/json"})
 

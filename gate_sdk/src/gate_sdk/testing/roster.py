@@ -28,6 +28,7 @@ from gate_sdk.wire import (
     TemplateRef,
     decode_entry,
     encode_plan,
+    endorse_key,
     entry_hash,
     plan_hash,
     roster_digest,
@@ -66,6 +67,10 @@ class FakeRoster:
         self.now_us = now_us
         self.key = Ed25519PrivateKey.generate()
         self.kid = "fake-1"
+        #: Every key that signed heads, the first one first.
+        self.server_keys: tuple[ServerKey, ...] = (
+            ServerKey(kid=self.kid, public_key=self.key.public_key().public_bytes_raw()),
+        )
         self.epoch = 1
         self.version = 0
         self.people: dict[UUID, Person] = {}
@@ -74,10 +79,17 @@ class FakeRoster:
         self._removed: dict[UUID, int] = {}
         self._sequences: dict[str, _Sequence] = {}
 
-    @property
-    def server_key(self) -> ServerKey:
-        """The public half that gates trust."""
-        return ServerKey(kid=self.kid, public_key=self.key.public_key().public_bytes_raw())
+    def rotate_key(self) -> None:
+        """Sign with another key from now on, for which the present one vouches."""
+        fresh = Ed25519PrivateKey.generate()
+        named = ServerKey(
+            kid=f"fake-{len(self.server_keys) + 1}",
+            public_key=fresh.public_key().public_bytes_raw(),
+            from_us=self.now_us(),
+        )
+        named = endorse_key(named, community=self.community, by=self.kid, key=self.key)
+        self.server_keys = (*self.server_keys, named)
+        self.key, self.kid = fresh, named.kid
 
     def put(self, subject: UUID, grants: tuple[RosterGrant, ...], template: bytes | None, pack: str) -> Person:
         """Add or replace somebody."""
@@ -196,6 +208,7 @@ class FakeRoster:
                 epoch=head.epoch,
                 items=tuple(now),
                 head=self.sign(dated),
+                keys=self.server_keys,
                 plan=msgspec.UNSET if plan is None else plan,
             )
         cursor = secrets.token_urlsafe(9)

@@ -54,7 +54,17 @@ from gate_sdk.wire.frames import (
     FrameReceipt,
     policy_held,
 )
-from gate_sdk.wire.head import BadSignature, Head, Policy, ServerKey, SignedHead, sign_head, verify_head
+from gate_sdk.wire.head import (
+    BadSignature,
+    Head,
+    Policy,
+    ServerKey,
+    SignedHead,
+    endorse_key,
+    sign_head,
+    verify_endorsed,
+    verify_head,
+)
 from gate_sdk.wire.plan import (
     DoorRules,
     Emergency,
@@ -66,14 +76,17 @@ from gate_sdk.wire.plan import (
     decode_plan,
     encode_plan,
     plan_hash,
+    read_plan,
 )
 from gate_sdk.wire.roster import (
     GrantKind,
+    Reading,
     RosterEntry,
     RosterGrant,
     TemplateRef,
     decode_entry,
     entry_hash,
+    read_entry,
     roster_digest,
 )
 from gate_sdk.wire.sync import PageKind, SyncItem, SyncPage
@@ -121,6 +134,7 @@ __all__ = [
     "Policy",
     "ProvisionRequest",
     "ProvisionResponse",
+    "Reading",
     "Reason",
     "RosterEntry",
     "RosterGrant",
@@ -143,6 +157,7 @@ __all__ = [
     "encode_phone",
     "encode_plan",
     "encode_visitor",
+    "endorse_key",
     "entry_hash",
     "key_id_of",
     "parse_code",
@@ -152,10 +167,13 @@ __all__ = [
     "plan_hash",
     "policy_held",
     "provision_statement",
+    "read_entry",
+    "read_plan",
     "roster_digest",
     "sign_head",
     "sign_visitor",
     "step_at",
+    "verify_endorsed",
     "verify_head",
     "verify_phone",
     "verify_phone_key",

@@ -9,10 +9,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from gate_sdk.wire.frames import FramePolicy
 from gate_sdk.wire.plan import PlanRef
 
-__all__ = ["BadSignature", "Head", "Policy", "ServerKey", "SignedHead", "sign_head", "verify_head"]
+__all__ = [
+    "BadSignature",
+    "Head",
+    "Policy",
+    "ServerKey",
+    "SignedHead",
+    "endorse_key",
+    "sign_head",
+    "verify_endorsed",
+    "verify_head",
+]
 
 # Signed bytes begin with their purpose, so that no other message signed by the same key can pass for a head.
 _DOMAIN = b"doorward/head/v1\0"
+_KEY_DOMAIN = b"doorward/server-key/v1\0"
 
 
 class BadSignature(Exception):
@@ -70,17 +81,51 @@ class SignedHead(msgspec.Struct, frozen=True):
     signature: bytes
 
 
-class ServerKey(msgspec.Struct, frozen=True):
-    """A public key that signs heads for one community: its id and its raw 32 bytes."""
+class ServerKey(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A public key that signs heads for one community: its id and its raw 32 bytes.
+
+    A key that replaced another also says whose place it takes (``by``, that one's id), from when on it signs
+    (``from_us``, microseconds since the Unix epoch), and has that one's signature for it (64 bytes).
+    """
 
     kid: str
     public_key: bytes
+    by: str | None = None
+    from_us: int = 0
+    signature: bytes = b""
 
 
 def sign_head(head: Head, *, key: Ed25519PrivateKey, kid: str) -> SignedHead:
     """Sign ``head`` with a community's server key."""
     encoded = msgspec.msgpack.encode(head)
     return SignedHead(head=encoded, kid=kid, signature=key.sign(_DOMAIN + encoded))
+
+
+def endorse_key(fresh: ServerKey, *, community: UUID, by: str, key: Ed25519PrivateKey) -> ServerKey:
+    """Have the present key, whose id is ``by``, say that ``fresh`` signs heads from ``fresh.from_us`` on."""
+    signature = key.sign(_key_statement(fresh, community))
+    return msgspec.structs.replace(fresh, by=by, signature=signature)
+
+
+def verify_endorsed(fresh: ServerKey, *, community: UUID, keys: dict[str, bytes]) -> None:
+    """Check that one of ``keys`` (id to raw public key) says that ``fresh`` takes its place.
+
+    Raises:
+        BadSignature: none of them does.
+    """
+    public = None if fresh.by is None else keys.get(fresh.by)
+    if public is None:
+        raise BadSignature(f"no trusted key vouches for {fresh.kid!r}")
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(fresh.signature, _key_statement(fresh, community))
+        Ed25519PublicKey.from_public_bytes(fresh.public_key)
+    except (InvalidSignature, ValueError, OverflowError):
+        raise BadSignature(f"the signature for {fresh.kid!r} does not fit") from None
+
+
+def _key_statement(fresh: ServerKey, community: UUID) -> bytes:
+    # Fixed lengths before the id, so that no two statements have the same bytes.
+    return _KEY_DOMAIN + community.bytes + fresh.from_us.to_bytes(8, "big") + fresh.public_key + fresh.kid.encode()
 
 
 def verify_head(signed: SignedHead, keys: dict[str, bytes]) -> Head:

@@ -23,6 +23,7 @@ __all__ = [
     "decode_plan",
     "encode_plan",
     "plan_hash",
+    "read_plan",
 ]
 
 
@@ -107,7 +108,44 @@ class PlanRef(msgspec.Struct, frozen=True):
     sha256: bytes
 
 
+class _LooseEmergency(msgspec.Struct, frozen=True):
+    id: UUID
+    mode: str
+    from_us: int
+    until_us: int
+    admits: tuple[str, ...] = ()
+
+
+class _LooseHours(msgspec.Struct, frozen=True):
+    kind: str
+    bounds: tuple[int, ...]
+
+
+class _LooseRules(msgspec.Struct, frozen=True):
+    groups: tuple[UUID, ...] = ()
+    hours: tuple[_LooseHours, ...] = ()
+    emergencies: tuple[_LooseEmergency, ...] = ()
+
+
+class _LooseGate(msgspec.Struct, frozen=True):
+    gate: UUID
+    rules: _LooseRules
+
+
+class _LoosePlan(msgspec.Struct, frozen=True):
+    """A plan with words that this release may not know."""
+
+    community: UUID
+    revision: int
+    until_us: int | None = None
+    elsewhere: _LooseRules = _LooseRules()
+    gates: tuple[_LooseGate, ...] = ()
+
+
 _decoder = msgspec.msgpack.Decoder(Plan)
+_loose = msgspec.msgpack.Decoder(_LoosePlan)
+_MODES = frozenset(EmergencyMode)
+_KINDS = frozenset(GrantKind)
 
 
 def encode_plan(plan: Plan) -> bytes:
@@ -122,6 +160,53 @@ def decode_plan(body: bytes) -> Plan:
         msgspec.DecodeError: the bytes are no plan.
     """
     return _decoder.decode(body)
+
+
+def read_plan(body: bytes) -> tuple[Plan, int]:
+    """Read a plan of a server that may be newer; also how many of its words were not understood.
+
+    Hours of an unknown kind and orders of an unknown mode are passed over. A lockdown that also admits an unknown kind
+    keeps everybody else outside as it says.
+
+    Raises:
+        msgspec.DecodeError: the bytes are no plan.
+    """
+    try:
+        return decode_plan(body), 0
+    except msgspec.ValidationError:
+        found = _loose.decode(body)
+    elsewhere, skipped = _rules(found.elsewhere)
+    gates = []
+    for one in found.gates:
+        rules, more = _rules(one.rules)
+        gates.append(GateRules(one.gate, rules))
+        skipped += more
+    plan = Plan(
+        community=found.community,
+        revision=found.revision,
+        until_us=found.until_us,
+        elsewhere=elsewhere,
+        gates=tuple(gates),
+    )
+    return plan, skipped
+
+
+def _rules(found: _LooseRules) -> tuple[DoorRules, int]:
+    hours = tuple(KindHours(GrantKind(one.kind), one.bounds) for one in found.hours if one.kind in _KINDS)
+    orders = tuple(
+        Emergency(
+            id=one.id,
+            mode=EmergencyMode(one.mode),
+            from_us=one.from_us,
+            until_us=one.until_us,
+            admits=tuple(GrantKind(kind) for kind in one.admits if kind in _KINDS),
+        )
+        for one in found.emergencies
+        if one.mode in _MODES
+    )
+    unknown = sum(kind not in _KINDS for one in found.emergencies if one.mode in _MODES for kind in one.admits)
+    skipped = len(found.hours) - len(hours) + len(found.emergencies) - len(orders) + unknown
+    return DoorRules(groups=found.groups, hours=hours, emergencies=orders), skipped
 
 
 def plan_hash(body: bytes) -> bytes:

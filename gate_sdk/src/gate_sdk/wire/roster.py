@@ -5,16 +5,28 @@ over the stored bytes. Nobody re-serialises an entry to compare it, so a change 
 never make two equal rosters look different.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 
 from gate_sdk.wire.codes import Card, PhoneKey
 
-__all__ = ["GrantKind", "RosterEntry", "RosterGrant", "TemplateRef", "decode_entry", "entry_hash", "roster_digest"]
+__all__ = [
+    "GrantKind",
+    "Reading",
+    "RosterEntry",
+    "RosterGrant",
+    "TemplateRef",
+    "decode_entry",
+    "entry_hash",
+    "read_entry",
+    "roster_digest",
+]
 
 
 class GrantKind(StrEnum):
@@ -31,8 +43,10 @@ class GrantKind(StrEnum):
         return self in {GrantKind.GUEST, GrantKind.COURIER}
 
 
-class RosterGrant(msgspec.Struct, frozen=True, omit_defaults=True):
+class RosterGrant(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One interval in which the subject may pass.
+
+    A field more than these may limit the grant in a way that its reader does not know, so no such grant is read.
 
     ``from_us`` and ``until_us`` are microseconds since the Unix epoch, UTC; the interval is half open and ``None``
     has no end. The server expands recurrences, so a gate compares two integers and parses no rules.
@@ -75,7 +89,28 @@ class RosterEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     lookalike: bool = False
 
 
+class Reading(msgspec.Struct, frozen=True):
+    """An entry as far as this release understands it, and how many of its grants and codes it had to pass over."""
+
+    entry: RosterEntry
+    skipped: int
+
+
+class _Loose(msgspec.Struct, frozen=True):
+    """An entry whose grants and codes are not yet looked at."""
+
+    subject: UUID
+    grants: tuple[msgspec.Raw, ...]
+    template: TemplateRef | None = None
+    keys: tuple[msgspec.Raw, ...] = ()
+    tokens: tuple[bytes, ...] = ()
+    card: msgspec.Raw | None = None
+    lookalike: bool = False
+
+
+_T = TypeVar("_T")
 _decoder = msgspec.json.Decoder(RosterEntry)
+_loose = msgspec.json.Decoder(_Loose)
 
 
 def decode_entry(body: bytes) -> RosterEntry:
@@ -86,6 +121,43 @@ def decode_entry(body: bytes) -> RosterEntry:
         msgspec.ValidationError: they are not an entry.
     """
     return _decoder.decode(body)
+
+
+def read_entry(body: bytes) -> Reading:
+    """Read an entry of a server that may be newer: what is not understood opens nothing, and stops nobody else.
+
+    A grant of an unknown kind or with an unknown field is passed over, and so is a key or a card of another form.
+
+    Raises:
+        msgspec.DecodeError: the bytes are not JSON.
+        msgspec.ValidationError: they are no entry, not even for the rest.
+    """
+    try:
+        return Reading(_decoder.decode(body), 0)
+    except msgspec.ValidationError:
+        found = _loose.decode(body)
+    grants = _understood(found.grants, RosterGrant)
+    keys = _understood(found.keys, PhoneKey)
+    cards = _understood(() if found.card is None or bytes(found.card) == b"null" else (found.card,), Card)
+    parts = len(found.grants) + len(found.keys) + (found.card is not None)
+    entry = RosterEntry(
+        subject=found.subject,
+        grants=grants,
+        template=found.template,
+        keys=keys,
+        tokens=found.tokens,
+        card=cards[0] if cards else None,
+        lookalike=found.lookalike,
+    )
+    return Reading(entry, parts - len(grants) - len(keys) - len(cards))
+
+
+def _understood(parts: Iterable[msgspec.Raw], kind: type[_T]) -> tuple[_T, ...]:
+    known: list[_T] = []
+    for part in parts:
+        with contextlib.suppress(msgspec.ValidationError):
+            known.append(msgspec.json.decode(part, type=kind))
+    return tuple(known)
 
 
 def entry_hash(body: bytes) -> bytes:
@@ -102,8 +174,5 @@ def roster_digest(entries: Iterable[tuple[bytes, bytes]]) -> bytes:
     Returns:
         32 bytes. The empty roster has the digest of the empty string.
     """
-    digest = hashlib.sha256()
-    for subject, hashed in sorted(entries):
-        digest.update(subject)
-        digest.update(hashed)
-    return digest.digest()
+    # In one piece: ten thousand entries are half a megabyte, and hashing them one by one takes five times as long.
+    return hashlib.sha256(b"".join([part for pair in sorted(entries) for part in pair])).digest()
