@@ -92,7 +92,7 @@ class ServerKey(msgspec.Struct, frozen=True, omit_defaults=True):
     public_key: bytes
     by: str | None = None
     from_us: int = 0
-    signature: bytes = b""
+    signature: bytes | None = None
 
 
 def sign_head(head: Head, *, key: Ed25519PrivateKey, kid: str) -> SignedHead:
@@ -117,7 +117,7 @@ def verify_endorsed(fresh: ServerKey, *, community: UUID, keys: dict[str, bytes]
     if public is None:
         raise BadSignature(f"no trusted key vouches for {fresh.kid!r}")
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(fresh.signature, _key_statement(fresh, community))
+        Ed25519PublicKey.from_public_bytes(public).verify(fresh.signature or b"", _key_statement(fresh, community))
         Ed25519PublicKey.from_public_bytes(fresh.public_key)
     except (InvalidSignature, ValueError, OverflowError):
         raise BadSignature(f"the signature for {fresh.kid!r} does not fit") from None
