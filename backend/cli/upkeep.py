@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -31,6 +32,12 @@ def add(commands: Commands) -> None:
     which.add_argument("--all", action="store_true", help="every community and authority")
     add_data_dir(rotate)
     rotate.set_defaults(run=_rotate_keys)
+    heads = keys.add_parser("rotate-community", help="give what communities sign for their gates another key")
+    which = heads.add_mutually_exclusive_group(required=True)
+    which.add_argument("--community", type=UUID, metavar="ID", help="one community")
+    which.add_argument("--all", action="store_true", help="every community that has gates")
+    add_data_dir(heads)
+    heads.set_defaults(run=_rotate_community)
     rewrap = keys.add_parser("rewrap", help="wrap all keys under the present master key, after it has changed")
     add_data_dir(rewrap)
     rewrap.set_defaults(run=_rewrap_keys)
@@ -65,6 +72,18 @@ def _rotate_keys(arguments: argparse.Namespace) -> int:
     with box_failures(), databases(settings_of(arguments)) as settings:
         count = asyncio.run(commands.rotate(settings, community_id=arguments.community))
     print(f"{count} people's keys wrapped anew")
+    return 0
+
+
+def _rotate_community(arguments: argparse.Namespace) -> int:
+    from backend.kit.clock import utc_now
+    from backend.upkeep import commands
+
+    with box_failures(), databases(settings_of(arguments)) as settings:
+        done = asyncio.run(commands.rotate_community(settings, community_id=arguments.community, now=utc_now()))
+    for community_id, key in done.items():
+        begins = datetime.fromtimestamp(key.from_us / 1e6, UTC)
+        print(f"{community_id}  {key.kid} signs from {begins:%Y-%m-%d %H:%M} UTC on; back up the keys before")
     return 0
 
 

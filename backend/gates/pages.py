@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 from uuid import UUID
@@ -18,7 +17,8 @@ from backend.gates.plans import Held, is_news, plan_of
 from backend.gates.repository import GateRow
 from backend.gates.rosters import DigestRow, HeadRow, RosterRow
 from backend.gates.templates import items_of
-from backend.keys.service import Keys, SigningKey
+from backend.keys import succession
+from backend.keys.service import Keys
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.pagination import decode_cursor, encode_cursor
@@ -148,6 +148,8 @@ class Pages:
             # From the snapshot that the head is read from: the two never name different plans.
             body = await rosters.get_plan(conn, community_id=community_id) if news else msgspec.UNSET
         now = self._clock()
+        now = self._clock()
+        key = succession.signing_at(signing, now)
         page = SyncPage(
             kind=position.kind,
             epoch=head.epoch,
@@ -155,8 +157,8 @@ class Pages:
             next=None if following is None else encode_cursor(following),
             head=None
             if digest is None
-            else sign_head(head_of(community_id, head, digest, now=now), key=signing[0].private, kid=signing[0].kid),
-            keys=() if following else _public(signing),
+            else sign_head(head_of(community_id, head, digest, now=now), key=key.private, kid=key.kid),
+            keys=() if following else succession.server_keys(signing),
             plan=body,
         )
         return Page(
@@ -251,11 +253,7 @@ def read_position(cursor: str | None) -> Position | None:
 
 async def server_keys(keys: Keys, *, community_id: UUID) -> tuple[ServerKey, ...]:
     """The public keys that the community's heads are signed with."""
-    return _public(await keys.head_keys(community_id))
-
-
-def _public(signing: Sequence[SigningKey]) -> tuple[ServerKey, ...]:
-    return tuple(ServerKey(kid=key.kid, public_key=key.public_key) for key in signing)
+    return succession.server_keys(await keys.head_keys(community_id))
 
 
 async def _rows(

@@ -24,11 +24,18 @@ _TRIES = 5
 
 
 class SigningKey(msgspec.Struct, frozen=True):
-    """A key pair: its id, and 32 raw bytes each of the private seed and the public key."""
+    """A key pair: its id, and 32 raw bytes each of the private seed and the public key.
+
+    A key for heads that took another's place (``by_kid``) signs from ``from_us`` on (microseconds since the Unix epoch)
+    and has that one's signature for it.
+    """
 
     kid: str
     seed: bytes
     public_key: bytes
+    by_kid: str | None = None
+    from_us: int = 0
+    endorsement: bytes | None = None
 
     @property
     def private(self) -> Ed25519PrivateKey:
@@ -153,7 +160,10 @@ class Keys:
         return await self._signing_keys("jwt", None)
 
     async def head_keys(self, community_id: UUID) -> tuple[SigningKey, ...]:
-        """A community's keys for roster heads, the current one first; made at the first call."""
+        """A community's keys for roster heads, the newest first; made at the first call.
+
+        The newest may be announced only; :func:`backend.keys.succession.signing_at` says which one signs.
+        """
         return await self._signing_keys("head", community_id)
 
     async def certificate_keys(self) -> tuple[SigningKey, ...]:
@@ -278,16 +288,32 @@ class Keys:
                     conn, kid=kid, purpose=purpose, owner_id=owner_id, public_key=public, wrapped=wrapped
                 )
             rows = await self._signing_rows(purpose, owner_id)
+        return await self.open_signing(rows)
+
+    async def open_signing(self, rows: Sequence[repository.SigningKeyRow]) -> tuple[SigningKey, ...]:
+        """Signing keys, unwrapped.
+
+        Raises:
+            WrappingRefused: one was wrapped by another master key.
+            KeyServiceUnavailable: the key service does not answer.
+        """
         return tuple(
             [
                 SigningKey(
                     kid=row.kid,
                     seed=await self.wrapper.unwrap(row.wrapped, context=f"signing-key/{row.kid}"),
                     public_key=row.public_key,
+                    by_kid=row.by_kid,
+                    from_us=0 if row.signs_from is None else int(row.signs_from.timestamp()) * 1_000_000,
+                    endorsement=row.endorsement,
                 )
                 for row in rows
             ]
         )
+
+    def forget_signing_keys(self, purpose: str, owner_id: UUID | None) -> None:
+        """Read them anew at the next use: there is another one."""
+        self._signing.discard((purpose, owner_id))
 
     async def _signing_rows(self, purpose: str, owner_id: UUID | None) -> list[repository.SigningKeyRow]:
         async with self.db.transaction(Scope(), read_only=True) as conn:

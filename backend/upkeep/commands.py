@@ -1,17 +1,21 @@
 """The operator's commands, between the command line and the work."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
+from backend.audit import service as audit
 from backend.embedded.objects import DirectoryObjectStore
 from backend.embedded.postgres import EmbeddedPostgres
-from backend.keys import rotation
+from backend.keys import rotation, succession
 from backend.keys.errors import KeyMissing
 from backend.keys.rotation import Rewrapped
+from backend.keys.service import SigningKey
 from backend.keys.wrapping import MovingKeyWrapper
 from backend.kit.clock import utc_now
-from backend.resources import open_keys
+from backend.kit.db import Scope
+from backend.resources import open_keys, open_resources
 from backend.settings import Settings
 from backend.upkeep import manifest
 from backend.upkeep import restore as restoring
@@ -20,7 +24,7 @@ from backend.upkeep.backup import back_up as _back_up
 from backend.upkeep.errors import BackupRefused, RestoreRefused, UpkeepFailed
 from backend.upkeep.restore import Restored
 
-__all__ = ["back_up", "restore", "rewrap", "rotate"]
+__all__ = ["back_up", "restore", "rewrap", "rotate", "rotate_community"]
 
 
 async def rotate(settings: Settings, *, community_id: UUID | None) -> int:
@@ -44,6 +48,33 @@ async def rotate(settings: Settings, *, community_id: UUID | None) -> int:
         except KeyMissing:
             raise UpkeepFailed("that community has no key: nobody has enrolled in it yet") from None
     return count
+
+
+async def rotate_community(settings: Settings, *, community_id: UUID | None, now: datetime) -> dict[UUID, SigningKey]:
+    """Announce another key for one community's heads, or every one's; which key it is, by community.
+
+    Raises:
+        UpkeepFailed: nothing was ever signed for that community.
+        SettingsRefused, KeyServiceUnavailable: a store cannot be opened.
+    """
+    announced = {}
+    async with open_resources(settings, process="worker") as resources:
+        keys = resources.keys
+        communities = await succession.list_signers(keys) if community_id is None else [community_id]
+        for each in communities:
+            try:
+                announced[each] = await succession.announce(keys, community_id=each, now=now)
+            except KeyMissing:
+                raise UpkeepFailed("nothing was ever signed for that community: it has no gate yet") from None
+            async with resources.db.transaction(Scope(community_id=each)) as conn:
+                await audit.record(
+                    conn,
+                    community_id=each,
+                    actor="system",
+                    action="keys.rotate",
+                    target=f"key:{announced[each].kid}",
+                )
+    return announced
 
 
 async def rewrap(settings: Settings) -> Rewrapped:

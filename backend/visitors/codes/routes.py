@@ -13,6 +13,7 @@ from backend.codes.errors import TokenSpent
 from backend.households import service as households
 from backend.households.errors import HomeNotFound
 from backend.keys.service import Keys, SigningKey
+from backend.keys.succession import signing_at
 from backend.kit.auth import ResidentPrincipal, VisitorPrincipal
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
@@ -88,7 +89,7 @@ async def _own(visitor: VisitorPrincipal, db: Database, keys: Keys, clock: Clock
     if visitor.kind != "guest" or visitor.community_id is None:
         raise LinkUnknown
     # Fetched first: nothing slow happens once the roster is held.
-    key = (await keys.head_keys(visitor.community_id))[0]
+    key = signing_at(await keys.head_keys(visitor.community_id), clock())
     scope = Scope(community_id=visitor.community_id, person_id=visitor.person_id)
     async with db.transaction(scope) as conn:
         return await _code(conn, await service.read_own(conn, visitor=visitor), key, clock)
@@ -105,7 +106,7 @@ async def _hosts(
 ) -> PassCode:
     async with db.transaction(Scope(community_id=community_id, person_id=resident.person_id), read_only=True) as conn:
         await households.require_home(conn, community_id=community_id, home_id=home_id, person_id=resident.person_id)
-    key = (await keys.head_keys(community_id))[0]
+    key = signing_at(await keys.head_keys(community_id), clock())
     async with db.transaction(Scope(community_id=community_id, person_id=resident.person_id)) as conn:
         await households.require_home(conn, community_id=community_id, home_id=home_id, person_id=resident.person_id)
         row = await repository.read_pass(conn, community_id=community_id, pass_id=pass_id)

@@ -9,8 +9,12 @@ from uuid import UUID
 import httpx
 import pytest
 
+from backend.keys.succession import ANNOUNCED
 from backend.kit.db import Scope
+from backend.resources import Resources
+from backend.upkeep import commands
 from gate_sdk import GateClient, GateRevokedError, ProvisionRefusedError
+from gate_sdk._cache.repository import read_head
 from gate_sdk._status import GateState
 from tests.backend.gates.devices import PUBLIC_URL, Rosters
 from tests.backend.world import Actor, MovableClock, World
@@ -120,6 +124,34 @@ async def test_its_events_arrive(gate: GateClient, rosters: Rosters, community_i
     async with rosters.db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         kept = await conn.fetch("SELECT gate_id, seq, kind FROM entry")
     assert [(row["gate_id"], row["seq"], row["kind"]) for row in kept] == [(gate.status().gate_id, 1, "alarm")]
+
+
+async def test_it_follows_the_community_s_new_key_by_the_old_one_s_word(
+    gate: GateClient, rosters: Rosters, community_id: UUID, world: World, resources: Resources, tmp_path: Path
+) -> None:
+    assert await asyncio.to_thread(gate.start, 20)
+    urls, settings = world.urls, world.settings
+    assert settings.api_database_url == urls.api
+    announced = await commands.rotate_community(settings, community_id=community_id, now=world.clock())
+    # Only this process holds keys for a time that the test's clock does not move.
+    resources.keys.forget_signing_keys("head", community_id)
+    await rosters.people(1)
+    await until(lambda: gate.status().count == 1)
+    world.clock.advance(seconds=ANNOUNCED.total_seconds())
+    await rosters.people(1)
+    await until(lambda: gate.status().count == 2)
+    signed = gate._store._connection
+    assert signed is not None
+    head = read_head(signed)
+    assert head is not None
+    assert head.kid == announced[community_id].kid
+    assert gate.status().last_error is None
+    async with rosters.db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        assert await conn.fetchval("SELECT count(*) FROM audit_entry WHERE action = 'keys.rotate'") == 1
+    await asyncio.to_thread(gate.close)
+    again = await asyncio.to_thread(GateClient, tmp_path / "gate", clock=ServerClock(world.clock))
+    assert again.status().count == 2
+    await asyncio.to_thread(again.close)
 
 
 async def test_taken_out_of_service_it_erases_itself(
