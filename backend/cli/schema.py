@@ -54,7 +54,7 @@ def _provision(arguments: argparse.Namespace) -> int:
 def _migrate(arguments: argparse.Namespace) -> int:
     from backend.migrate import migrate
 
-    with databases(settings_of(arguments)) as settings:
+    with databases(settings_of(arguments), new=True) as settings:
         if settings.migration_database_url is None or settings.keys_database_url is None:
             raise SettingsRefused("DOORWARD_MIGRATION_DATABASE_URL and DOORWARD_KEYS_DATABASE_URL are needed")
         migrate(settings.migration_database_url, settings.keys_database_url)

@@ -44,8 +44,17 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 
 
 @contextmanager
-def databases(settings: Settings) -> Iterator[Settings]:
-    """The settings with every database's address: a server of one's own, or the box's, started if it does not run."""
+def databases(settings: Settings, *, new: bool = False) -> Iterator[Settings]:
+    """The settings with every database's address: a server of one's own, or the box's, started if it does not run.
+
+    Args:
+        settings: as :func:`settings_of` answers them.
+        new: whether the command may begin a box. One that only reads or repairs what there is would otherwise, on a
+            directory that was mistyped, make an empty box there and find it in the best of order.
+
+    Raises:
+        CommandFailed: there is no box, or it does not start.
+    """
     from backend.embedded.passwords import KEYS, OWNER
     from backend.embedded.postgres import EmbeddedPostgres
     from backend.embedded.provision import KEY_DATABASE
@@ -55,7 +64,10 @@ def databases(settings: Settings) -> Iterator[Settings]:
         migration = settings.migration_database_url or settings.database_url
         yield msgspec.structs.replace(settings, migration_database_url=migration)
         return
-    place = (settings.data_dir or DATA_DIR) / "postgres"
+    data_dir = settings.data_dir or DATA_DIR
+    place = data_dir / "postgres"
+    if not new and not (place / "cluster").exists():
+        raise CommandFailed(f"there is no box in {data_dir}: name its directory with --data-dir, or DOORWARD_DATA_DIR")
     with box_failures():
         running = EmbeddedPostgres.running(place)
         postgres = running or EmbeddedPostgres(place)

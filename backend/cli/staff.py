@@ -43,7 +43,7 @@ def _create_staff(arguments: argparse.Namespace) -> int:
 
     if not (1 <= len(arguments.name) <= 200 and 1 <= len(arguments.authority) <= 200):  # noqa: PLR2004 - the columns' bounds
         raise CommandFailed("--name and --authority must have between 1 and 200 characters")
-    with databases(settings_of(arguments)) as settings:
+    with databases(settings_of(arguments), new=True) as settings:
         asyncio.run(create(settings))
         print(
             "administrator made; he logs in with that number at /staff/v1/login "

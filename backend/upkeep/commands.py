@@ -106,7 +106,7 @@ def back_up(settings: Settings, *, to: Path, keys: Path | None) -> BackedUp:
     postgres = running or EmbeddedPostgres(place)
     if running is None:
         if not (place / "cluster").exists():
-            raise UpkeepFailed(f"there is no box in {place.parent}")
+            raise UpkeepFailed(f"there is no box in {place.parent}: name its directory with --data-dir")
         postgres.start()
     try:
         objects = _objects(settings)

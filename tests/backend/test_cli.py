@@ -119,6 +119,35 @@ def test_an_outdated_openapi_document_is_named_and_left_alone(documents: Path, t
     assert (folder / "gate.json").read_text() == "{}"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["audit", "verify"],
+        ["audit", "export", "--to", "kept"],
+        ["keys", "rotate", "--all"],
+        ["keys", "rewrap"],
+        ["staff", "reset-second-factor", "--phone", "+12025550100", "--reason", "lost"],
+        ["backup", "kept"],
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_a_directory_that_was_mistyped_does_not_become_a_box(tmp_path: Path, command: list[str]) -> None:
+    """An empty box, made on the spot, would be found in the best of order."""
+    refused = run([*command, "--data-dir", "dorward-data"], tmp_path)
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    (line,) = refused.stderr.splitlines()
+    assert "dorward-data" in line
+    assert "--data-dir" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_directory_does_not_become_a_box_by_being_checked(tmp_path: Path) -> None:
+    refused = run(["audit", "verify"], tmp_path, DOORWARD_DATA_DIR=str(tmp_path))
+    assert refused.returncode == 2
+    assert "there is no box" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_help_names_every_command(tmp_path: Path) -> None:
     shown = run(["--help"], tmp_path).stdout
     for command in ("up", "demo", "api", "worker", "migrate", "openapi", "staff"):

@@ -335,6 +335,14 @@ async def test_the_command_tells_and_ends_with_its_code(
     assert "nothing is recorded" in said
 
 
+async def test_where_nothing_is_recorded_nothing_is_called_sound(settings: Settings) -> None:
+    """Migrated, and never used: another's database, or one that was emptied."""
+    for arguments in ((), ("--all",)):
+        code, said = await run(settings, "verify", *arguments)
+        assert code == 2
+        assert "nothing is recorded here at all" in said
+
+
 async def run(settings: Settings, *arguments: str) -> tuple[int | None, str]:
     """Its exit code and what it said of failures."""
     environment = {
