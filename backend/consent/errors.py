@@ -13,7 +13,7 @@ class ConsentMissing(Conflict):
 
 
 class ConsentVersionOutdated(Conflict):
-    """This version of the text is no longer the current one."""
+    """A later version of the text asks everybody again, and this one counts no more."""
 
     code = "consent-version-outdated"
     remedy = "Show the current text (GET /consents/documents), and agree to its version."

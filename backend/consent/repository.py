@@ -8,22 +8,24 @@ from uuid import UUID
 import msgspec
 
 from backend.guardians.repository import GuardianRelation
-from backend.kit.db import Connection, affected, fetch_all, fetch_one
+from backend.kit.db import Connection, affected, fetch_all, fetch_one, require_one
 
 __all__ = [
     "ConsentRow",
     "DocumentRow",
     "Language",
     "Paper",
+    "Versions",
     "delete_hold",
     "delete_holds",
     "delete_old_consents",
     "get_document",
     "get_standing",
+    "get_versions",
+    "has_agreed",
     "has_hold",
     "insert_consent",
     "insert_hold",
-    "latest_version",
     "list_consents",
     "list_current_documents",
     "withdraw",
@@ -34,7 +36,10 @@ Language = Literal["zh-CN", "en"]
 
 
 class DocumentRow(msgspec.Struct, frozen=True):
-    """A published text; ``sha256`` is over the body's UTF-8 bytes, 32 bytes."""
+    """A published text; ``sha256`` is over the body's UTF-8 bytes, 32 bytes.
+
+    ``asks_again`` says that agreement to earlier versions ends with it; ``changes`` is what it says anew.
+    """
 
     purpose: str
     version: int
@@ -43,6 +48,15 @@ class DocumentRow(msgspec.Struct, frozen=True):
     body: str
     sha256: bytes
     published_at: datetime
+    asks_again: bool
+    changes: str | None
+
+
+class Versions(msgspec.Struct, frozen=True):
+    """Of a purpose's text: the current version, and the first one to which agreement still counts."""
+
+    current: int
+    counts_from: int
 
 
 class Paper(msgspec.Struct, frozen=True):
@@ -53,7 +67,7 @@ class Paper(msgspec.Struct, frozen=True):
 
 
 class ConsentRow(msgspec.Struct, frozen=True):
-    """A person's agreement to one exact text.
+    """A person's agreement to one exact text. ``counts`` says that it stands, and that no later text has ended it.
 
     ``paper_reference`` and ``recorded_by`` where he signed it on paper at an office's desk: the sheet's number there,
     and who of its staff recorded it.
@@ -68,6 +82,7 @@ class ConsentRow(msgspec.Struct, frozen=True):
     surface: str
     given_at: datetime
     withdrawn_at: datetime | None
+    counts: bool
     # Who said it for a child, while he is known to us, and what he is to it.
     given_by: UUID | None = None
     guardian_relation: GuardianRelation | None = None
@@ -98,10 +113,34 @@ async def get_document(conn: Connection, *, purpose: str, version: int, language
     )  # fmt: skip
 
 
-async def latest_version(conn: Connection, *, purpose: str) -> int:
-    """The current version of the purpose's text."""
-    version: int = await conn.fetchval("SELECT max(version) FROM consent_document WHERE purpose = $1", purpose)
-    return version
+async def get_versions(conn: Connection, *, purpose: str) -> Versions:
+    """Which versions there are of the purpose's text."""
+    return await require_one(
+        conn,
+        Versions,
+        """
+        SELECT max(version) AS current, coalesce(max(version) FILTER (WHERE asks_again), 1) AS counts_from
+        FROM consent_document WHERE purpose = $1
+        """,
+        purpose,
+    )
+
+
+async def has_agreed(conn: Connection, *, person_id: UUID, purpose: str) -> bool:
+    """Whether the person has agreed to a version that counts, and has not taken it back."""
+    found: bool = await conn.fetchval(
+        """
+        SELECT EXISTS (
+            SELECT FROM consent c WHERE c.person_id = $1 AND c.purpose = $2 AND c.withdrawn_at IS NULL
+                AND NOT EXISTS (
+                    SELECT FROM consent_document d
+                    WHERE d.purpose = c.purpose AND d.version > c.version AND d.asks_again
+                )
+        )
+        """,
+        person_id, purpose,
+    )  # fmt: skip
+    return found
 
 
 async def get_standing(conn: Connection, *, person_id: UUID, purpose: str, version: int) -> ConsentRow | None:
@@ -111,8 +150,11 @@ async def get_standing(conn: Connection, *, person_id: UUID, purpose: str, versi
         ConsentRow,
         """
         SELECT consent_id, person_id, purpose, version, language, text_sha256, surface, given_at, withdrawn_at,
-            paper_reference, recorded_by, given_by, guardian_relation
-        FROM consent
+            paper_reference, recorded_by, given_by, guardian_relation, NOT EXISTS (
+                SELECT FROM consent_document d
+                WHERE d.purpose = c.purpose AND d.version > c.version AND d.asks_again
+            ) AS counts
+        FROM consent c
         WHERE person_id = $1 AND purpose = $2 AND version = $3 AND withdrawn_at IS NULL
         """,
         person_id, purpose, version,
@@ -152,8 +194,11 @@ async def list_consents(conn: Connection, *, person_id: UUID) -> list[ConsentRow
         ConsentRow,
         """
         SELECT consent_id, person_id, purpose, version, language, text_sha256, surface, given_at, withdrawn_at,
-            paper_reference, recorded_by, given_by, guardian_relation
-        FROM consent WHERE person_id = $1 ORDER BY given_at DESC, purpose LIMIT 500
+            paper_reference, recorded_by, given_by, guardian_relation, withdrawn_at IS NULL AND NOT EXISTS (
+                SELECT FROM consent_document d
+                WHERE d.purpose = c.purpose AND d.version > c.version AND d.asks_again
+            ) AS counts
+        FROM consent c WHERE person_id = $1 ORDER BY given_at DESC, version DESC, purpose LIMIT 500
         """,
         person_id,
     )

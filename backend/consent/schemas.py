@@ -29,7 +29,8 @@ class Document(msgspec.Struct, frozen=True):
     """A text to agree to. ``sha256`` is over the body's UTF-8 bytes, in hexadecimal.
 
     ``supplement`` is shown beneath it: what the gates of one community keep beyond it, and for how long. It informs
-    and is not agreed to.
+    and is not agreed to. ``asks_again`` says that agreement to earlier versions has ended with this one; where it has
+    not, ``changes`` tells those who gave it what is new.
     """
 
     purpose: Purpose
@@ -38,6 +39,8 @@ class Document(msgspec.Struct, frozen=True):
     title: str
     body: str
     sha256: str
+    asks_again: bool
+    changes: str | None
     supplement: str | None = None
 
     @classmethod
@@ -54,6 +57,8 @@ class Document(msgspec.Struct, frozen=True):
             title=row.title,
             body=row.body,
             sha256=row.sha256.hex(),
+            asks_again=row.asks_again,
+            changes=row.changes,
             supplement=added,
         )
 
@@ -65,7 +70,10 @@ class DocumentList(msgspec.Struct, frozen=True):
 
 
 class Consent(msgspec.Struct, frozen=True):
-    """What was agreed to, and when it was taken back; ``guardian_relation`` where a guardian of that kind said it."""
+    """What was agreed to, and when it was taken back; ``guardian_relation`` where a guardian of that kind said it.
+
+    ``counts`` says that it stands, and that no later text asks again.
+    """
 
     consent_id: UUID
     purpose: Purpose
@@ -74,6 +82,7 @@ class Consent(msgspec.Struct, frozen=True):
     text_sha256: str
     given_at: datetime
     withdrawn_at: datetime | None
+    counts: bool
     guardian_relation: GuardianRelation | None
 
     @classmethod
@@ -87,6 +96,7 @@ class Consent(msgspec.Struct, frozen=True):
             text_sha256=row.text_sha256.hex(),
             given_at=row.given_at,
             withdrawn_at=row.withdrawn_at,
+            counts=row.counts,
             guardian_relation=row.guardian_relation,
         )
 

@@ -1,4 +1,4 @@
-"""Rules of consent: only to the current text, purpose by purpose, and kept as proof after it was taken back."""
+"""Rules of consent: only to a text that counts, purpose by purpose, and kept as proof after it was taken back."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -56,7 +56,8 @@ async def give(
         conn: the transaction.
         person_id: who agrees, for himself.
         purpose: what for.
-        version: of the text that he was shown; must be the current one.
+        version: of the text that he was shown. Of an earlier one only where the later ones ask nobody again: a sheet
+            that was printed, or a page that was opened, before they were published is as good.
         language: in which he read it.
         surface: "resident", "visitor" or "desk": where he was asked.
         actor: he himself, as the audit trail names him.
@@ -68,7 +69,7 @@ async def give(
         GuardianNeeded: he is under fourteen, and nobody agrees for him.
         GuardianRefused: another guardian has said no.
         ConsentDocumentNotFound: there is no such version yet.
-        ConsentVersionOutdated: there is a newer one.
+        ConsentVersionOutdated: a newer one asks everybody again.
         ErasureRunning: what he gave before is still being erased.
     """
     await check_may_give(conn, person_id=person_id)
@@ -76,11 +77,11 @@ async def give(
         await guardians.require_own_age(conn, person_id=person_id, now=now)
     else:
         await guardians.require_unanimous(conn, guardianship=guardian, person_id=person_id, purpose=purpose)
-    current = await repository.latest_version(conn, purpose=purpose)
-    if version > current:
+    versions = await repository.get_versions(conn, purpose=purpose)
+    if version > versions.current:
         raise ConsentDocumentNotFound
-    if version < current:
-        raise ConsentVersionOutdated(current_version=current)
+    if version < versions.counts_from:
+        raise ConsentVersionOutdated(current_version=versions.current)
     document = await repository.get_document(conn, purpose=purpose, version=version, language=language)
     if document is None:
         raise ConsentDocumentNotFound
@@ -108,17 +109,15 @@ async def give(
 
 
 async def is_given(conn: Connection, *, person_id: UUID, purpose: Purpose) -> bool:
-    """Whether the person's agreement to the current text stands. Any scope that sees the person."""
-    current = await repository.latest_version(conn, purpose=purpose)
-    row = await repository.get_standing(conn, person_id=person_id, purpose=purpose, version=current)
-    return row is not None
+    """Whether the person's agreement stands, to a text that still counts. Any scope that sees the person."""
+    return await repository.has_agreed(conn, person_id=person_id, purpose=purpose)
 
 
 async def require(conn: Connection, *, person_id: UUID, purpose: Purpose) -> None:
-    """Go on only with the person's agreement to the current text. Any scope that sees the person.
+    """Go on only with the person's agreement. Any scope that sees the person.
 
     Raises:
-        ConsentMissing: he has not given it, has taken it back, or the text has changed since.
+        ConsentMissing: he has not given it, has taken it back, or a text that asks again has come since.
     """
     if not await is_given(conn, person_id=person_id, purpose=purpose):
         raise ConsentMissing(purpose=purpose.value)

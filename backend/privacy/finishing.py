@@ -105,9 +105,7 @@ class Finishing:
     async def _held(self, erasures: Sequence[ErasureRow]) -> set[UUID]:
         """Those of whom an order keeps photographs: all else is erased by now, and this waits for its end."""
         async with self._db.transaction(Scope(platform=True), read_only=True) as conn:
-            return await legal_holds.list_kept_open(
-                conn, erasure_ids=[row.erasure_id for row in erasures if row.extent != "community"]
-            )
+            return await legal_holds.list_kept_open(conn, erasure_ids=[row.erasure_id for row in erasures])
 
     async def _tell(self, erasures: Sequence[ErasureRow]) -> list[ErasureRow]:
         """Write to the people who have an account where their certificates are; whom nobody could write to."""

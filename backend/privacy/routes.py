@@ -264,7 +264,7 @@ async def _detail(conn: Connection, row: ErasureRow) -> Erasure:
     receipts: dict[UUID, list[GateReceiptRow]] = {}
     for place in places:
         receipts[place.community_id] = await _receipts(conn, place)
-    return Erasure.of(row, steps, places, receipts, () if row.extent == "community" else held)
+    return Erasure.of(row, steps, places, receipts, held)
 
 
 async def _receipts(conn: Connection, place: PlaceRow) -> list[GateReceiptRow]:

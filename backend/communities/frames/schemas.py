@@ -9,10 +9,12 @@ from msgspec import Meta
 from backend.communities.frames.repository import FramePolicyRow, FramePurpose
 from backend.communities.frames.texts import supplement
 
-__all__ = ["FramePolicy", "NewFramePolicy"]
+__all__ = ["MOST_DAYS", "FramePolicy", "NewFramePolicy"]
 
 Hours = Annotated[int, Meta(ge=1, le=24, description="How long each picture is kept")]
-Days = Annotated[int, Meta(ge=1, le=90, description="After how many days this ends by itself")]
+#: As the text says that people are asked to agree to.
+MOST_DAYS = 90
+Days = Annotated[int, Meta(ge=1, le=MOST_DAYS, description="After how many days this ends by itself")]
 
 
 class NewFramePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

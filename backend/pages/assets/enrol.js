@@ -29,7 +29,7 @@ export class Enrolling {
   /** Agree to the exact text first, then three pictures. */
   async begin() {
     const { consents } = await this.#page.session.get("/consents");
-    if (consents.some((one) => one.purpose === FACE && one.withdrawn_at === null)) return this.pictures();
+    if (consents.some((one) => one.purpose === FACE && one.counts)) return this.pictures();
     return this.ask(FACE, () => this.pictures());
   }
 

@@ -10,7 +10,9 @@ export async function faceView(app) {
   const [{ consents }, { enrolments }, { documents }] = await Promise.all([
     app.session.get("/consents"), app.session.get("/enrolments"), app.session.get("/consents/documents"),
   ]);
-  const given = (purpose) => consents.find((one) => one.purpose === purpose && one.withdrawn_at === null);
+  const given = (purpose) => consents.find((one) => one.purpose === purpose && one.counts);
+  const newest = (purpose) => documents.find((one) =>
+    one.purpose === purpose && one.language === document.documentElement.lang);
   const current = enrolments.find((one) => one.state !== "expired") ?? null;
   const enrolling = new Enrolling({
     session: app.session, frame: app.frame, draw: app.draw, failed: app.failed, refuse: "consent.no",
@@ -21,7 +23,7 @@ export async function faceView(app) {
     h("p", { class: "soft" }, t("my.face.note")),
     faceCard(app, enrolling, current),
     PURPOSES.filter((purpose) => documents.some((one) => one.purpose === purpose))
-      .map((purpose) => consentCard(app, enrolling, purpose, given(purpose))),
+      .map((purpose) => consentCard(app, enrolling, purpose, given(purpose), newest(purpose))),
   ];
 }
 
@@ -39,12 +41,14 @@ function faceCard(app, enrolling, enrolment) {
         () => enrolling.begin(), app.failed, again ? "first" : "")));
 }
 
-function consentCard(app, enrolling, purpose, consent) {
+function consentCard(app, enrolling, purpose, consent, text) {
   return h("section", { class: "card" },
     h("h2", {}, t(`purpose.${purpose}`)),
     consent
       ? [h("span", { class: "state good" }, t("consent.given")),
         h("p", { class: "soft" }, t("consent.when", { version: consent.version, date: time(consent.given_at) })),
+        text && consent.version < text.version && text.changes
+          && h("p", { class: "hint" }, t("consent.newer", { version: text.version }), text.changes),
         h("div", { class: "actions" }, h("button", {
           type: "button", class: "bad", click: () => app.ask(`withdraw.${purpose}`, async () => {
             await app.session.send("POST", `/consents/${purpose}/withdraw`);

@@ -102,6 +102,7 @@ export const en = {
   "consent.given": "agreed",
   "consent.none": "not agreed",
   "consent.when": "version {version}, {date}",
+  "consent.newer": "There is a version {version} of the text. ",
   "consent.read": "Read it and decide",
   "consent.withdraw": "Withdraw",
   "consent.no": "I do not agree",

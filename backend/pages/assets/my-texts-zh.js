@@ -102,6 +102,7 @@ export const zh = {
   "consent.given": "已同意",
   "consent.none": "未同意",
   "consent.when": "第 {version} 版，{date}",
+  "consent.newer": "文本已有第 {version} 版。",
   "consent.read": "阅读全文并决定",
   "consent.withdraw": "撤回同意",
   "consent.no": "不同意",

@@ -100,7 +100,7 @@ class Certifier:
                     steps=steps[erasure.erasure_id],
                     places=words[erasure.erasure_id],
                     consents=consents[erasure.erasure_id],
-                    holds=() if erasure.extent == "community" else held[erasure.erasure_id],
+                    holds=held[erasure.erasure_id],
                     completed_at=completed_at,
                     now=now,
                 )

@@ -1,4 +1,6 @@
-"""HoldNotFound, HeldPhotographNotFound, HeldPersonNotFound 404, NothingToHold, ErasureBegun, HoldEnded 409.
+"""HoldNotFound, HeldPhotographNotFound, HeldPersonNotFound 404.
+
+NothingToHold, ErasureBegun, PhotographsChanged, HoldEnded 409.
 
 HoldPeriodInvalid, SecrecyUnfounded 422.
 """
@@ -13,6 +15,7 @@ __all__ = [
     "HoldNotFound",
     "HoldPeriodInvalid",
     "NothingToHold",
+    "PhotographsChanged",
     "SecrecyUnfounded",
 ]
 
@@ -32,7 +35,7 @@ class HeldPhotographNotFound(NotFound):
 
 
 class HeldPersonNotFound(NotFound):
-    """The community knows no such member or subject, or he has never joined."""
+    """The community knows no such member or subject."""
 
     code = "held-person-not-found"
     remedy = "Give the id of a member of this community's register, or a subject of its entries."
@@ -50,6 +53,13 @@ class ErasureBegun(Conflict):
 
     code = "erasure-begun"
     remedy = "Tell whoever gave the order; a hold that was set before the erasure began can be renewed."
+
+
+class PhotographsChanged(Conflict):
+    """Some of the photographs were given up or replaced while they were being copied; nothing is held."""
+
+    code = "photographs-changed"
+    remedy = "Set the hold again: it keeps what there is now."
 
 
 class HoldEnded(Conflict):

@@ -78,6 +78,7 @@ async def _release(db: Database, keys: Keys, objects: ObjectStore, row: HoldRow,
                 target=f"hold:{row.hold_id}",
                 reason=row.basis,
             )
-        for erasure_id in await repository.list_unfinished_erasures(conn, person_id=row.person_id):
-            await erasures.enqueue(conn, entrypoint=JOB, erasure_id=erasure_id)
+        if row.person_id is not None:
+            for erasure_id in await repository.list_unfinished_erasures(conn, person_id=row.person_id):
+                await erasures.enqueue(conn, entrypoint=JOB, erasure_id=erasure_id)
     return done

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
 
+from backend.enrolment.register.repository import RegisterPhotoRow
 from backend.kit.db import Connection, affected, fetch_all, fetch_one
 from backend.privacy.holds.rules import Basis
 from backend.privacy.repository import ErasureRow
@@ -14,6 +16,7 @@ __all__ = [
     "HeldPhotoRow",
     "HoldRow",
     "PhotoRow",
+    "Source",
     "delete_old_holds",
     "end",
     "end_due",
@@ -28,6 +31,7 @@ __all__ = [
     "list_kept_open",
     "list_photos",
     "list_photos_of_person",
+    "list_photos_on_register",
     "list_unfinished_erasures",
     "release",
     "renew",
@@ -35,17 +39,26 @@ __all__ = [
 ]
 
 
+Source = Literal["enrolment", "register"]
+
+
 class HoldRow(msgspec.Struct, frozen=True):
-    """A hold; ``told`` is False where the person must not know of it while it stands."""
+    """A hold; ``told`` is False where the person must not know of it while it stands.
+
+    ``member_id`` where it was set by the register, and then ``person_id`` once that member has joined. ``on_register``
+    is how many of the ``photographs`` the office held for its register.
+    """
 
     community_id: UUID
     hold_id: UUID
-    person_id: UUID
-    subject_id: UUID
+    person_id: UUID | None
+    subject_id: UUID | None
+    member_id: UUID | None
     basis: Basis
     reference: str
     told: bool
     photographs: int
+    on_register: int
     set_by: UUID
     set_at: datetime
     ends_at: datetime
@@ -55,11 +68,12 @@ class HoldRow(msgspec.Struct, frozen=True):
 
 
 class HeldPhotoRow(msgspec.Struct, frozen=True):
-    """A photograph that a hold keeps."""
+    """A photograph that a hold keeps; of the register's, ``taken_at`` is since when the office had it."""
 
     photo_id: UUID
     object_key: str
     taken_at: datetime
+    source: Source
 
 
 class PhotoRow(msgspec.Struct, frozen=True):
@@ -83,6 +97,11 @@ class _Hold(msgspec.Struct, frozen=True):
     hold_id: UUID
 
 
+class _MetRow(HoldRow, frozen=True):
+    erasure_id: UUID
+    held: int
+
+
 async def subject_of_id(conn: Connection, *, community_id: UUID, subject_id: UUID) -> tuple[UUID, UUID] | None:
     """The pseudonym and whose it is. The community's scope."""
     row = await fetch_one(
@@ -104,6 +123,26 @@ async def list_photos_of_person(conn: Connection, *, person_id: UUID) -> list[Ph
     )
 
 
+async def list_photos_on_register(
+    conn: Connection, *, community_id: UUID, member_id: UUID | None, person_id: UUID | None
+) -> list[RegisterPhotoRow]:
+    """The photographs that the community's office holds of the member, or of the person in all his homes.
+
+    None of them is given up before the transaction ends. The community's scope.
+    """
+    return await fetch_all(
+        conn,
+        RegisterPhotoRow,
+        """
+        SELECT p.community_id, p.photo_id, p.member_id, p.object_key, p.pack, p.features, p.match_from, p.kept_at
+        FROM member m JOIN register_photo p USING (community_id, member_id)
+        WHERE m.community_id = $1 AND (m.member_id = $2 OR m.person_id = $3) AND p.gone_at IS NULL
+        ORDER BY p.kept_at, p.photo_id FOR SHARE OF p
+        """,
+        community_id, member_id, person_id,
+    )  # fmt: skip
+
+
 async def has_begun_erasure(conn: Connection, *, person_id: UUID) -> bool:
     """Whether an erasure has begun that has yet to take the person's photographs. Needs his scope."""
     found: bool = await conn.fetchval(
@@ -123,21 +162,22 @@ async def insert(conn: Connection, row: HoldRow, photos: Sequence[HeldPhotoRow])
     """A hold with what it keeps. The community's scope."""
     await conn.execute(
         """
-        INSERT INTO legal_hold (community_id, hold_id, person_id, subject_id, basis, reference, told, photographs,
-                                set_by, set_at, ends_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        INSERT INTO legal_hold (community_id, hold_id, person_id, subject_id, member_id, basis, reference, told,
+                                photographs, on_register, set_by, set_at, ends_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         """,
-        row.community_id, row.hold_id, row.person_id, row.subject_id, row.basis, row.reference, row.told,
-        row.photographs, row.set_by, row.set_at, row.ends_at,
+        row.community_id, row.hold_id, row.person_id, row.subject_id, row.member_id, row.basis, row.reference,
+        row.told, row.photographs, row.on_register, row.set_by, row.set_at, row.ends_at,
     )  # fmt: skip
     await conn.execute(
         """
-        INSERT INTO hold_photo (community_id, hold_id, photo_id, object_key, taken_at)
-        SELECT $1, $2, photo_id, object_key, taken_at
-        FROM unnest($3::uuid[], $4::text[], $5::timestamptz[]) AS photo (photo_id, object_key, taken_at)
+        INSERT INTO hold_photo (community_id, hold_id, photo_id, object_key, taken_at, source)
+        SELECT $1, $2, photo_id, object_key, taken_at, source
+        FROM unnest($3::uuid[], $4::text[], $5::timestamptz[], $6::text[])
+            AS photo (photo_id, object_key, taken_at, source)
         """,
         row.community_id, row.hold_id, [photo.photo_id for photo in photos], [photo.object_key for photo in photos],
-        [photo.taken_at for photo in photos],
+        [photo.taken_at for photo in photos], [photo.source for photo in photos],
     )  # fmt: skip
 
 
@@ -169,7 +209,7 @@ async def list_photos(conn: Connection, *, community_id: UUID, hold_id: UUID) ->
         conn,
         HeldPhotoRow,
         """
-        SELECT photo_id, object_key, taken_at FROM hold_photo WHERE community_id = $1 AND hold_id = $2
+        SELECT photo_id, object_key, taken_at, source FROM hold_photo WHERE community_id = $1 AND hold_id = $2
         ORDER BY taken_at, photo_id
         """,
         community_id, hold_id,
@@ -182,7 +222,7 @@ async def get_photo(conn: Connection, *, community_id: UUID, hold_id: UUID, phot
         conn,
         HeldPhotoRow,
         """
-        SELECT p.photo_id, p.object_key, p.taken_at
+        SELECT p.photo_id, p.object_key, p.taken_at, p.source
         FROM hold_photo p JOIN legal_hold h USING (community_id, hold_id)
         WHERE p.community_id = $1 AND p.hold_id = $2 AND p.photo_id = $3 AND h.ended_at IS NULL
         """,
@@ -241,13 +281,14 @@ async def release(conn: Connection, *, community_id: UUID, hold_id: UUID, at: da
 
 
 async def list_kept_open(conn: Connection, *, erasure_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the erasures that met a hold which still keeps photographs. The worker's, in the platform scope."""
+    """Those of the erasures that met a hold which still keeps what they erase. The worker's, in the platform scope."""
     rows = await fetch_all(
         conn,
         _Erasure,
         """
         SELECT DISTINCT e.erasure_id FROM erasure e JOIN legal_hold h USING (person_id)
         WHERE e.erasure_id = ANY ($1) AND h.set_at <= e.started_at AND h.released_at IS NULL
+            AND held_of(e, h) > 0
         """,
         erasure_ids,
     )
@@ -255,28 +296,26 @@ async def list_kept_open(conn: Connection, *, erasure_ids: Sequence[UUID]) -> se
 
 
 async def list_disclosed(conn: Connection, *, erasures: Sequence[ErasureRow]) -> dict[UUID, list[HoldRow]]:
-    """Holds that each of the erasures met, as far as they may be told.
+    """Holds that each of the erasures met, as far as they may be told, with what they keep of what it erases.
 
     All in the platform's scope and the person's, its own in a community's.
     """
-    rows = await _all(
+    rows = await fetch_all(
         conn,
+        _MetRow,
         """
-        SELECT * FROM legal_hold WHERE person_id = ANY ($1) AND (told OR released_at IS NOT NULL)
-        ORDER BY set_at, hold_id
+        SELECT h.*, e.erasure_id, held_of(e, h) AS held
+        FROM erasure e JOIN legal_hold h USING (person_id)
+        WHERE e.erasure_id = ANY ($1) AND (h.told OR h.released_at IS NOT NULL) AND h.set_at <= e.started_at
+            AND (h.released_at IS NULL OR h.released_at >= e.started_at) AND held_of(e, h) > 0
+        ORDER BY h.set_at, h.hold_id
         """,
-        [row.person_id for row in erasures],
+        [row.erasure_id for row in erasures],
     )
-    return {
-        erasure.erasure_id: [
-            row
-            for row in rows
-            if row.person_id == erasure.person_id
-            and row.set_at <= erasure.started_at
-            and (row.released_at is None or row.released_at >= erasure.started_at)
-        ]
-        for erasure in erasures
-    }
+    met: dict[UUID, list[HoldRow]] = {erasure.erasure_id: [] for erasure in erasures}
+    for row in rows:
+        met[row.erasure_id].append(msgspec.structs.replace(row, photographs=row.held))
+    return met
 
 
 async def list_unfinished_erasures(conn: Connection, *, person_id: UUID) -> list[UUID]:

@@ -21,6 +21,7 @@ from backend.privacy.holds.errors import (
     HoldNotFound,
     HoldPeriodInvalid,
     NothingToHold,
+    PhotographsChanged,
     SecrecyUnfounded,
 )
 from backend.privacy.holds.schemas import Hold, HoldKey, HoldPage, HoldRenewal, NewHold
@@ -37,6 +38,7 @@ __all__ = ["staff_router"]
         HeldPersonNotFound,
         NothingToHold,
         ErasureBegun,
+        PhotographsChanged,
         HoldPeriodInvalid,
         SecrecyUnfounded,
         StorageUnavailable,
@@ -55,7 +57,8 @@ async def set_hold(
 ) -> Hold:
     """Keep the photographs that there are of a person from being erased, by an order and for a time.
 
-    Everything else of an erasure goes on. A hold keeps what there is now; photographs taken later need another one.
+    Those of his enrolments, and those that this community's office holds of him for its register, whether or not he has
+    ever joined. Everything else of an erasure goes on. A hold keeps what there is now; later photographs need another.
     """
     staff.require(Permission.LEGAL_HOLD)
     row, kept = await service.set_hold(

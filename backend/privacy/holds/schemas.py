@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from backend.privacy.holds.repository import HeldPhotoRow, HoldRow
+from backend.privacy.holds.repository import HeldPhotoRow, HoldRow, Source
 from backend.privacy.holds.rules import Basis
 
 __all__ = ["HeldPhotograph", "Hold", "HoldKey", "HoldPage", "HoldRenewal", "NewHold"]
@@ -41,17 +41,25 @@ class HoldRenewal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HeldPhotograph(msgspec.Struct, frozen=True):
-    """A photograph that a hold keeps."""
+    """A photograph that a hold keeps: of an enrolment, or one that the office held for its register.
+
+    `taken_at` of the register's is since when the office had it.
+    """
 
     photo_id: UUID
     taken_at: datetime
+    source: Source
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """A hold. `released` says that what it kept is destroyed; `photographs` is how many there were."""
+    """A hold. `released` says that what it kept is destroyed; `photographs` is how many there were.
+
+    `member_id` where the order named a member of the register, `subject_id` where that one had joined.
+    """
 
     hold_id: UUID
-    subject_id: UUID
+    subject_id: UUID | None
+    member_id: UUID | None
     basis: Basis
     reference: str
     forbidden_to_tell: bool
@@ -70,6 +78,7 @@ class Hold(msgspec.Struct, frozen=True):
         return cls(
             hold_id=row.hold_id,
             subject_id=row.subject_id,
+            member_id=row.member_id,
             basis=row.basis,
             reference=row.reference,
             forbidden_to_tell=not row.told,
@@ -79,7 +88,7 @@ class Hold(msgspec.Struct, frozen=True):
             ends_at=row.ends_at,
             ended_at=row.ended_at,
             released_at=row.released_at,
-            kept=tuple(HeldPhotograph(photo.photo_id, photo.taken_at) for photo in photos),
+            kept=tuple(HeldPhotograph(photo.photo_id, photo.taken_at, photo.source) for photo in photos),
         )
 
 

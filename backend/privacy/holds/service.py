@@ -1,4 +1,4 @@
-"""Rules of legal holds: setting them, reading what they keep. Destroying that is the worker's, see release.
+"""Rules of legal holds: setting them, reading what they keep. Copying that is copying's, destroying it release's.
 
 A hold copies the photographs that there are under a key of its own. So everything else goes on as without it: the
 person's erasure takes his template, his key and the photographs themselves, and what remains is opened by the hold's
@@ -8,8 +8,10 @@ key alone, which opens nothing else.
 from datetime import datetime
 from uuid import UUID, uuid4
 
+import msgspec
+
 from backend.audit import service as audit
-from backend.enrolment.sealing import open_photo, seal_photo
+from backend.enrolment.sealing import open_photo
 from backend.households.members import repository as members
 from backend.keys.errors import KeyDestroyed, KeyMissing
 from backend.keys.service import Keys
@@ -19,6 +21,7 @@ from backend.kit.storage import ObjectMissing, ObjectStore
 from backend.people import repository as people
 from backend.privacy import repository as erasures
 from backend.privacy.holds import repository
+from backend.privacy.holds.copying import Photographs, copy
 from backend.privacy.holds.errors import (
     ErasureBegun,
     HeldPersonNotFound,
@@ -27,13 +30,23 @@ from backend.privacy.holds.errors import (
     HoldNotFound,
     HoldPeriodInvalid,
     NothingToHold,
+    PhotographsChanged,
     SecrecyUnfounded,
 )
 from backend.privacy.holds.repository import HeldPhotoRow, HoldRow, PhotoRow
-from backend.privacy.holds.rules import Basis, held_key, is_period
+from backend.privacy.holds.rules import Basis, is_period
 from backend.privacy.holds.schemas import HoldRenewal, NewHold
 
 __all__ = ["lift", "photograph", "read", "renew", "set_hold"]
+
+
+class Whose(msgspec.Struct, frozen=True):
+    """Whom an order names: a member of the register, who may not have joined, or a subject of the entries."""
+
+    community_id: UUID
+    member_id: UUID | None
+    subject_id: UUID | None
+    person_id: UUID | None
 
 
 async def set_hold(
@@ -41,12 +54,13 @@ async def set_hold(
 ) -> tuple[HoldRow, list[HeldPhotoRow]]:
     """Keep the photographs that there are of a person from being erased. It stands as soon as this returns.
 
-    The copies are made before the row that says so: a crash in between leaves sealed objects that the sweep takes, and
-    no hold that keeps nothing.
+    Those of his enrolments, and those that this community's office holds of him. The copies are made before the row
+    that says so: a crash in between leaves sealed objects that the sweep takes, and no hold that keeps nothing.
 
     Raises:
         HoldPeriodInvalid, SecrecyUnfounded, HeldPersonNotFound, NothingToHold: as the names say.
         ErasureBegun: an erasure of his photographs has begun.
+        PhotographsChanged: some went while they were being copied.
         StorageUnavailable, KeyServiceUnavailable: a store does not answer.
     """
     if not is_period(new.ends_at, now=now):
@@ -54,20 +68,21 @@ async def set_hold(
     if new.forbidden_to_tell and new.basis is Basis.LEGAL_CLAIM:
         raise SecrecyUnfounded
     async with db.transaction(Scope(community_id=community_id)) as conn:
-        subject_id, person_id = await _person(conn, community_id=community_id, new=new)
-        await erasures.enter_person(conn, person_id=person_id)
-        photos = await _still_there(conn, person_id)
+        whose = await _whose(conn, community_id=community_id, new=new)
+        found = await _still_there(conn, whose)
     hold_id = uuid4()
-    kept = await _copy(keys, objects, photos, person_id=person_id, hold_id=hold_id, owner_id=community_id, now=now)
+    kept = await copy(keys, objects, found, hold_id=hold_id, owner_id=community_id, now=now)
     row = HoldRow(
         community_id=community_id,
         hold_id=hold_id,
-        person_id=person_id,
-        subject_id=subject_id,
+        person_id=whose.person_id,
+        subject_id=whose.subject_id,
+        member_id=whose.member_id,
         basis=new.basis,
         reference=new.reference,
         told=not new.forbidden_to_tell,
         photographs=len(kept),
+        on_register=len(found.on_register),
         set_by=staff_id,
         set_at=now,
         ends_at=new.ends_at,
@@ -75,10 +90,12 @@ async def set_hold(
         ended_by=None,
         released_at=None,
     )
-    async with db.transaction(Scope(community_id=community_id, person_id=person_id)) as conn:
-        # Erasures begin under the same lock: each sees whether the other was first.
-        await erasures.lock_person(conn, person_id=person_id)
-        await _still_there(conn, person_id)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        if whose.person_id is not None:
+            # Erasures begin under the same lock: each sees whether the other was first.
+            await erasures.lock_person(conn, person_id=whose.person_id)
+        if not found.ids <= (await _still_there(conn, whose)).ids:
+            raise PhotographsChanged
         await repository.insert(conn, row, kept)
         await _record(conn, row, staff_id, "hold.set")
     return row, kept
@@ -173,59 +190,45 @@ async def photograph(
         raise HeldPhotographNotFound from None
 
 
-async def _person(conn: Connection, *, community_id: UUID, new: NewHold) -> tuple[UUID, UUID]:
-    """The pseudonym and the person whom the order names."""
+async def _whose(conn: Connection, *, community_id: UUID, new: NewHold) -> Whose:
+    """Whom the order names."""
     if (new.member_id is None) == (new.subject_id is None):
         raise HeldPersonNotFound
     if new.subject_id is not None:
         found = await repository.subject_of_id(conn, community_id=community_id, subject_id=new.subject_id)
         if found is None:
             raise HeldPersonNotFound
-        return found
+        subject_id, person_id = found
+        return Whose(community_id, member_id=None, subject_id=subject_id, person_id=person_id)
     member = None
     if new.member_id is not None:
         member = await members.get_member(conn, community_id=community_id, member_id=new.member_id)
-    if member is None or member.person_id is None:
+    if member is None:
         raise HeldPersonNotFound
-    subject = await people.get_subject(conn, community_id=community_id, person_id=member.person_id)
-    if subject is None:
-        raise HeldPersonNotFound
-    return subject.subject_id, subject.person_id
+    subject = None
+    if member.person_id is not None:
+        subject = await people.get_subject(conn, community_id=community_id, person_id=member.person_id)
+    return Whose(
+        community_id,
+        member_id=member.member_id,
+        subject_id=None if subject is None else subject.subject_id,
+        person_id=member.person_id,
+    )
 
 
-async def _still_there(conn: Connection, person_id: UUID) -> list[PhotoRow]:
-    if await repository.has_begun_erasure(conn, person_id=person_id):
-        raise ErasureBegun
-    photos = await repository.list_photos_of_person(conn, person_id=person_id)
-    if not photos:
+async def _still_there(conn: Connection, whose: Whose) -> Photographs:
+    of_enrolments: list[PhotoRow] = []
+    if whose.person_id is not None:
+        await erasures.enter_person(conn, person_id=whose.person_id)
+        if await repository.has_begun_erasure(conn, person_id=whose.person_id):
+            raise ErasureBegun
+        of_enrolments = await repository.list_photos_of_person(conn, person_id=whose.person_id)
+    on_register = await repository.list_photos_on_register(
+        conn, community_id=whose.community_id, member_id=whose.member_id, person_id=whose.person_id
+    )
+    if not of_enrolments and not on_register:
         raise NothingToHold
-    return photos
-
-
-async def _copy(
-    keys: Keys,
-    objects: ObjectStore,
-    photos: list[PhotoRow],
-    *,
-    person_id: UUID,
-    hold_id: UUID,
-    owner_id: UUID,
-    now: datetime,
-) -> list[HeldPhotoRow]:
-    """Seal the photographs under the hold's own key, one at a time; in memory alone they are in the clear."""
-    kept = []
-    try:
-        key = await keys.person_key(person_id)
-        own = await keys.ensure_person_key(hold_id, owner_id=owner_id)
-        for photo in photos:
-            jpeg = open_photo(key, await objects.get(photo.object_key), person_id=person_id, object_id=photo.object_id)
-            object_key = held_key(hold_id, photo.object_id, written_s=int(now.timestamp()))
-            await objects.put(object_key, seal_photo(own, jpeg, person_id=hold_id, object_id=photo.object_id))
-            kept.append(HeldPhotoRow(photo.object_id, object_key, photo.taken_at))
-    except (KeyMissing, KeyDestroyed, ObjectMissing, SealBroken):
-        # Somebody erased or replaced them at this moment.
-        raise ErasureBegun from None
-    return kept
+    return Photographs(whose.person_id, tuple(of_enrolments), tuple(on_register))
 
 
 async def _record(conn: Connection, row: HoldRow, staff_id: UUID, action: str) -> None:

@@ -136,8 +136,8 @@ async def _privacy(conn: Connection, person_id: UUID) -> dict[str, list[dict[str
         "legal_hold": await fetch_dicts(
             conn,
             """
-            SELECT hold_id, community_id, person_id, subject_id, basis, reference, told, photographs, set_at, ends_at,
-                ended_at, released_at
+            SELECT hold_id, community_id, person_id, subject_id, member_id, basis, reference, told, photographs,
+                on_register, set_at, ends_at, ended_at, released_at
             FROM legal_hold WHERE person_id = $1 AND (told OR released_at IS NOT NULL) ORDER BY set_at
             """,
             person_id,

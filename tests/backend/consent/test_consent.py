@@ -25,17 +25,17 @@ async def person_of(world: World, actor: Actor) -> UUID:
     return UUID(answer.json()["person_id"])
 
 
-async def publish(urls: DatabaseUrls, version: int) -> None:
+async def publish(urls: DatabaseUrls, version: int, *, asks_again: bool) -> None:
     """A newer text, as a later migration would publish it."""
     conn = await asyncpg.connect(urls.owner)
     try:
         for language in ("zh-CN", "en"):
             await conn.execute(
                 """
-                INSERT INTO consent_document (purpose, version, language, title, body, sha256)
-                VALUES ('face_access', $1, $2, 'title', $3, sha256(convert_to($3, 'UTF8')))
+                INSERT INTO consent_document (purpose, version, language, title, body, sha256, asks_again)
+                VALUES ('face_access', $1, $2, 'title', $3, sha256(convert_to($3, 'UTF8')), $4)
                 """,
-                version, language, f"text {version} {language}",
+                version, language, f"text {version} {language}", asks_again,
             )  # fmt: skip
     finally:
         await conn.close()
@@ -47,7 +47,7 @@ async def test_the_texts_are_public_in_both_languages_and_hash_to_what_they_say(
     documents = answers[0].json()["documents"]
     assert answers[1].json()["documents"] == documents
     assert {(d["purpose"], d["language"], d["version"]) for d in documents} == {
-        (purpose, language, 1) for purpose in ("face_access", "photo_retention") for language in ("zh-CN", "en")
+        (purpose, language, 2) for purpose in ("face_access", "photo_retention") for language in ("zh-CN", "en")
     }
     for document in documents:
         assert hashlib.sha256(document["body"].encode()).hexdigest() == document["sha256"]
@@ -57,8 +57,39 @@ async def test_the_texts_are_public_in_both_languages_and_hash_to_what_they_say(
 @pytest.mark.parametrize(
     "language,needed",
     [
-        ("zh-CN", ["单独同意", "撤回", "二维码", "二十四小时", "三十日", "七日", "境内", "监护人", "投诉"]),
-        ("en", ["separate consent", "withdraw", "QR code", "24 hours", "30 days", "7 days", "abroad", "guardian"]),
+        (
+            "zh-CN",
+            [
+                "单独同意",
+                "撤回",
+                "二维码",
+                "二十四小时",
+                "三十日",
+                "七日",
+                "境内",
+                "监护人",
+                "投诉",
+                "法院",
+                "六个月",
+                "被拒绝通行",
+            ],
+        ),
+        (
+            "en",
+            [
+                "separate consent",
+                "withdraw",
+                "QR code",
+                "24 hours",
+                "30 days",
+                "7 days",
+                "abroad",
+                "guardian",
+                "a court",
+                "6 months",
+                "denied",
+            ],
+        ),
     ],
 )
 async def test_the_text_for_faces_says_what_the_law_wants_said(world: World, language: str, needed: list[str]) -> None:
@@ -71,13 +102,18 @@ async def test_the_text_for_faces_says_what_the_law_wants_said(world: World, lan
 
 async def test_giving_records_the_exact_text(world: World) -> None:
     resident = await world.resident()
-    answer = await resident.put("/resident/v1/consents/face_access", json={"version": 1, "language": "en"})
+    answer = await resident.put("/resident/v1/consents/face_access", json={"version": 2, "language": "en"})
     assert answer.status_code == 200, answer.text
     consent = answer.json()
     documents = (await world.api.get("/resident/v1/consents/documents")).json()["documents"]
     (text,) = (d for d in documents if d["purpose"] == "face_access" and d["language"] == "en")
     assert consent["text_sha256"] == text["sha256"]
-    assert (consent["version"], consent["language"], consent["withdrawn_at"]) == (1, "en", None)
+    assert (consent["version"], consent["language"], consent["withdrawn_at"], consent["counts"]) == (
+        2,
+        "en",
+        None,
+        True,
+    )
     listed = (await resident.get("/resident/v1/consents")).json()["consents"]
     assert listed == [consent]
 
@@ -100,26 +136,60 @@ async def test_one_purpose_says_nothing_about_the_other(world: World) -> None:
             await service.require(conn, person_id=person_id, purpose=Purpose.PHOTO_RETENTION)
 
 
-async def test_an_outdated_text_is_refused_and_an_old_consent_no_longer_counts(world: World) -> None:
+async def test_where_a_text_asks_again_the_one_before_is_refused_and_agreement_to_it_no_longer_counts(
+    world: World,
+) -> None:
     resident = await world.resident()
     person_id = await person_of(world, resident)
     assert (await resident.put("/resident/v1/consents/face_access", json={"version": 1})).status_code == 200
-    await publish(world.urls, 2)
+    await publish(world.urls, 3, asks_again=True)
     async with world.resources.db.transaction(Scope(person_id=person_id)) as conn:
         with pytest.raises(ConsentMissing):
             await service.require(conn, person_id=person_id, purpose=Purpose.FACE_ACCESS)
     stale = await resident.put("/resident/v1/consents/face_access", json={"version": 1})
     assert (stale.status_code, stale.json()["code"]) == (409, "consent-version-outdated")
     assert stale.json()["remedy"]
-    assert stale.json()["extra"] == {"current_version": 2}
-    assert (await resident.put("/resident/v1/consents/face_access", json={"version": 2})).status_code == 200
+    assert stale.json()["extra"] == {"current_version": 3}
+    (lapsed,) = (await resident.get("/resident/v1/consents")).json()["consents"]
+    assert (lapsed["withdrawn_at"], lapsed["counts"]) == (None, False)
+    assert (await resident.put("/resident/v1/consents/face_access", json={"version": 3})).status_code == 200
     listed = (await resident.get("/resident/v1/consents")).json()["consents"]
-    assert sorted(c["version"] for c in listed) == [1, 2]
+    assert {c["version"]: c["counts"] for c in listed} == {1: False, 3: True}
+    # A later one that asks nobody changes nothing about that.
+    await publish(world.urls, 4, asks_again=False)
+    async with world.resources.db.transaction(Scope(person_id=person_id)) as conn:
+        await service.require(conn, person_id=person_id, purpose=Purpose.FACE_ACCESS)
+    assert (await resident.put("/resident/v1/consents/face_access", json={"version": 2})).status_code == 409
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+async def test_agreement_from_before_the_texts_named_holds_and_denied_pictures_is_not_orphaned(
+    world: World, purpose: Purpose
+) -> None:
+    """Nobody is asked again, nothing that was kept by it is erased, and it is withdrawn like any other."""
+    resident = await world.resident()
+    person_id = await person_of(world, resident)
+    # On a sheet that was printed, or a page that was opened, before the newer text: as good as the newer one.
+    assert (await resident.put(f"/resident/v1/consents/{purpose}", json={"version": 1})).status_code == 200
+    documents = (await resident.get("/resident/v1/consents/documents")).json()["documents"]
+    newer = [d for d in documents if d["purpose"] == purpose]
+    assert [(d["version"], d["asks_again"], bool(d["changes"])) for d in newer] == [(2, False, True)] * 2
+    (given,) = (await resident.get("/resident/v1/consents")).json()["consents"]
+    assert (given["version"], given["counts"]) == (1, True)
+    async with world.resources.db.transaction(Scope(person_id=person_id)) as conn:
+        await service.require(conn, person_id=person_id, purpose=purpose)
+    # Who agrees to the newer one too has agreed twice, and takes both back at once.
+    assert (await resident.put(f"/resident/v1/consents/{purpose}", json={"version": 2})).status_code == 200
+    async with world.resources.db.transaction(Scope(person_id=person_id)) as conn:
+        assert await service.withdraw(conn, person_id=person_id, purpose=purpose, now=world.clock())
+        assert not await service.is_given(conn, person_id=person_id, purpose=purpose)
+    consents = (await resident.get("/resident/v1/consents")).json()["consents"]
+    assert [(c["version"], c["counts"]) for c in consents] == [(2, False), (1, False)]
 
 
 async def test_a_version_that_nobody_has_written_is_not_found(world: World) -> None:
     resident = await world.resident()
-    answer = await resident.put("/resident/v1/consents/face_access", json={"version": 2})
+    answer = await resident.put("/resident/v1/consents/face_access", json={"version": 3})
     assert (answer.status_code, answer.json()["code"]) == (404, "consent-document-not-found")
 
 

@@ -12,8 +12,10 @@ import httpx
 import pytest
 
 from backend.access import service as access
+from backend.communities.frames.schemas import MOST_DAYS
 from backend.kit.auth import StaffRole
 from backend.kit.db import Database, Scope
+from backend.privacy.holds.rules import MOST_MONTHS
 from backend.privacy.retention.jobs import IN_COMMUNITIES, IN_STORES, ON_PLATFORM, enforce, enforce_in_community
 from backend.privacy.retention.rules import Enforcement, cut_off, in_words
 from backend.privacy.retention.table import RULES, markdown
@@ -94,9 +96,14 @@ async def test_texts_that_people_agree_to_name_the_times_of_the_table(world: Wor
     assert f"until {couriers} after your last shift or delivery" in said["face_access"]
     assert f"Backups of keys expire within {in_words(RULES['key_backups'].period)}" in said["face_access"]
     assert f"guests until {guests} after the visit, couriers until {couriers}" in said["photo_retention"]
+    frames = in_words(RULES["denied_frames"].period)
+    assert f"for {frames} at the most" in said["face_access"]
+    assert f"by itself after {MOST_DAYS} days at the latest" in said["face_access"]
+    assert all(f"for {MOST_MONTHS} months at a time at the most" in body for body in said.values())
     # No other time is promised there.
     promised = set(re.findall(r"\d+ (?:hours|days|months|years)", " ".join(said.values())))
-    assert promised == {guests, couriers, in_words(RULES["key_backups"].period)}
+    backups, holds = in_words(RULES["key_backups"].period), f"{MOST_MONTHS} months"
+    assert promised == {guests, couriers, backups, frames, f"{MOST_DAYS} days", holds}
 
 
 async def test_every_table_about_people_stands_under_a_rule(owner: "asyncpg.Connection[asyncpg.Record]") -> None:
