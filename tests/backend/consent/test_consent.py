@@ -1,7 +1,9 @@
 """Consent: to the current text only, purpose by purpose, kept as proof."""
 
 import hashlib
+import re
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -98,6 +100,16 @@ async def test_the_text_for_faces_says_what_the_law_wants_said(world: World, lan
         d["body"] for d in answer.json()["documents"] if d["purpose"] == "face_access" and d["language"] == language
     )
     assert [word for word in needed if word not in body] == []
+
+
+async def test_the_page_on_privacy_lists_every_version(world: World) -> None:
+    async with world.resources.db.transaction(Scope(platform=True), read_only=True) as conn:
+        rows = await conn.fetch("SELECT DISTINCT purpose, version, asks_again FROM consent_document")
+    page = (Path(__file__).parents[3] / "docs" / "privacy.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+)` \| (\d+) \| (yes|no) \|", page, re.MULTILINE)
+    published = {(row["purpose"], str(row["version"]), "yes" if row["asks_again"] else "no") for row in rows}
+    assert set(listed) == published
+    assert len(listed) == len(published) == 4
 
 
 async def test_giving_records_the_exact_text(world: World) -> None:
