@@ -12,10 +12,11 @@ from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.routes import HTTPRoute
+from litestar.types import Guard
 
 from backend.accounts.routes import resident_router as accounts_resident
 from backend.accounts.routes import staff_router as accounts_staff
-from backend.accounts.staff.routes import staff_member
+from backend.accounts.staff.guards import staff_member
 from backend.audit.routes import public_router as audit_public
 from backend.audit.routes import staff_router as audit_staff
 from backend.codes.routes import resident_router as codes_resident
@@ -61,6 +62,7 @@ from backend.keys.service import Keys
 from backend.kit import logging
 from backend.kit.apart import run_apart
 from backend.kit.auth import AuthMiddleware, Surface, Tokens
+from backend.kit.callers import known, looked_up
 from backend.kit.clock import Clock, utc_now
 from backend.kit.db import Database, DatabaseUnavailable, Scope
 from backend.kit.etag import EntityTagMiddleware
@@ -72,13 +74,13 @@ from backend.kit.rates.limiter import RateLimiter
 from backend.kit.rates.middleware import RateLimitMiddleware
 from backend.kit.storage import ObjectStore
 from backend.kit.tracing import RequestIdMiddleware
+from backend.links.guards import visitor_session
 from backend.links.routes import visitor_router as links_visitor
-from backend.links.routes import visitor_session
 from backend.notifications.routes import resident_router as notifications_resident
 from backend.notifications.routes import visitor_router as notifications_visitor
 from backend.notifications.service import tell_of_account
 from backend.pages.routes import public_router as pages_public
-from backend.partners.clients.routes import partner_client
+from backend.partners.clients.guards import partner_client
 from backend.partners.clients.routes import partner_router as clients_partner
 from backend.partners.clients.routes import public_router as clients_public
 from backend.partners.clients.routes import staff_router as clients_staff
@@ -317,17 +319,11 @@ async def ready(db: Database) -> dict[str, str]:
 
 
 def _dependencies() -> dict[str, Provide]:
-    plain = {name: Provide(provider, sync_to_thread=False) for name, provider in _PROVIDERS.items()}
-    looked_up: dict[str, Callable[..., Any]] = {
-        "staff": staff_member,
-        "visitor": visitor_session,
-        "partner": partner_client,
-    }
-    return {**plain, **{name: Provide(provider) for name, provider in looked_up.items()}}
+    return {name: Provide(provider, sync_to_thread=False) for name, provider in _PROVIDERS.items()}
 
 
 def _surface(surface: Surface) -> Router:
-    return Router(path=f"/{surface}/v1", route_handlers=list(SURFACES[surface]))
+    return Router(path=f"/{surface}/v1", route_handlers=list(SURFACES[surface]), guards=_GUARDS.get(surface))
 
 
 def _resources(request: Request[Any, Any, Any]) -> Resources:
@@ -425,4 +421,13 @@ _PROVIDERS: Mapping[str, Callable[..., Any]] = {
     "recapture": _recapture,
     "resident": _principal(),
     "gate": _principal(),
+    "staff": known("staff"),
+    "visitor": known("visitor"),
+    "partner": known("partner"),
+}
+# Whoever may end at any moment is looked up at each request, before its body is read.
+_GUARDS: Mapping[Surface, list[Guard]] = {
+    Surface.STAFF: [looked_up("staff", staff_member)],
+    Surface.VISITOR: [looked_up("visitor", visitor_session)],
+    Surface.PARTNER: [looked_up("partner", partner_client)],
 }

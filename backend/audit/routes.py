@@ -25,12 +25,9 @@ AfterSeq = Annotated[int, QueryParameter(ge=0, le=2**63 - 1, description="`seq` 
 MostLines = Annotated[int, QueryParameter(ge=1, le=1_000_000, description="Lines at most")]
 
 
-@get("/", responses=_READ, summary="Read the audit trail")
-async def list_entries(
-    community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 50, cursor: Cursor = None
-) -> AuditPage:
+@get("/", opt={"needs": Permission.AUDIT_READ}, responses=_READ, summary="Read the audit trail")
+async def list_entries(community_id: UUID, db: Database, limit: Limit = 50, cursor: Cursor = None) -> AuditPage:
     """What was done in a community, newest first."""
-    staff.require(Permission.AUDIT_READ)
     after = decode_cursor(cursor, AuditKey)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await repository.list_before(
@@ -40,12 +37,16 @@ async def list_entries(
     return AuditPage(entries=tuple(AuditEntry.of(row) for row in page), next_cursor=next_cursor)
 
 
-@get("/checkpoints", responses=_READ, summary="List signed heads of the audit trail")
+@get(
+    "/checkpoints",
+    opt={"needs": Permission.AUDIT_READ},
+    responses=_READ,
+    summary="List signed heads of the audit trail",
+)
 async def list_checkpoints(
-    community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 50, cursor: Cursor = None
+    community_id: UUID, db: Database, limit: Limit = 50, cursor: Cursor = None
 ) -> CheckpointPage:
     """Where the trail ended each day, signed, newest first. Keep them apart from the database."""
-    staff.require(Permission.AUDIT_READ)
     before = decode_cursor(cursor, CheckpointKey)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await repository.list_checkpoints(
@@ -57,6 +58,7 @@ async def list_checkpoints(
 
 @get(
     "/export",
+    opt={"needs": Permission.AUDIT_EXPORT},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, NotFound),
     cache_control=CacheControlHeader(no_store=True),
     media_type="application/x-ndjson",
@@ -70,7 +72,6 @@ async def export_trail(
     Where there are more than `limit` lines, or the line broke, ask again with the last line's `seq` as `after`; an
     empty answer means that there is nothing newer. Each export is itself recorded, first.
     """
-    staff.require(Permission.AUDIT_EXPORT)
     scope = Scope(community_id=community_id)
     async with db.transaction(scope, read_only=True) as conn:
         head = await repository.get_head(conn, community_id=community_id)

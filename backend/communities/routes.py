@@ -17,10 +17,14 @@ from backend.kit.problems import Forbidden, Unauthorised, problems
 __all__ = ["staff_router"]
 
 
-@post("/", responses=problems(Unauthorised, Forbidden, TimeZoneUnknown), summary="Create a community")
+@post(
+    "/",
+    opt={"needs": Permission.COMMUNITY_CREATE},
+    responses=problems(Unauthorised, Forbidden, TimeZoneUnknown),
+    summary="Create a community",
+)
 async def create_community(data: NewCommunity, staff: StaffMember, db: Database) -> Community:
     """A new community of the caller's authority."""
-    staff.require(Permission.COMMUNITY_CREATE)
     community_id = uuid4()
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await service.create(conn, community_id=community_id, authority_id=staff.authority_id, new=data)
@@ -49,16 +53,21 @@ async def list_communities(
     return CommunityList(tuple(Community.of(row) for row in page), next_cursor)
 
 
-@get("/{community_id:uuid}", responses=problems(Unauthorised, CommunityNotFound), summary="Read a community")
-async def read_community(community_id: UUID, staff: StaffMember, db: Database) -> Community:
+@get(
+    "/{community_id:uuid}",
+    opt={"needs": Permission.REGISTER_READ},
+    responses=problems(Unauthorised, CommunityNotFound),
+    summary="Read a community",
+)
+async def read_community(community_id: UUID, db: Database) -> Community:
     """One community."""
-    staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         return Community.of(await service.get(conn, community_id=community_id))
 
 
 @patch(
     "/{community_id:uuid}",
+    opt={"needs": Permission.COMMUNITY_CHANGE},
     responses=problems(Unauthorised, Forbidden, CommunityNotFound, TimeZoneUnknown, PreconditionFailed),
     summary="Change a community",
 )
@@ -66,7 +75,6 @@ async def change_community(
     community_id: UUID, data: CommunityChange, staff: StaffMember, db: Database, if_match: IfMatch = None
 ) -> Community:
     """Change a community's name, rules or leases."""
-    staff.require(Permission.COMMUNITY_CHANGE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         before = await repository.get_community_for_update(conn, community_id=community_id)
         if before is None:

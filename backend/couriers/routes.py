@@ -24,13 +24,13 @@ __all__ = ["partner_router", "resident_router", "staff_router"]
 
 @post(
     "/suspend",
+    opt={"needs": Permission.PARTNERS},
     status_code=204,
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PartnerNotFound),
     summary="Suspend a company",
 )
 async def suspend_partner(community_id: UUID, partner_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
     """Suspend a company at the community: its couriers' rights to pass end at once, new ones are refused."""
-    staff.require(Permission.PARTNERS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await settling.suspend(conn, community_id=community_id, partner_id=partner_id, now=clock())
         await audit.record(
@@ -44,6 +44,7 @@ async def suspend_partner(community_id: UUID, partner_id: UUID, staff: StaffMemb
 
 @post(
     "/resume",
+    opt={"needs": Permission.PARTNERS},
     status_code=204,
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PartnerNotFound),
     summary="Let a suspended company back",
@@ -52,7 +53,6 @@ async def resume_partner(
     community_id: UUID, partner_id: UUID, staff: StaffMember, db: Database, keys: Keys, clock: Clock
 ) -> None:
     """Let a company back; shifts and deliveries that are not over count again."""
-    staff.require(Permission.PARTNERS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await settling.resume(conn, community_id=community_id, partner_id=partner_id)
         await audit.record(
@@ -65,22 +65,26 @@ async def resume_partner(
     await settling.settle(db, keys, partner_id=partner_id, now=clock())
 
 
-@get("/", responses=problems(Unauthorised, Forbidden), summary="Read how long couriers' faces are kept")
+@get(
+    "/",
+    opt={"needs": Permission.PARTNERS_READ},
+    responses=problems(Unauthorised, Forbidden),
+    summary="Read how long couriers' faces are kept",
+)
 async def read_face_days(staff: StaffMember, db: Database) -> CourierFaces:
     """Days from a courier's leaving the last company of this authority that names him to the erasure of his face."""
-    staff.require(Permission.PARTNERS_READ)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         return CourierFaces(await repository.get_face_days(conn, authority_id=staff.authority_id))
 
 
 @put(
     "/",
+    opt={"needs": Permission.PARTNERS},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired),
     summary="Set how long couriers' faces are kept",
 )
 async def set_face_days(data: CourierFaces, staff: StaffMember, db: Database) -> CourierFaces:
     """Seven days unless set. Who has worked for companies of several authorities is erased by the shortest time."""
-    staff.require(Permission.PARTNERS)
     async with db.transaction(Scope(platform=True)) as conn:
         await repository.set_face_days(conn, authority_id=staff.authority_id, days=data.days)
         await audit.record(

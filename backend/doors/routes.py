@@ -27,10 +27,14 @@ from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
 __all__ = ["staff_router"]
 
 
-@get("/doors", responses=problems(Unauthorised, Forbidden, NotFound), summary="List doors and door groups")
-async def list_doors(community_id: UUID, staff: StaffMember, db: Database) -> DoorList:
+@get(
+    "/doors",
+    opt={"needs": Permission.REGISTER_READ},
+    responses=problems(Unauthorised, Forbidden, NotFound),
+    summary="List doors and door groups",
+)
+async def list_doors(community_id: UUID, db: Database) -> DoorList:
     """The community's doors, and the groups that rights and hours speak of."""
-    staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         doors = await repository.list_doors(conn, community_id=community_id)
         groups = await repository.list_groups(conn, community_id=community_id)
@@ -39,12 +43,12 @@ async def list_doors(community_id: UUID, staff: StaffMember, db: Database) -> Do
 
 @post(
     "/doors",
+    opt={"needs": Permission.DOORS},
     responses=problems(Unauthorised, Forbidden, NotFound, DoorExists, DoorGroupUnknown, TooManyDoors),
     summary="Create a door",
 )
 async def create_door(community_id: UUID, data: DoorFields, staff: StaffMember, db: Database, clock: Clock) -> Created:
     """A new door; gates are put at it by `PUT .../gates/{gate_id}/door`."""
-    staff.require(Permission.DOORS)
     now = clock()
     async with db.transaction(Scope(community_id=community_id)) as conn:
         door_id = await service.create_door(
@@ -54,16 +58,21 @@ async def create_door(community_id: UUID, data: DoorFields, staff: StaffMember, 
     return Created(door_id)
 
 
-@get("/doors/{door_id:uuid}", responses=problems(Unauthorised, Forbidden, DoorNotFound), summary="Read a door")
-async def read_door(community_id: UUID, door_id: UUID, staff: StaffMember, db: Database) -> Door:
+@get(
+    "/doors/{door_id:uuid}",
+    opt={"needs": Permission.REGISTER_READ},
+    responses=problems(Unauthorised, Forbidden, DoorNotFound),
+    summary="Read a door",
+)
+async def read_door(community_id: UUID, door_id: UUID, db: Database) -> Door:
     """A door and its groups; its ETag goes with an edit."""
-    staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         return Door.of(await service.get_door(conn, community_id=community_id, door_id=door_id))
 
 
 @put(
     "/doors/{door_id:uuid}",
+    opt={"needs": Permission.DOORS},
     responses=problems(
         Unauthorised, Forbidden, DoorNotFound, DoorExists, DoorGroupUnknown, PreconditionFailed, PreconditionRequired
     ),
@@ -80,7 +89,6 @@ async def change_door(
     if_match: IfMatchNeeded = None,
 ) -> None:
     """Give a door another name and other groups; its gates hear of it at once."""
-    staff.require(Permission.DOORS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await repository.hold(conn, community_id=community_id)
         before = await service.get_door(conn, community_id=community_id, door_id=door_id)
@@ -92,12 +100,12 @@ async def change_door(
 
 @delete(
     "/doors/{door_id:uuid}",
+    opt={"needs": Permission.DOORS},
     responses=problems(Unauthorised, Forbidden, DoorNotFound, DoorInUse),
     summary="Delete a door",
 )
 async def delete_door(community_id: UUID, door_id: UUID, staff: StaffMember, db: Database) -> None:
     """Delete a door that no gate stands at."""
-    staff.require(Permission.DOORS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await service.delete_door(conn, community_id=community_id, door_id=door_id)
         await _record(conn, community_id, staff, "door.delete", f"door:{door_id}")
@@ -105,6 +113,7 @@ async def delete_door(community_id: UUID, door_id: UUID, staff: StaffMember, db:
 
 @post(
     "/door-groups",
+    opt={"needs": Permission.DOORS},
     responses=problems(Unauthorised, Forbidden, NotFound, DoorGroupExists, TooManyDoors),
     summary="Create a door group",
 )
@@ -112,7 +121,6 @@ async def create_group(
     community_id: UUID, data: GroupFields, staff: StaffMember, db: Database, clock: Clock
 ) -> Created:
     """A new group, without doors yet."""
-    staff.require(Permission.DOORS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         group_id = await service.create_group(conn, community_id=community_id, name=data.name, now=clock())
         await _record(conn, community_id, staff, "door-group.create", f"door-group:{group_id}")
@@ -121,18 +129,19 @@ async def create_group(
 
 @get(
     "/door-groups/{group_id:uuid}",
+    opt={"needs": Permission.REGISTER_READ},
     responses=problems(Unauthorised, Forbidden, DoorGroupNotFound),
     summary="Read a door group",
 )
-async def read_group(community_id: UUID, group_id: UUID, staff: StaffMember, db: Database) -> DoorGroup:
+async def read_group(community_id: UUID, group_id: UUID, db: Database) -> DoorGroup:
     """A group; its ETag may go with an edit."""
-    staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         return DoorGroup.of(await service.get_group(conn, community_id=community_id, group_id=group_id))
 
 
 @put(
     "/door-groups/{group_id:uuid}",
+    opt={"needs": Permission.DOORS},
     responses=problems(Unauthorised, Forbidden, DoorGroupNotFound, DoorGroupExists, PreconditionFailed),
     status_code=204,
     summary="Rename a door group",
@@ -141,7 +150,6 @@ async def change_group(
     community_id: UUID, group_id: UUID, data: GroupFields, staff: StaffMember, db: Database, if_match: IfMatch = None
 ) -> None:
     """Rename a group; nothing changes at the gates."""
-    staff.require(Permission.DOORS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await repository.hold(conn, community_id=community_id)
         before = await service.get_group(conn, community_id=community_id, group_id=group_id)
@@ -152,12 +160,12 @@ async def change_group(
 
 @delete(
     "/door-groups/{group_id:uuid}",
+    opt={"needs": Permission.DOORS},
     responses=problems(Unauthorised, Forbidden, DoorGroupNotFound, DoorGroupInUse),
     summary="Delete a door group",
 )
 async def delete_group(community_id: UUID, group_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
     """Delete a group and its hours. Its doors stay; as long as a right to enter names it, so does the group."""
-    staff.require(Permission.DOORS)
     now = clock()
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await service.delete_group(conn, community_id=community_id, group_id=group_id, now=now)

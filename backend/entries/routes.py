@@ -12,7 +12,7 @@ from backend.entries import repository
 from backend.entries.errors import MomentInvalid
 from backend.entries.repository import EntryKey, OwnEntryKey
 from backend.entries.schemas import Entry, EntryPage, OwnEntry, OwnEntryPage
-from backend.kit.auth import Permission, ResidentPrincipal, StaffMember
+from backend.kit.auth import Permission, ResidentPrincipal
 from backend.kit.db import Database, Scope
 from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
 from backend.kit.problems import Forbidden, Unauthorised, problems
@@ -30,12 +30,12 @@ Until = Annotated[datetime | None, Parameter(description="Before this moment")]
 
 @get(
     "/",
+    opt={"needs": Permission.ENTRIES_READ},
     responses=problems(Unauthorised, Forbidden, CommunityNotFound, CursorInvalid, MomentInvalid),
     summary="List a community's entries and alarms",
 )
 async def list_entries(
     community_id: UUID,
-    staff: StaffMember,
     db: Database,
     gate_id: GateFilter = None,
     subject_id: SubjectFilter = None,
@@ -47,7 +47,6 @@ async def list_entries(
     limit: Limit = 50,
 ) -> EntryPage:
     """What the community's gates reported, newest first."""
-    staff.require(Permission.ENTRIES_READ)
     after = decode_cursor(cursor, EntryKey)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await repository.list_entries(

@@ -37,6 +37,7 @@ from backend.gates.errors import (
     StateIncomplete,
     TooManyClaims,
 )
+from backend.gates.guards import in_service
 from backend.gates.pages import read_position, server_keys
 from backend.gates.schemas import ClaimCode, Gate, GateKey, GateList, GatePlace, NewGate, Revocation
 from backend.gates.sync import MAX_WAIT_S, GateSync
@@ -187,6 +188,7 @@ async def sync(
 
 @post(
     "/events",
+    guards=[in_service],
     status_code=200,
     media_type=MSGPACK,
     request_max_body_size=_MAX_BATCH_BYTES,
@@ -223,6 +225,7 @@ async def deliver(
 
 @post(
     "/uses",
+    guards=[in_service],
     status_code=200,
     media_type=MSGPACK,
     request_max_body_size=_MAX_SMALL_BYTES,
@@ -251,13 +254,15 @@ gate_router = Router(path="/", route_handlers=[provision, token, sync, deliver, 
 
 
 @post(
-    "/", responses=problems(Unauthorised, Forbidden, SecondFactorRequired, CommunityNotFound), summary="Create a gate"
+    "/",
+    opt={"needs": Permission.GATES},
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, CommunityNotFound),
+    summary="Create a gate",
 )
 async def create_gate(
     community_id: UUID, data: NewGate, staff: StaffMember, db: Database, pepper: bytes, clock: Clock
 ) -> ClaimCode:
     """A new gate, and the code that makes a device into it: shown once, valid for 30 minutes, for one device."""
-    staff.require(Permission.GATES)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         gate_id, claim = await service.create(
             conn, community_id=community_id, name=data.name, pepper=pepper, now=clock()
@@ -268,6 +273,7 @@ async def create_gate(
 
 @post(
     "/{gate_id:uuid}/claims",
+    opt={"needs": Permission.GATES},
     responses=problems(
         Unauthorised, Forbidden, SecondFactorRequired, CommunityNotFound, GateNotFound, GateOutOfService
     ),
@@ -277,7 +283,6 @@ async def create_claim(
     community_id: UUID, gate_id: UUID, staff: StaffMember, db: Database, pepper: bytes, clock: Clock
 ) -> ClaimCode:
     """Another code, where the first one expired or the device is to be replaced. Codes before it end."""
-    staff.require(Permission.GATES)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         claim = await service.new_claim(conn, community_id=community_id, gate_id=gate_id, pepper=pepper, now=clock())
         await _record(conn, community_id, staff, "gate.claim", gate_id)
@@ -286,14 +291,12 @@ async def create_claim(
 
 @get(
     "/",
+    opt={"needs": Permission.REGISTER_READ},
     responses=problems(CursorInvalid, Unauthorised, Forbidden, CommunityNotFound),
     summary="List gates and their health",
 )
-async def list_gates(
-    community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 200, cursor: Cursor = None
-) -> GateList:
+async def list_gates(community_id: UUID, db: Database, limit: Limit = 200, cursor: Cursor = None) -> GateList:
     """The community's gates: when they were last seen, and how far behind the roster they are."""
-    staff.require(Permission.REGISTER_READ)
     key = decode_cursor(cursor, GateKey)
     async with db.transaction(Scope(community_id=community_id), isolation="REPEATABLE READ", read_only=True) as conn:
         head, rows = await service.list_health(
@@ -313,6 +316,7 @@ async def list_gates(
 
 @post(
     "/{gate_id:uuid}/revoke",
+    opt={"needs": Permission.GATES},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, CommunityNotFound, GateNotFound),
     status_code=200,
     summary="Take a gate out of service",
@@ -321,7 +325,6 @@ async def revoke_gate(
     community_id: UUID, gate_id: UUID, data: Revocation, staff: StaffMember, db: Database, clock: Clock
 ) -> Gate:
     """Final. The device hears of it at once where it is connected, and erases itself."""
-    staff.require(Permission.GATES)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         before = await service.revoke(conn, community_id=community_id, gate_id=gate_id, reason=data.reason, now=clock())
         if before.revoked_at is None:
@@ -335,18 +338,19 @@ async def revoke_gate(
 
 @get(
     "/{gate_id:uuid}/door",
+    opt={"needs": Permission.REGISTER_READ},
     responses=problems(Unauthorised, Forbidden, CommunityNotFound, GateNotFound),
     summary="Read where a gate stands",
 )
-async def read_place(community_id: UUID, gate_id: UUID, staff: StaffMember, db: Database) -> GatePlace:
+async def read_place(community_id: UUID, gate_id: UUID, db: Database) -> GatePlace:
     """At which door the gate stands; its ETag may go with a change."""
-    staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         return await _place(conn, community_id, gate_id)
 
 
 @put(
     "/{gate_id:uuid}/door",
+    opt={"needs": Permission.DOORS},
     responses=problems(Unauthorised, Forbidden, CommunityNotFound, GateNotFound, DoorNotFound, PreconditionFailed),
     summary="Put a gate at a door",
 )
@@ -360,7 +364,6 @@ async def place_gate(
     if_match: IfMatch = None,
 ) -> Gate:
     """Say at which door the gate stands: its groups and hours go for it from now."""
-    staff.require(Permission.DOORS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await hold_doors(conn, community_id=community_id)
         require_match(if_match, await _place(conn, community_id, gate_id))

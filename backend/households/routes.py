@@ -29,6 +29,7 @@ from backend.households.errors import (
     TenancyNotFound,
     TenantOnly,
 )
+from backend.households.guards import of_tenant
 from backend.households.homes import repository as homes
 from backend.households.homes.schemas import Home
 from backend.households.members import repository as members
@@ -64,10 +65,14 @@ __all__ = ["resident_router", "staff_router"]
 StateFilter = Annotated[MemberState, Parameter(description="Where they stand")]
 
 
-@get("/homes/{home_id:uuid}", responses=problems(Unauthorised, Forbidden, HomeNotFound), summary="Read a home")
-async def read_home(community_id: UUID, home_id: UUID, staff: StaffMember, db: Database) -> HomeDetail:
+@get(
+    "/homes/{home_id:uuid}",
+    opt={"needs": Permission.REGISTER_READ},
+    responses=problems(Unauthorised, Forbidden, HomeNotFound),
+    summary="Read a home",
+)
+async def read_home(community_id: UUID, home_id: UUID, db: Database) -> HomeDetail:
     """A home with its tenancies and their members."""
-    staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         home = await homes.get_home(conn, community_id=community_id, home_id=home_id)
         if home is None:
@@ -81,6 +86,7 @@ async def read_home(community_id: UUID, home_id: UUID, staff: StaffMember, db: D
 
 @post(
     "/homes/{home_id:uuid}/tenancies",
+    opt={"needs": Permission.REGISTER_WRITE},
     responses=problems(Unauthorised, Forbidden, HomeNotFound, HomeOccupied, PeriodInvalid, PhoneInvalid),
     summary="Begin a tenancy",
 )
@@ -88,7 +94,6 @@ async def create_tenancy(
     community_id: UUID, home_id: UUID, data: NewTenancy, staff: StaffMember, db: Database, pepper: bytes, clock: Clock
 ) -> TenancyCreated:
     """A tenancy; the code in the answer goes to the tenant, who joins with it and with his phone."""
-    staff.require(Permission.REGISTER_WRITE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         tenancy, activation = await service.create_tenancy(
             conn, community_id=community_id, home_id=home_id, new=data, pepper=pepper, now=clock()
@@ -104,6 +109,7 @@ async def create_tenancy(
 
 @post(
     "/tenancies/{tenancy_id:uuid}/members",
+    opt={"needs": Permission.REGISTER_WRITE},
     responses=problems(
         Unauthorised,
         Forbidden,
@@ -127,7 +133,6 @@ async def add_member(
     clock: Clock,
 ) -> Approved:
     """A member of the household whom the office knows to live there; the code is for him, if he has a phone."""
-    staff.require(Permission.REGISTER_WRITE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         approved = await membership.add_member(
             conn,
@@ -142,17 +147,20 @@ async def add_member(
     return approved
 
 
-@get("/members", responses=problems(CursorInvalid, Unauthorised, Forbidden, NotFound), summary="List members by state")
+@get(
+    "/members",
+    opt={"needs": Permission.REGISTER_READ},
+    responses=problems(CursorInvalid, Unauthorised, Forbidden, NotFound),
+    summary="List members by state",
+)
 async def list_members(
     community_id: UUID,
-    staff: StaffMember,
     db: Database,
     member_state: StateFilter = "proposed",
     limit: Limit = 200,
     cursor: Cursor = None,
 ) -> MemberList:
     """Members in that state, the longest waiting first; by default those whom the office has to approve."""
-    staff.require(Permission.REGISTER_READ)
     key = decode_cursor(cursor, MemberKey)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await members.list_members_in_state(
@@ -168,6 +176,7 @@ async def list_members(
 
 @post(
     "/members/{member_id:uuid}/approve",
+    opt={"needs": Permission.REGISTER_WRITE},
     responses=problems(
         Unauthorised, Forbidden, MemberNotFound, MemberNotOpen, TenancyEnded, AgeNeeded, BirthDateInvalid
     ),
@@ -187,7 +196,6 @@ async def approve_member(
     Whoever has no phone lives there from now on. Of a child the office says when it was born; the tenant whose child
     it is then acts for it.
     """
-    staff.require(Permission.REGISTER_WRITE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         approved = await membership.approve(
             conn,
@@ -274,6 +282,7 @@ async def list_household(community_id: UUID, home_id: UUID, resident: ResidentPr
 
 @post(
     "/homes/{community_id:uuid}/{home_id:uuid}/members",
+    guards=[of_tenant],
     responses=problems(Unauthorised, HomeNotFound, TenantOnly, TenancyEnded, HomeFull, PhoneInvalid, PhoneContradicted),
     summary="Name a member of my household",
 )

@@ -10,8 +10,8 @@ def provide_in_turn(app: Litestar) -> None:
     """Provide a route's dependencies one after the other.
 
     Litestar starts a task for each that does not need another, so that they can wait side by side. Ours wait for
-    nothing, but the look-up of staff or visitors, which is alone; so the tasks only cost: a sixth of the processor
-    time of a small read. Litestar 2.25 has no setting for it; see `KwargsModel.resolve_dependencies`.
+    nothing: who calls is looked up by guards. So the tasks only cost: a sixth of the processor time
+    of a small read. Litestar 2.25 has no setting for it; see `KwargsModel.resolve_dependencies`.
     """
     for route in app.routes:
         if isinstance(route, HTTPRoute):

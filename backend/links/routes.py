@@ -1,9 +1,9 @@
 """Visitors: open a link, renew its session."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
-from litestar import Request, Router, post
+from litestar import Router, post
 
 from backend.kit.auth import ACCESS_TTL, Tokens, VisitorPrincipal
 from backend.kit.clock import Clock
@@ -13,18 +13,7 @@ from backend.links import service
 from backend.links.errors import LinkClosed, LinkExpired, LinkHeld, LinkOpenedTooOften, LinkUnknown
 from backend.links.schemas import OpenLink, RefreshSession, VisitorSession
 
-__all__ = ["visitor_router", "visitor_session"]
-
-
-async def visitor_session(request: Request[VisitorPrincipal, Any, Any], db: Database, clock: Clock) -> VisitorPrincipal:
-    """What routes get as ``visitor``: the caller, if his session still goes on.
-
-    Routes with ``opt={"after_withdrawal": True}`` also answer a guest who has withdrawn.
-    """
-    after = bool(request.route_handler.opt.get("after_withdrawal", False))
-    async with db.transaction(Scope(platform=True), read_only=True) as conn:
-        await service.current(conn, principal=request.user, now=clock(), after_withdrawal=after)
-    return request.user
+__all__ = ["visitor_router"]
 
 
 @post(

@@ -37,13 +37,15 @@ __all__ = ["partner_router", "resident_router", "staff_router"]
 
 
 @post(
-    "/", responses=problems(Unauthorised, Forbidden, SecondFactorRequired, CommunityNotFound), summary="Admit a company"
+    "/",
+    opt={"needs": Permission.PARTNERS},
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, CommunityNotFound),
+    summary="Admit a company",
 )
 async def create_partner(
     data: NewPartner, staff: StaffMember, db: Database, pepper: bytes, clock: Clock
 ) -> PartnerCreated:
     """Admit a courier company to communities of the caller's authority; its secret is shown this once."""
-    staff.require(Permission.PARTNERS)
     async with db.transaction(Scope(platform=True)) as conn:
         row, secret = await service.create(
             conn,
@@ -63,12 +65,16 @@ async def create_partner(
     return PartnerCreated(partner_id=row.partner_id, client_id=row.client_id, client_secret=secret.client_secret)
 
 
-@get("/", responses=problems(CursorInvalid, Unauthorised, Forbidden), summary="List companies")
+@get(
+    "/",
+    opt={"needs": Permission.PARTNERS_READ},
+    responses=problems(CursorInvalid, Unauthorised, Forbidden),
+    summary="List companies",
+)
 async def list_partners(
     staff: StaffMember, db: Database, limit: Limit = 200, cursor: Cursor = None
 ) -> PartnerSummaryList:
     """The companies that the caller's authority has admitted."""
-    staff.require(Permission.PARTNERS_READ)
     after = _after(cursor)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         rows = await repository.list_partners(conn, authority_id=staff.authority_id, after=after, limit=limit + 1)
@@ -78,10 +84,14 @@ async def list_partners(
     )
 
 
-@get("/{partner_id:uuid}", responses=problems(Unauthorised, Forbidden, PartnerNotFound), summary="Read a company")
+@get(
+    "/{partner_id:uuid}",
+    opt={"needs": Permission.PARTNERS_READ},
+    responses=problems(Unauthorised, Forbidden, PartnerNotFound),
+    summary="Read a company",
+)
 async def read_partner(partner_id: UUID, staff: StaffMember, db: Database) -> Partner:
     """One company: its communities and which of its secrets live."""
-    staff.require(Permission.PARTNERS_READ)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         row = await service.get(conn, authority_id=staff.authority_id, partner_id=partner_id)
         admissions = await repository.list_admissions(conn, partner_id=partner_id)
@@ -91,13 +101,13 @@ async def read_partner(partner_id: UUID, staff: StaffMember, db: Database) -> Pa
 
 @put(
     "/{partner_id:uuid}/communities/{admitted_id:uuid}",
+    opt={"needs": Permission.PARTNERS},
     status_code=204,
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PartnerNotFound, CommunityNotFound),
     summary="Admit a company to a community",
 )
 async def admit_partner(partner_id: UUID, admitted_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
     """Admit the company to one more community of the authority."""
-    staff.require(Permission.PARTNERS)
     async with db.transaction(Scope(platform=True)) as conn:
         await service.admit(
             conn, authority_id=staff.authority_id, partner_id=partner_id, community_id=admitted_id, now=clock()
@@ -113,14 +123,14 @@ async def admit_partner(partner_id: UUID, admitted_id: UUID, staff: StaffMember,
 
 @get(
     "/communities/{community_id:uuid}/partners",
+    opt={"needs": Permission.REGISTER_READ},
     responses=problems(CursorInvalid, Unauthorised, Forbidden, CommunityNotFound),
     summary="List a community's companies",
 )
 async def list_community_partners(
-    community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 200, cursor: Cursor = None
+    community_id: UUID, db: Database, limit: Limit = 200, cursor: Cursor = None
 ) -> PartnerSummaryList:
     """The companies admitted to the community, suspended ones too."""
-    staff.require(Permission.REGISTER_READ)
     after = _after(cursor)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await repository.list_of_community(

@@ -53,6 +53,7 @@ __all__ = ["certificate_link_of", "list_own", "resident_router", "staff_router",
 
 @post(
     "/tenancies/{tenancy_id:uuid}/end",
+    opt={"needs": Permission.TENANCY_END},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, TenancyNotFound, TenancyEnded, PeriodInvalid),
     summary="End a tenancy",
 )
@@ -63,7 +64,6 @@ async def end_tenancy(
 
     With the end every right of the household and its guests falls, and one erasure for each member begins.
     """
-    staff.require(Permission.TENANCY_END)
     now = clock()
     async with db.transaction(Scope(community_id=community_id)) as conn:
         begun: list[ErasureRow] = []
@@ -81,6 +81,7 @@ async def end_tenancy(
 
 @post(
     "/members/{member_id:uuid}/end",
+    opt={"needs": Permission.TENANCY_END},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, MemberNotFound),
     summary="Take a member off the register",
 )
@@ -88,7 +89,6 @@ async def end_member(
     community_id: UUID, member_id: UUID, staff: StaffMember, db: Database, clock: Clock
 ) -> MemberEnded:
     """A member has left: his rights end at once, and what only they needed is erased. Repeating is harmless."""
-    staff.require(Permission.TENANCY_END)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         begun = await service.end_member(conn, community_id=community_id, member_id=member_id, now=clock())
         await _record(conn, community_id, f"staff:{staff.staff_id}", "member.end", f"member:{member_id}", begun)
@@ -97,14 +97,12 @@ async def end_member(
 
 @get(
     "/erasures",
+    opt={"needs": Permission.ERASURE},
     responses=problems(CursorInvalid, Unauthorised, Forbidden, SecondFactorRequired, NotFound),
     summary="List erasures",
 )
-async def list_erasures(
-    community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 50, cursor: Cursor = None
-) -> ErasurePage:
+async def list_erasures(community_id: UUID, db: Database, limit: Limit = 50, cursor: Cursor = None) -> ErasurePage:
     """The erasures that the community's gates had to acknowledge, the newest first."""
-    staff.require(Permission.ERASURE)
     key = decode_cursor(cursor, ErasureKey)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await repository.list_erasures_in_community(
@@ -119,12 +117,12 @@ async def list_erasures(
 
 @get(
     "/erasures/{erasure_id:uuid}",
+    opt={"needs": Permission.ERASURE},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, ErasureNotFound),
     summary="Read an erasure",
 )
-async def read_erasure(community_id: UUID, erasure_id: UUID, staff: StaffMember, db: Database) -> Erasure:
+async def read_erasure(community_id: UUID, erasure_id: UUID, db: Database) -> Erasure:
     """How far an erasure is: its steps, and when each of this community's gates acknowledged it."""
-    staff.require(Permission.ERASURE)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         row = await repository.get_erasure(conn, erasure_id=erasure_id)
         if row is None:

@@ -10,6 +10,7 @@ from backend.audit import service as audit
 from backend.doors.errors import DoorGroupUnknown
 from backend.households import service as households
 from backend.households.errors import HomeNotFound, OutsideTenancy
+from backend.households.guards import of_household
 from backend.kit.auth import ResidentPrincipal
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
@@ -39,6 +40,7 @@ _NEW = (GuestBlocked, GuestPhoneNeeded, PhoneInvalid)
 
 @post(
     "/",
+    guards=[of_household],
     responses=problems(Unauthorised, HomeNotFound, OutsideTenancy, TooManyPasses, GuestDaysSpent, *_NEW, *_WINDOW),
     summary="Invite a guest",
 )
@@ -124,6 +126,7 @@ async def read_pass(
 
 @patch(
     "/{pass_id:uuid}",
+    guards=[of_household],
     responses=problems(
         Unauthorised, HomeNotFound, OutsideTenancy, PassNotFound, PassOver, GuestDaysSpent, *_WINDOW, PreconditionFailed
     ),

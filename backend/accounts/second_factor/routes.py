@@ -28,7 +28,8 @@ from backend.accounts.second_factor.schemas import (
 )
 from backend.accounts.service import Refused
 from backend.accounts.staff import service as staff_rules
-from backend.kit.auth import SecondFactorRequired, StaffMember, StaffPrincipal
+from backend.accounts.staff.guards import of_authority
+from backend.kit.auth import Permission, SecondFactorRequired, StaffMember, StaffPrincipal
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.messages import MessagesUnavailable, Sender
@@ -127,6 +128,8 @@ async def renew_recovery_codes(staff: StaffMember, db: Database, pepper: bytes) 
 @post(
     "/staff/{staff_id:uuid}/second-factor/reset",
     status_code=204,
+    opt={"needs": Permission.STAFF},
+    guards=[of_authority],
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, StaffNotFound, OwnSecondFactor),
     summary="Take off somebody's second factor",
 )

@@ -1,9 +1,8 @@
-"""Staff: who belongs to an authority; and who the caller is on every route of theirs."""
+"""Staff: who belongs to an authority."""
 
-from typing import Any
 from uuid import UUID
 
-from litestar import Request, Router, delete, get, patch, post
+from litestar import Router, delete, get, patch, post
 
 from backend.accounts import phones
 from backend.accounts.errors import (
@@ -16,34 +15,32 @@ from backend.accounts.errors import (
 )
 from backend.accounts.staff import repository
 from backend.accounts.staff import service as rules
+from backend.accounts.staff.guards import of_authority
 from backend.accounts.staff.schemas import NewStaff, Staff, StaffChange, StaffList
 from backend.communities.errors import CommunityNotFound
-from backend.kit.auth import Permission, SecondFactorRequired, StaffMember, StaffPrincipal
+from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.etag import IfMatchNeeded, PreconditionFailed, PreconditionRequired
 from backend.kit.pagination import Cursor, CursorInvalid, Limit, NameKey, decode_cursor, split_page
 from backend.kit.problems import Forbidden, Unauthorised, problems
 
-__all__ = ["staff_member", "staff_router"]
+__all__ = ["staff_router"]
 
 _PLATFORM = Scope(platform=True)
-
-
-async def staff_member(request: Request[StaffPrincipal, Any, Any], db: Database, clock: Clock) -> StaffMember:
-    """What routes get as ``staff``: the caller as the database knows him now, within the path's community."""
-    community_id: UUID | None = request.path_params.get("community_id")
-    async with db.transaction(_PLATFORM, read_only=True) as conn:
-        return await rules.member(conn, principal=request.user, community_id=community_id, now=clock())
 
 
 _STAFF_PROBLEMS = (Unauthorised, Forbidden, SecondFactorRequired)
 
 
-@get("/", responses=problems(CursorInvalid, Unauthorised, Forbidden), summary="List staff")
+@get(
+    "/",
+    opt={"needs": Permission.STAFF_READ},
+    responses=problems(CursorInvalid, Unauthorised, Forbidden),
+    summary="List staff",
+)
 async def list_staff(staff: StaffMember, db: Database, limit: Limit = 200, cursor: Cursor = None) -> StaffList:
     """The caller's authority's staff, by name. For its administrators."""
-    staff.require(Permission.STAFF_READ)
     key = decode_cursor(cursor, NameKey)
     async with db.transaction(_PLATFORM, read_only=True) as conn:
         rows = await repository.list_staff(
@@ -59,6 +56,7 @@ async def list_staff(staff: StaffMember, db: Database, limit: Limit = 200, curso
 
 @post(
     "/",
+    opt={"needs": Permission.STAFF},
     responses=problems(
         *_STAFF_PROBLEMS, PhoneInvalid, StaffExists, CommunityNotFound, RoleReachesFurther, LegalOfficerAlone
     ),
@@ -66,22 +64,27 @@ async def list_staff(staff: StaffMember, db: Database, limit: Limit = 200, curso
 )
 async def add_staff(data: NewStaff, staff: StaffMember, db: Database, pepper: bytes) -> Staff:
     """Add somebody to the caller's authority's staff; he logs in with his number. For its administrators."""
-    staff.require(Permission.STAFF)
     phone = phones.parse(data.phone)
     async with db.transaction(_PLATFORM) as conn:
         return Staff.of(await rules.add(conn, pepper=pepper, by=staff, phone=phone, new=data))
 
 
-@get("/{staff_id:uuid}", responses=problems(Unauthorised, Forbidden, StaffNotFound), summary="Read a member of staff")
+@get(
+    "/{staff_id:uuid}",
+    opt={"needs": Permission.STAFF_READ},
+    responses=problems(Unauthorised, Forbidden, StaffNotFound),
+    summary="Read a member of staff",
+)
 async def read_staff(staff_id: UUID, staff: StaffMember, db: Database) -> Staff:
     """A member of the caller's authority's staff; his ETag goes with a change of roles. For its administrators."""
-    staff.require(Permission.STAFF_READ)
     async with db.transaction(_PLATFORM, read_only=True) as conn:
         return Staff.of(await rules.get(conn, staff_id=staff_id, authority_id=staff.authority_id))
 
 
 @patch(
     "/{staff_id:uuid}",
+    opt={"needs": Permission.STAFF},
+    guards=[of_authority],
     responses=problems(
         *_STAFF_PROBLEMS,
         StaffNotFound,
@@ -101,19 +104,18 @@ async def change_staff(
 
     Roles are replaced as a whole, and so need If-Match; a name alone does not.
     """
-    staff.require(Permission.STAFF)
     async with db.transaction(_PLATFORM) as conn:
         return Staff.of(await rules.change(conn, by=staff, staff_id=staff_id, change=data, if_match=if_match))
 
 
 @delete(
     "/{staff_id:uuid}",
+    opt={"needs": Permission.STAFF},
     responses=problems(*_STAFF_PROBLEMS, StaffNotFound, LastAdministrator),
     summary="Remove a member of staff",
 )
 async def remove_staff(staff_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
     """Remove a member, with effect at once. For administrators."""
-    staff.require(Permission.STAFF)
     async with db.transaction(_PLATFORM) as conn:
         await rules.remove(conn, by=staff, staff_id=staff_id, now=clock())
 

@@ -19,12 +19,12 @@ __all__ = ["staff_router"]
 
 @get(
     "/",
+    opt={"needs": Permission.REGISTER_READ},
     responses=problems(Unauthorised, Forbidden, CommunityNotFound, FramesOff),
     summary="Read what pictures of denied approaches are kept for",
 )
-async def read_policy(community_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> FramePolicy:
+async def read_policy(community_id: UUID, db: Database, clock: Clock) -> FramePolicy:
     """What the community has turned on; 404 where none are kept, as is the rule."""
-    staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         row = await repository.get_policy(conn, community_id=community_id, at=clock())
     if row is None:
@@ -34,6 +34,7 @@ async def read_policy(community_id: UUID, staff: StaffMember, db: Database, cloc
 
 @put(
     "/",
+    opt={"needs": Permission.PRIVACY},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, CommunityNotFound),
     summary="Keep pictures of denied approaches for a purpose",
 )
@@ -45,7 +46,6 @@ async def turn_on(
     Ends by itself; repeating it renews it. What was kept for another purpose, or for longer, is deleted. People read of
     it beneath the consent text of this community.
     """
-    staff.require(Permission.PRIVACY)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await service.turn_on(
             conn,
@@ -68,13 +68,13 @@ async def turn_on(
 
 @delete(
     "/",
+    opt={"needs": Permission.COMMUNITY_CHANGE},
     status_code=204,
     responses=problems(Unauthorised, Forbidden, CommunityNotFound),
     summary="Keep no pictures of denied approaches",
 )
 async def turn_off(community_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
     """Turn it off. What is kept is shown to nobody from now on and deleted within a minute; gates wipe theirs."""
-    staff.require(Permission.COMMUNITY_CHANGE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         if await service.turn_off(conn, community_id=community_id, now=clock()):
             await audit.record(

@@ -27,13 +27,13 @@ from backend.couriers.employments.errors import WorkerNotFound
 from backend.couriers.rules import WINDOW_REFUSALS
 from backend.households import service as households
 from backend.households.errors import HomeNotFound, OutsideTenancy
+from backend.households.guards import of_household
 from backend.keys.service import Keys
 from backend.kit.auth import PartnerPrincipal, ResidentPrincipal
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.problems import Unauthorised, problems
 from backend.partners.errors import InsufficientScope, PartnerNotAdmitted
-from backend.partners.service import require_scope
 
 __all__ = ["partner_router", "resident_router"]
 
@@ -41,6 +41,7 @@ __all__ = ["partner_router", "resident_router"]
 @post(
     "/",
     status_code=200,
+    opt={"needs": "deliveries:write"},
     responses=problems(
         Unauthorised,
         InsufficientScope,
@@ -62,7 +63,6 @@ async def deliver(data: NewDelivery, partner: PartnerPrincipal, db: Database, ke
 
     Repeating changes nothing; another worker or window takes the former one's place.
     """
-    require_scope(partner, "deliveries:write")
     now = clock()
     async with db.transaction(Scope(community_id=data.community_id, platform=True)) as conn:
         row = await service.deliver(
@@ -96,12 +96,12 @@ async def deliver(data: NewDelivery, partner: PartnerPrincipal, db: Database, ke
 
 @delete(
     "/{delivery_id:uuid}",
+    opt={"needs": "deliveries:write"},
     responses=problems(Unauthorised, InsufficientScope, DeliveryNotFound),
     summary="End a delivery",
 )
 async def end_delivery(delivery_id: UUID, partner: PartnerPrincipal, db: Database, clock: Clock) -> None:
     """The order was brought, or will not be: the right to pass ends at once."""
-    require_scope(partner, "deliveries:write")
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         row = await deliveries.get_delivery_of_partner(conn, partner_id=partner.partner_id, delivery_id=delivery_id)
     if row is None:
@@ -121,6 +121,7 @@ async def end_delivery(delivery_id: UUID, partner: PartnerPrincipal, db: Databas
 
 @post(
     "/",
+    guards=[of_household],
     responses=problems(
         Unauthorised,
         HomeNotFound,
@@ -175,6 +176,7 @@ async def list_deliveries(
 
 @put(
     "/{delivery_id:uuid}/handover",
+    guards=[of_household],
     responses=problems(Unauthorised, HomeNotFound, DeliveryNotFound),
     summary="Say where a delivery is taken",
 )

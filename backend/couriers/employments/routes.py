@@ -22,7 +22,6 @@ from backend.kit.messages import MessagesUnavailable, Sender
 from backend.kit.problems import Unauthorised, problems
 from backend.links.addresses import link_address
 from backend.partners.errors import InsufficientScope
-from backend.partners.service import require_scope
 
 __all__ = ["partner_router"]
 
@@ -31,6 +30,7 @@ WorkerId = Annotated[str, Parameter(min_length=1, max_length=100, pattern=REFERE
 
 @put(
     "/{worker_id:str}",
+    opt={"needs": "couriers:write"},
     responses=problems(Unauthorised, InsufficientScope, CourierHasWorkerId, PhoneInvalid, MessagesUnavailable),
     summary="Name a worker",
 )
@@ -49,7 +49,6 @@ async def put_courier(
 
     Repeating is harmless: he is written to at most once an hour, and not at all once he has said yes.
     """
-    require_scope(partner, "couriers:write")
     phone = phones.parse(data.phone)
     now = clock()
     async with db.transaction(Scope(platform=True)) as conn:
@@ -89,18 +88,19 @@ async def put_courier(
 
 @get(
     "/{worker_id:str}",
+    opt={"needs": "couriers:write"},
     responses=problems(Unauthorised, InsufficientScope, WorkerNotFound),
     summary="Read a worker's state",
 )
 async def read_courier(worker_id: WorkerId, partner: PartnerPrincipal, db: Database) -> Courier:
     """Whether the worker has said yes to this company."""
-    require_scope(partner, "couriers:write")
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         return Courier.of(await service.get_worker(conn, partner_id=partner.partner_id, worker_id=worker_id))
 
 
 @delete(
     "/{worker_id:str}",
+    opt={"needs": "couriers:write"},
     responses=problems(Unauthorised, InsufficientScope, WorkerNotFound),
     summary="Name a worker no longer",
 )
@@ -108,7 +108,6 @@ async def delete_courier(
     worker_id: WorkerId, partner: PartnerPrincipal, db: Database, keys: Keys, clock: Clock
 ) -> None:
     """He no longer works for the company: his grants end at once, his shifts are forgotten."""
-    require_scope(partner, "couriers:write")
     now = clock()
     async with db.transaction(Scope(platform=True)) as conn:
         employment = await service.unname(conn, partner_id=partner.partner_id, worker_id=worker_id, now=now)

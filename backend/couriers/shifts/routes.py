@@ -18,13 +18,13 @@ from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.problems import Unauthorised, problems
 from backend.partners.errors import InsufficientScope, PartnerNotAdmitted
-from backend.partners.service import require_scope
 
 __all__ = ["partner_router"]
 
 
 @post(
     "/",
+    opt={"needs": "shifts:write"},
     responses=problems(Unauthorised, InsufficientScope, PartnerNotAdmitted, WorkerNotFound, *WINDOW_REFUSALS),
     summary="Assert a shift",
 )
@@ -32,7 +32,6 @@ async def assert_shift(
     data: NewShift, partner: PartnerPrincipal, db: Database, keys: Keys, clock: Clock
 ) -> Response[Shift]:
     """A worker is at a community for one window. The same assertion again answers 200 and the same shift."""
-    require_scope(partner, "shifts:write")
     now = clock()
     async with db.transaction(Scope(community_id=data.community_id, platform=True)) as conn:
         shift, made = await service.assert_shift(
@@ -66,12 +65,12 @@ async def assert_shift(
 
 @delete(
     "/{shift_id:uuid}",
+    opt={"needs": "shifts:write"},
     responses=problems(Unauthorised, InsufficientScope, ShiftNotFound),
     summary="End a shift",
 )
 async def end_shift(shift_id: UUID, partner: PartnerPrincipal, db: Database, clock: Clock) -> None:
     """End a shift, and with it the right to pass, at once."""
-    require_scope(partner, "shifts:write")
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         shift = await shifts.get_shift(conn, partner_id=partner.partner_id, shift_id=shift_id)
     if shift is None:

@@ -22,6 +22,7 @@ _MOST = 100
 
 @post(
     "/",
+    opt={"needs": Permission.EMERGENCY},
     responses=problems(
         Unauthorised, Forbidden, SecondFactorRequired, NotFound, DoorGroupUnknown, WindowEmpty, WindowTooLong
     ),
@@ -35,7 +36,6 @@ async def declare(
     Gates that are connected obey in well under a second, and go on to its end when they lose their network. The latest
     order that goes for a door counts.
     """
-    staff.require(Permission.EMERGENCY)
     now = clock()
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await service.declare(conn, community_id=community_id, order=data, staff_id=staff.staff_id, now=now)
@@ -46,13 +46,13 @@ async def declare(
 
 @post(
     "/{emergency_id:uuid}/end",
+    opt={"needs": Permission.EMERGENCY},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, EmergencyNotFound, EmergencyOver),
     status_code=204,
     summary="End an emergency",
 )
 async def end(community_id: UUID, emergency_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
     """End an order before its time; one that was declared before it and is not over goes again."""
-    staff.require(Permission.EMERGENCY)
     now = clock()
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await service.end(conn, community_id=community_id, emergency_id=emergency_id, staff_id=staff.staff_id, now=now)
@@ -60,10 +60,14 @@ async def end(community_id: UUID, emergency_id: UUID, staff: StaffMember, db: Da
         await publish(conn, community_id=community_id, now=now)
 
 
-@get("/", responses=problems(Unauthorised, Forbidden, NotFound), summary="List emergencies")
-async def list_emergencies(community_id: UUID, staff: StaffMember, db: Database) -> EmergencyList:
+@get(
+    "/",
+    opt={"needs": Permission.REGISTER_READ},
+    responses=problems(Unauthorised, Forbidden, NotFound),
+    summary="List emergencies",
+)
+async def list_emergencies(community_id: UUID, db: Database) -> EmergencyList:
     """The latest orders. Which gates go by them: compare `plan` of the gates with the list's own."""
-    staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await repository.list_emergencies(conn, community_id=community_id, limit=_MOST)
     return EmergencyList(tuple(DeclaredEmergency.of(row) for row in rows))

@@ -35,10 +35,14 @@ Year = Annotated[int, Parameter(ge=2020, le=2100)]
 _MATCH = (PreconditionFailed, PreconditionRequired)
 
 
-@get("/schedules", responses=problems(Unauthorised, Forbidden, NotFound), summary="List schedules")
-async def list_schedules(community_id: UUID, staff: StaffMember, db: Database) -> ScheduleList:
+@get(
+    "/schedules",
+    opt={"needs": Permission.REGISTER_READ},
+    responses=problems(Unauthorised, Forbidden, NotFound),
+    summary="List schedules",
+)
+async def list_schedules(community_id: UUID, db: Database) -> ScheduleList:
     """The community's schedules."""
-    staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await repository.list_schedules(conn, community_id=community_id)
     return ScheduleList(tuple(NamedSchedule.of(row) for row in rows))
@@ -46,6 +50,7 @@ async def list_schedules(community_id: UUID, staff: StaffMember, db: Database) -
 
 @post(
     "/schedules",
+    opt={"needs": Permission.DOORS},
     responses=problems(Unauthorised, Forbidden, NotFound, ScheduleExists, ScheduleInvalid, TooManyDoors),
     summary="Create a schedule",
 )
@@ -53,7 +58,6 @@ async def create_schedule(
     community_id: UUID, data: ScheduleFields, staff: StaffMember, db: Database, clock: Clock
 ) -> Created:
     """A week of hours. It goes for nobody until `PUT .../hours` names it."""
-    staff.require(Permission.DOORS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         schedule_id = await service.create(
             conn, community_id=community_id, name=data.name, schedule=data.schedule(), now=clock()
@@ -64,18 +68,19 @@ async def create_schedule(
 
 @get(
     "/schedules/{schedule_id:uuid}",
+    opt={"needs": Permission.REGISTER_READ},
     responses=problems(Unauthorised, Forbidden, ScheduleNotFound),
     summary="Read a schedule",
 )
-async def read_schedule(community_id: UUID, schedule_id: UUID, staff: StaffMember, db: Database) -> NamedSchedule:
+async def read_schedule(community_id: UUID, schedule_id: UUID, db: Database) -> NamedSchedule:
     """A schedule; its ETag goes with an edit."""
-    staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         return NamedSchedule.of(await service.get(conn, community_id=community_id, schedule_id=schedule_id))
 
 
 @put(
     "/schedules/{schedule_id:uuid}",
+    opt={"needs": Permission.DOORS},
     responses=problems(Unauthorised, Forbidden, ScheduleNotFound, ScheduleExists, ScheduleInvalid, *_MATCH),
     status_code=204,
     summary="Change a schedule",
@@ -90,7 +95,6 @@ async def change_schedule(
     if_match: IfMatchNeeded = None,
 ) -> None:
     """Give a schedule another name and week; the gates that go by it hear of it at once."""
-    staff.require(Permission.DOORS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await hold(conn, community_id=community_id)
         before = await service.get(conn, community_id=community_id, schedule_id=schedule_id)
@@ -104,27 +108,32 @@ async def change_schedule(
 
 @delete(
     "/schedules/{schedule_id:uuid}",
+    opt={"needs": Permission.DOORS},
     responses=problems(Unauthorised, Forbidden, ScheduleNotFound, ScheduleInUse),
     summary="Delete a schedule",
 )
 async def delete_schedule(community_id: UUID, schedule_id: UUID, staff: StaffMember, db: Database) -> None:
     """Delete a schedule that no hours name."""
-    staff.require(Permission.DOORS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await service.remove(conn, community_id=community_id, schedule_id=schedule_id)
         await _record(conn, community_id, staff, "schedule.delete", f"schedule:{schedule_id}")
 
 
-@get("/hours", responses=problems(Unauthorised, Forbidden, NotFound), summary="Read the hours")
-async def read_hours(community_id: UUID, staff: StaffMember, db: Database) -> Hours:
+@get(
+    "/hours",
+    opt={"needs": Permission.REGISTER_READ},
+    responses=problems(Unauthorised, Forbidden, NotFound),
+    summary="Read the hours",
+)
+async def read_hours(community_id: UUID, db: Database) -> Hours:
     """Which schedule goes for whom at which doors."""
-    staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         return Hours.of(await repository.list_hours(conn, community_id=community_id))
 
 
 @put(
     "/hours",
+    opt={"needs": Permission.DOORS},
     responses=problems(Unauthorised, Forbidden, NotFound, DoorGroupUnknown, ScheduleUnknown, HoursRepeated, *_MATCH),
     summary="Set the hours",
 )
@@ -132,7 +141,6 @@ async def set_hours(
     community_id: UUID, data: Hours, staff: StaffMember, db: Database, clock: Clock, if_match: IfMatchNeeded = None
 ) -> Hours:
     """Set all of the community's hours; what is not named is open at every hour. The gates hear of it at once."""
-    staff.require(Permission.DOORS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await hold(conn, community_id=community_id)
         before = Hours.of(await repository.list_hours(conn, community_id=community_id))
@@ -143,26 +151,33 @@ async def set_hours(
         return Hours.of(await repository.list_hours(conn, community_id=community_id))
 
 
-@get("/calendar", responses=problems(Unauthorised, Forbidden, NotFound), summary="Read the special days")
-async def read_calendar(community_id: UUID, staff: StaffMember, db: Database) -> CalendarYear:
+@get(
+    "/calendar",
+    opt={"needs": Permission.REGISTER_READ},
+    responses=problems(Unauthorised, Forbidden, NotFound),
+    summary="Read the special days",
+)
+async def read_calendar(community_id: UUID, db: Database) -> CalendarYear:
     """Holidays, and days off that are worked instead, of all years."""
-    staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         return CalendarYear.of(await repository.list_days(conn, community_id=community_id))
 
 
 @get(
-    "/calendar/{year:int}", responses=problems(Unauthorised, Forbidden, NotFound), summary="Read a year's special days"
+    "/calendar/{year:int}",
+    opt={"needs": Permission.REGISTER_READ},
+    responses=problems(Unauthorised, Forbidden, NotFound),
+    summary="Read a year's special days",
 )
-async def read_year(community_id: UUID, year: Year, staff: StaffMember, db: Database) -> CalendarYear:
+async def read_year(community_id: UUID, year: Year, db: Database) -> CalendarYear:
     """Holidays, and days off that are worked instead, of a year; its ETag goes with an edit."""
-    staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         return CalendarYear.of(await service.days_of(conn, community_id=community_id, year=year))
 
 
 @put(
     "/calendar/{year:int}",
+    opt={"needs": Permission.DOORS},
     responses=problems(Unauthorised, Forbidden, NotFound, ScheduleInvalid, *_MATCH),
     status_code=204,
     summary="Set a year's special days",
@@ -177,7 +192,6 @@ async def set_calendar(
     if_match: IfMatchNeeded = None,
 ) -> None:
     """Set the year's holidays and the days that are worked in their place, all at once."""
-    staff.require(Permission.DOORS)
     rows = [DayRow(day.day, day.name, day.works_as) for day in data.days]
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await hold(conn, community_id=community_id)

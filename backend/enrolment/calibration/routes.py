@@ -18,16 +18,21 @@ from backend.kit.problems import Forbidden, Unauthorised, problems
 __all__ = ["staff_router"]
 
 
-@get("/", responses=problems(Unauthorised, Forbidden, CommunityNotFound), summary="Read how faces are recognised")
-async def read_recognition(community_id: UUID, staff: StaffMember, db: Database, faces: FaceService) -> Recognition:
+@get(
+    "/",
+    opt={"needs": Permission.COMMUNITY_CHANGE},
+    responses=problems(Unauthorised, Forbidden, CommunityNotFound),
+    summary="Read how faces are recognised",
+)
+async def read_recognition(community_id: UUID, db: Database, faces: FaceService) -> Recognition:
     """The threshold in use, how sure it is, and the curve it was fitted to; by kind of person and age where known."""
-    staff.require(Permission.COMMUNITY_CHANGE)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         return await shown(conn, community_id=community_id, pack=faces.pack)
 
 
 @put(
     "/",
+    opt={"needs": Permission.RECOGNITION},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, CommunityNotFound),
     summary="Set how rarely a stranger may be taken for somebody",
 )
@@ -35,7 +40,6 @@ async def set_target(
     community_id: UUID, data: Target, staff: StaffMember, db: Database, faces: FaceService, clock: Clock
 ) -> Recognition:
     """The threshold is fitted to it at once, and gates get it with their next head, within half a minute."""
-    staff.require(Permission.RECOGNITION)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await service.change_fpir(conn, community_id=community_id, fpir=data.fpir, now=clock())
         await audit.record(

@@ -50,6 +50,7 @@ Slot = Annotated[int, Parameter(ge=1, le=3, description="Which of the three pict
 
 @post(
     "/",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(
         Unauthorised,
         Forbidden,
@@ -84,7 +85,6 @@ async def begin(
 
     The caller sees him and his identity document; the face needs no other look in this community.
     """
-    staff.require(Permission.ENROLMENT_REVIEW)
     row = await desk.begin(
         db,
         keys,
@@ -104,14 +104,14 @@ async def begin(
 
 @get(
     "/{enrolment_id:uuid}",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, MemberNotFound, EnrolmentNotFound),
     summary="Read an enrolment at the desk",
 )
 async def read(
-    community_id: UUID, member_id: UUID, enrolment_id: UUID, staff: StaffMember, db: Database, clock: Clock
+    community_id: UUID, member_id: UUID, enrolment_id: UUID, db: Database, clock: Clock
 ) -> EnrolmentProgress:
     """Which pictures are taken and which are to be taken still."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     person_id = await _person(db, community_id, member_id)
     async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
         return await service.progress(
@@ -121,6 +121,7 @@ async def read(
 
 @put(
     "/{enrolment_id:uuid}/photos/{slot:int}",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(
         Unauthorised,
         Forbidden,
@@ -150,7 +151,6 @@ async def photo(
     enrolment_id: UUID,
     slot: Slot,
     request: AnyRequest,
-    staff: StaffMember,
     db: Database,
     keys: Keys,
     objects: ObjectStore,
@@ -158,7 +158,6 @@ async def photo(
     clock: Clock,
 ) -> PhotoTaken:
     """Look at a photograph, and keep it where it is good; again takes the place of the first."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     declared = declared_type(request)
     person_id = await _person(db, community_id, member_id)
     await service.admit(db, person_id=person_id, enrolment_id=enrolment_id, now=clock(), desk=community_id)
@@ -183,6 +182,7 @@ async def photo(
 
 @post(
     "/{enrolment_id:uuid}/complete",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     status_code=200,
     responses=problems(
         Unauthorised,
@@ -212,7 +212,6 @@ async def complete(
     clock: Clock,
 ) -> Completed:
     """Make the template; it is active at once, unless somebody else here has that face. Repeating it is harmless."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     person_id = await _person(db, community_id, member_id)
     placed = await service.complete(
         db,

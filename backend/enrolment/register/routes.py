@@ -36,6 +36,7 @@ AnyRequest = Request[Any, Any, Any]
 
 @put(
     "/",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(
         Unauthorised,
         Forbidden,
@@ -69,7 +70,6 @@ async def keep(
 
     It opens no gate, is in no gallery, and goes once his face is active, when its time is over, or with him.
     """
-    staff.require(Permission.ENROLMENT_REVIEW)
 
     async def record(conn: Connection) -> None:
         await audit.record(
@@ -103,18 +103,19 @@ async def keep(
 
 @get(
     "/",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, RegisterPhotoNotFound),
     summary="Ask for a register photograph",
 )
-async def read(community_id: UUID, member_id: UUID, staff: StaffMember, db: Database) -> RegisterPhoto:
+async def read(community_id: UUID, member_id: UUID, db: Database) -> RegisterPhoto:
     """Whether the register holds a photograph of the member, and since when."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         return RegisterPhoto.of(await service.require(conn, community_id=community_id, member_id=member_id))
 
 
 @get(
     "/picture",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, RegisterPhotoNotFound, StorageUnavailable),
     cache_control=CacheControlHeader(no_store=True),
     media_type="image/jpeg",
@@ -124,7 +125,6 @@ async def look(
     community_id: UUID, member_id: UUID, staff: StaffMember, db: Database, keys: Keys, objects: ObjectStore
 ) -> Response[bytes]:
     """The photograph as JPEG. Each look is recorded in the audit trail."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await service.require(conn, community_id=community_id, member_id=member_id)
         await audit.record(
@@ -140,12 +140,12 @@ async def look(
 
 @delete(
     "/",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, RegisterPhotoNotFound),
     summary="Drop a register photograph",
 )
 async def drop(community_id: UUID, member_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
     """Use it no more; key and object are destroyed within a minute."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         if not await repository.retire(conn, community_id=community_id, member_id=member_id, now=clock()):
             raise RegisterPhotoNotFound

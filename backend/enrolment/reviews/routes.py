@@ -42,15 +42,13 @@ class _After(msgspec.Struct, frozen=True, array_like=True):
 
 @get(
     "/",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, CursorInvalid),
     cache_control=CacheControlHeader(no_store=True),
     summary="List faces in review",
 )
-async def list_reviews(
-    community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 50, cursor: Cursor = None
-) -> ReviewList:
+async def list_reviews(community_id: UUID, db: Database, limit: Limit = 50, cursor: Cursor = None) -> ReviewList:
     """The faces that wait, the longest waiting first."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     after = decode_cursor(cursor, _After)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await repository.list_pending(
@@ -65,19 +63,20 @@ async def list_reviews(
 
 @get(
     "/{review_id:uuid}",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, ReviewNotFound),
     cache_control=CacheControlHeader(no_store=True),
     summary="Read a review",
 )
-async def read_review(community_id: UUID, review_id: UUID, staff: StaffMember, db: Database) -> Review:
+async def read_review(community_id: UUID, review_id: UUID, db: Database) -> Review:
     """One face that waits or was decided on."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         return await service.read(conn, community_id=community_id, review_id=review_id)
 
 
 @get(
     "/{review_id:uuid}/photos/{slot:int}",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(
         Unauthorised, Forbidden, SecondFactorRequired, ReviewNotFound, PhotoNotFound, StorageUnavailable
     ),
@@ -95,7 +94,6 @@ async def read_photo(
     objects: ObjectStore,
 ) -> Response[bytes]:
     """A photograph of an open review, as JPEG without any hidden data. Each look is recorded in the audit trail."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     jpeg = await service.photo(
         db, keys, objects, community_id=community_id, review_id=review_id, slot=slot, staff_id=staff.staff_id
     )
@@ -104,6 +102,7 @@ async def read_photo(
 
 @post(
     "/{review_id:uuid}/approve",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     status_code=200,
     responses=problems(
         Unauthorised,
@@ -128,7 +127,6 @@ async def approve(
     clock: Clock,
 ) -> Review:
     """The reviewer has made sure whose face it is: the community's gates may know it."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     return await service.approve(
         db,
         keys,
@@ -143,6 +141,7 @@ async def approve(
 
 @post(
     "/{review_id:uuid}/refuse",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     status_code=200,
     responses=problems(
         Unauthorised, Forbidden, SecondFactorRequired, ReviewNotFound, ReviewDecided, StorageUnavailable
@@ -159,7 +158,6 @@ async def refuse(
     clock: Clock,
 ) -> Review:
     """The gates do not get this face, and it is erased; the person sees the reason and keeps his QR code."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     return await service.refuse(
         db,
         objects,
@@ -175,6 +173,7 @@ async def refuse(
 
 @post(
     "/{review_id:uuid}/retake",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     status_code=200,
     responses=problems(
         Unauthorised, Forbidden, SecondFactorRequired, ReviewNotFound, ReviewDecided, StorageUnavailable
@@ -191,7 +190,6 @@ async def retake(
     clock: Clock,
 ) -> Review:
     """Nobody can decide by these photographs: they are erased, and a message asks the person to take new ones."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     return await service.refuse(
         db,
         objects,
@@ -207,13 +205,13 @@ async def retake(
 
 @get(
     "/{review_id:uuid}/alike",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, ReviewNotFound, ReviewDecided, ReviewMoot),
     cache_control=CacheControlHeader(no_store=True),
     summary="Read whom a face is like",
 )
 async def read_alike(community_id: UUID, review_id: UUID, staff: StaffMember, db: Database, keys: Keys) -> AlikeList:
     """Others of this community, active or waiting, whose face is like this one. Each look is recorded."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     return AlikeList(await alike(db, keys, community_id=community_id, review_id=review_id, staff_id=staff.staff_id))
 
 

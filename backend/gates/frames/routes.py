@@ -15,6 +15,7 @@ from backend.gates.errors import GateRevoked
 from backend.gates.frames import repository, service
 from backend.gates.frames.errors import FrameInvalid, FrameNotFound
 from backend.gates.frames.schemas import Frame, FrameKey, FrameList
+from backend.gates.guards import in_service
 from backend.keys.errors import KeyServiceUnavailable
 from backend.keys.service import Keys
 from backend.kit.auth import GatePrincipal, Permission, SecondFactorRequired, StaffMember
@@ -32,6 +33,7 @@ _MSGPACK = "application/vnd.msgpack"
 
 @post(
     "/",
+    guards=[in_service],
     status_code=200,
     media_type=_MSGPACK,
     request_max_body_size=MAX_FRAME_BYTES + 1024,
@@ -64,14 +66,14 @@ gate_router = Router(path="/denied-frames", route_handlers=[hand_over], tags=["g
 
 @get(
     "/",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, CommunityNotFound, CursorInvalid),
     summary="List pictures of denied approaches",
 )
 async def list_frames(
-    community_id: UUID, staff: StaffMember, db: Database, clock: Clock, cursor: Cursor = None, limit: Limit = 50
+    community_id: UUID, db: Database, clock: Clock, cursor: Cursor = None, limit: Limit = 50
 ) -> FrameList:
     """What there is to look at, the newest first; nothing where the community has not turned it on."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     key = decode_cursor(cursor, FrameKey)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await repository.list_frames(
@@ -87,6 +89,7 @@ async def list_frames(
 
 @get(
     "/{frame_id:uuid}/picture",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(
         Unauthorised,
         Forbidden,
@@ -110,7 +113,6 @@ async def read_picture(
     clock: Clock,
 ) -> Response[bytes]:
     """The picture as JPEG. Each look is recorded in the audit trail."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     jpeg = await service.show(
         db, keys, objects, community_id=community_id, frame_id=frame_id, staff_id=staff.staff_id, now=clock()
     )

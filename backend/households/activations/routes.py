@@ -21,6 +21,7 @@ _HEADINGS = ("楼栋", "单元", "房号", "姓名", "关系", "激活码", "有
 
 @post(
     "/activation-codes",
+    opt={"needs": Permission.CREDENTIALS},
     cache_control=CacheControlHeader(no_store=True),
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, NotFound),
     summary="Make a list of activation codes",
@@ -34,6 +35,7 @@ async def make_codes(
 
 @post(
     "/activation-codes/csv",
+    opt={"needs": Permission.CREDENTIALS},
     media_type="text/csv; charset=utf-8",
     cache_control=CacheControlHeader(no_store=True),
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, NotFound),
@@ -58,7 +60,6 @@ async def print_codes(
 async def _made(
     community_id: UUID, wanted: CodeWanted, staff: StaffMember, db: Database, pepper: bytes, clock: Clock
 ) -> CodeList:
-    staff.require(Permission.CREDENTIALS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         made = await service.make_codes(conn, community_id=community_id, wanted=wanted, pepper=pepper, now=clock())
         await audit.record(

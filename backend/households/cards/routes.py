@@ -25,7 +25,12 @@ __all__ = ["list_router", "staff_router"]
 _COMMON = (Unauthorised, Forbidden, CommunityNotFound, MemberNotFound)
 
 
-@post("/", responses=problems(*_COMMON, SecondFactorRequired, NobodyHere, PinInvalid), summary="Issue a card")
+@post(
+    "/",
+    opt={"needs": Permission.CREDENTIALS},
+    responses=problems(*_COMMON, SecondFactorRequired, NobodyHere, PinInvalid),
+    summary="Issue a card",
+)
 async def issue_card(
     community_id: UUID, member_id: UUID, staff: StaffMember, db: Database, clock: Clock, data: NewCard | None = None
 ) -> Response[IssuedCard]:
@@ -33,7 +38,6 @@ async def issue_card(
 
     The answer is all there is of it: print the code, tell the PIN, keep neither.
     """
-    staff.require(Permission.CREDENTIALS)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         await _subject(conn, community_id, member_id)
     pin = data.pin if data is not None and data.pin is not None else codes.new_pin()
@@ -47,22 +51,28 @@ async def issue_card(
     return Response(issued, status_code=201, headers={"Cache-Control": "no-store"})
 
 
-@delete("/", responses=problems(*_COMMON, SecondFactorRequired, NobodyHere, CardNotFound), summary="Take a card back")
+@delete(
+    "/",
+    opt={"needs": Permission.CREDENTIALS},
+    responses=problems(*_COMMON, SecondFactorRequired, NobodyHere, CardNotFound),
+    summary="Take a card back",
+)
 async def revoke_card(community_id: UUID, member_id: UUID, staff: StaffMember, db: Database) -> None:
     """A card that was lost or returned: it opens no gate any more, at once where gates are connected."""
-    staff.require(Permission.CREDENTIALS)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         subject_id = await _subject(conn, community_id, member_id)
         await codes.revoke_card(conn, community_id=community_id, subject_id=subject_id)
         await _record(conn, community_id, staff, "card.revoke", member_id)
 
 
-@get("/cards", responses=problems(CursorInvalid, Unauthorised, Forbidden, CommunityNotFound), summary="List cards")
-async def list_cards(
-    community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 50, cursor: Cursor = None
-) -> CardPage:
+@get(
+    "/cards",
+    opt={"needs": Permission.REGISTER_READ},
+    responses=problems(CursorInvalid, Unauthorised, Forbidden, CommunityNotFound),
+    summary="List cards",
+)
+async def list_cards(community_id: UUID, db: Database, limit: Limit = 50, cursor: Cursor = None) -> CardPage:
     """Who has a card, the newest first: to see what is out, and what to take back."""
-    staff.require(Permission.REGISTER_READ)
     key = decode_cursor(cursor, CardKey)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await repository.list_cards(

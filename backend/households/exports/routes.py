@@ -33,6 +33,7 @@ BuildingParam = Annotated[UUID | None, Parameter(description="Only this building
 
 @get(
     "/communities/{community_id:uuid}/register",
+    opt={"needs": Permission.REGISTER_EXPORT},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, NotFound),
     summary="Export a community's register",
 )
@@ -45,7 +46,6 @@ async def export_community(
     building_id: BuildingParam = None,
 ) -> Stream:
     """Open members with their tenancies and homes as CSV, which an import reads again. Audited."""
-    staff.require(Permission.REGISTER_EXPORT)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         found = await communities.get_community(conn, community_id=community_id)
         await _record(conn, community_id, staff)

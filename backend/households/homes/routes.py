@@ -32,24 +32,26 @@ BuildingFilter = Annotated[UUID | None, Parameter(description="Only this buildin
 
 @post(
     "/buildings",
+    opt={"needs": Permission.REGISTER_WRITE},
     responses=problems(Unauthorised, Forbidden, NotFound, BuildingExists),
     summary="Create a building",
 )
 async def create_building(community_id: UUID, data: NewBuilding, staff: StaffMember, db: Database) -> Building:
     """A new building of the community."""
-    staff.require(Permission.REGISTER_WRITE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await service.create_building(conn, community_id=community_id, name=data.name)
         await _record(conn, community_id, staff, "building.create", f"building:{row.building_id}")
     return Building.of(row)
 
 
-@get("/buildings", responses=problems(CursorInvalid, Unauthorised, Forbidden, NotFound), summary="List buildings")
-async def list_buildings(
-    community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 200, cursor: Cursor = None
-) -> BuildingList:
+@get(
+    "/buildings",
+    opt={"needs": Permission.REGISTER_READ},
+    responses=problems(CursorInvalid, Unauthorised, Forbidden, NotFound),
+    summary="List buildings",
+)
+async def list_buildings(community_id: UUID, db: Database, limit: Limit = 200, cursor: Cursor = None) -> BuildingList:
     """The community's buildings by name."""
-    staff.require(Permission.REGISTER_READ)
     key = decode_cursor(cursor, NameKey)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await repository.list_buildings(
@@ -61,12 +63,12 @@ async def list_buildings(
 
 @post(
     "/homes",
+    opt={"needs": Permission.REGISTER_WRITE},
     responses=problems(Unauthorised, Forbidden, NotFound, BuildingNotFound, HomeExists),
     summary="Create a home",
 )
 async def create_home(community_id: UUID, data: NewHome, staff: StaffMember, db: Database) -> Home:
     """A new home in one of the community's buildings."""
-    staff.require(Permission.REGISTER_WRITE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await service.create_home(
             conn,
@@ -80,27 +82,34 @@ async def create_home(community_id: UUID, data: NewHome, staff: StaffMember, db:
     return Home.of(row)
 
 
-@post("/homes/bulk", responses=problems(Unauthorised, Forbidden, NotFound), summary="Create many homes")
+@post(
+    "/homes/bulk",
+    opt={"needs": Permission.REGISTER_WRITE},
+    responses=problems(Unauthorised, Forbidden, NotFound),
+    summary="Create many homes",
+)
 async def create_homes(community_id: UUID, data: NewHomes, staff: StaffMember, db: Database) -> HomesCreated:
     """Homes and buildings of a list; what is there already stays as it is, so that the list can be sent again."""
-    staff.require(Permission.REGISTER_WRITE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         rows = await service.create_homes(conn, community_id=community_id, new=data)
         await _record(conn, community_id, staff, "home.create-many", f"homes:{len(rows)}")
     return HomesCreated(homes=tuple(Home.of(row) for row in rows), existing=len(data.homes) - len(rows))
 
 
-@get("/homes", responses=problems(CursorInvalid, Unauthorised, Forbidden, NotFound), summary="List homes")
+@get(
+    "/homes",
+    opt={"needs": Permission.REGISTER_READ},
+    responses=problems(CursorInvalid, Unauthorised, Forbidden, NotFound),
+    summary="List homes",
+)
 async def list_homes(
     community_id: UUID,
-    staff: StaffMember,
     db: Database,
     building_id: BuildingFilter = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> HomePage:
     """The community's homes by building and label."""
-    staff.require(Permission.REGISTER_READ)
     key = decode_cursor(cursor, HomeKey)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await repository.list_homes(

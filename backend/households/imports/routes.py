@@ -18,6 +18,7 @@ from backend.households.imports.errors import (
     ImportNotOpen,
     ImportsFull,
 )
+from backend.households.imports.guards import of_own, of_register
 from backend.households.imports.repository import ImportRow, OutcomeRow
 from backend.households.imports.schemas import Apply, Import, ImportKey, ImportPage, NewImport
 from backend.households.imports.staging import MAX_BYTES
@@ -37,7 +38,12 @@ ReportFormat = Annotated[Literal["ndjson", "csv"], Parameter(description="One JS
 LinesShown = Annotated[Literal["all", "problems"], Parameter(description="All lines, or those with a code")]
 
 
-@post("/imports", responses=problems(Unauthorised, Forbidden, ImportsFull), summary="Begin an import")
+@post(
+    "/imports",
+    guards=[of_register],
+    responses=problems(Unauthorised, Forbidden, ImportsFull),
+    summary="Begin an import",
+)
 async def create_import(data: NewImport, staff: StaffMember, db: Database, clock: Clock) -> Import:
     """Say how a file of homes, tenancies and tenants is to be read; the file follows. Managers: their communities."""
     now = clock()
@@ -98,6 +104,7 @@ async def read_import(import_id: UUID, staff: StaffMember, db: Database, clock: 
 
 @post(
     "/imports/{import_id:uuid}/apply",
+    guards=[of_own],
     status_code=202,
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, ImportNotFound, ImportNotOpen, EndsDiffer),
     summary="Apply a checked import",

@@ -27,6 +27,7 @@ _COMMON = (
 
 @post(
     "/",
+    opt={"needs": Permission.NUMBER_CHANGE},
     status_code=202,
     responses=problems(*_COMMON, PhoneInvalid, SameNumber, MessagesUnavailable),
     summary="Move a member's account to another number",
@@ -40,7 +41,6 @@ async def plan_number(
     The old number is told at once; until then the member, on any device that is logged in, and the office can call it
     off. Where the new number has an account by then, nothing moves.
     """
-    staff.require(Permission.NUMBER_CHANGE)
     phone = phones.parse(data.phone)
     scope = Scope(community_id=community_id, platform=True)
     async with db.transaction(scope, read_only=True) as conn:
@@ -54,22 +54,31 @@ async def plan_number(
     return NumberPlanned(at)
 
 
-@delete("/", responses=problems(*_COMMON, NoNumberChange), summary="Call off the move to another number")
+@delete(
+    "/",
+    opt={"needs": Permission.NUMBER_CHANGE},
+    responses=problems(*_COMMON, NoNumberChange),
+    summary="Call off the move to another number",
+)
 async def call_off_number(community_id: UUID, member_id: UUID, staff: StaffMember, db: Database) -> None:
     """The account keeps its number, whichever of the member's communities had planned the move."""
-    staff.require(Permission.NUMBER_CHANGE)
     async with db.transaction(Scope(community_id=community_id, platform=True)) as conn:
         person_id = await _person(conn, community_id, member_id)
         await desk.call_off(conn, by=staff, community_id=community_id, person_id=person_id)
 
 
-@post("/seen", status_code=200, responses=problems(*_COMMON), summary="Let a member log in again after a long time")
+@post(
+    "/seen",
+    opt={"needs": Permission.NUMBER_CHANGE},
+    status_code=200,
+    responses=problems(*_COMMON),
+    summary="Let a member log in again after a long time",
+)
 async def see_member(community_id: UUID, member_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> Seen:
     """The member was seen and still has his number: for 24 hours a code opens the account, though it was long unused.
 
     Be sure of both, best by having him log in at the desk: whoever has the number then sees what the member saw.
     """
-    staff.require(Permission.NUMBER_CHANGE)
     async with db.transaction(Scope(community_id=community_id, platform=True)) as conn:
         person_id = await _person(conn, community_id, member_id)
         until = await desk.see(conn, by=staff, community_id=community_id, person_id=person_id, now=clock())

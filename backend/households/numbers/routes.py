@@ -18,6 +18,7 @@ __all__ = ["staff_router"]
 
 @put(
     "/tenancies/{tenancy_id:uuid}/register-number",
+    opt={"needs": Permission.REGISTER_WRITE},
     status_code=204,
     responses=problems(Unauthorised, Forbidden, TenancyNotFound, TenancyEnded, RegisterNumberTaken),
     summary="Set a tenancy's register number",
@@ -26,7 +27,6 @@ async def number_tenancy(
     community_id: UUID, tenancy_id: UUID, data: RegisterNumber, staff: StaffMember, db: Database
 ) -> None:
     """What the authority's register calls a tenancy that was entered by hand: an import then goes on with it."""
-    staff.require(Permission.REGISTER_WRITE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await service.number_tenancy(
             conn, community_id=community_id, tenancy_id=tenancy_id, number=data.register_number
@@ -42,6 +42,7 @@ async def number_tenancy(
 
 @put(
     "/members/{member_id:uuid}/register-number",
+    opt={"needs": Permission.REGISTER_WRITE},
     status_code=204,
     responses=problems(Unauthorised, Forbidden, MemberNotFound, MemberNotOpen, RegisterNumberTaken),
     summary="Set a member's register number",
@@ -50,7 +51,6 @@ async def number_member(
     community_id: UUID, member_id: UUID, data: RegisterNumber, staff: StaffMember, db: Database
 ) -> None:
     """What the authority's register calls somebody who was entered by hand: an import adds him no second time."""
-    staff.require(Permission.REGISTER_WRITE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await service.number_member(conn, community_id=community_id, member_id=member_id, number=data.register_number)
         await audit.record(

@@ -25,6 +25,7 @@ from backend.partners import oauth
 from backend.partners import service as partners
 from backend.partners.clients import repository, service
 from backend.partners.clients.assertions import AssertionInvalid, KeyInvalid, read_jwk
+from backend.partners.clients.guards import of_authority
 from backend.partners.clients.schemas import Key, KeyList, NewKey, ServerMetadata
 from backend.partners.clients.service import Client
 from backend.partners.errors import (
@@ -40,27 +41,20 @@ from backend.partners.errors import (
 from backend.partners.schemas import AccessToken, NewSecret, OAuthError, TokenRequest
 from backend.partners.service import SCOPES
 
-__all__ = ["partner_client", "partner_router", "public_router", "staff_router"]
+__all__ = ["partner_router", "public_router", "staff_router"]
 
 _TOKEN_PATH = "/partner/v1/token"  # noqa: S105 - a path, not a secret
 _STAFF = (Unauthorised, Forbidden, SecondFactorRequired, PartnerNotFound)
 
 
-async def partner_client(request: Request[PartnerPrincipal, Any, Any], db: Database) -> PartnerPrincipal:
-    """What routes get as ``partner``: the caller, while what it logged in with is live."""
-    async with db.transaction(Scope(platform=True), read_only=True) as conn:
-        await service.current(conn, principal=request.user)
-    return request.user
-
-
 @post(
     "/{partner_id:uuid}/secrets",
+    opt={"needs": Permission.PARTNERS},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PartnerNotFound, TwoSecretsLive),
     summary="Make a second client secret",
 )
 async def create_secret(partner_id: UUID, staff: StaffMember, db: Database, pepper: bytes, clock: Clock) -> NewSecret:
     """A second secret beside the present one, shown this once; both work until one is revoked."""
-    staff.require(Permission.PARTNERS)
     async with db.transaction(Scope(platform=True)) as conn:
         secret = await partners.add_secret(
             conn, authority_id=staff.authority_id, partner_id=partner_id, pepper=pepper, now=clock()
@@ -77,12 +71,12 @@ async def create_secret(partner_id: UUID, staff: StaffMember, db: Database, pepp
 
 @delete(
     "/{partner_id:uuid}/secrets/{secret_id:uuid}",
+    opt={"needs": Permission.PARTNERS},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PartnerNotFound, SecretNotFound, LastSecret),
     summary="Revoke a client secret",
 )
 async def revoke_secret(partner_id: UUID, secret_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
     """End one of two live secrets."""
-    staff.require(Permission.PARTNERS)
     async with db.transaction(Scope(platform=True)) as conn:
         await partners.revoke_secret(
             conn, authority_id=staff.authority_id, partner_id=partner_id, secret_id=secret_id, now=clock()
@@ -96,20 +90,29 @@ async def revoke_secret(partner_id: UUID, secret_id: UUID, staff: StaffMember, d
         )
 
 
-@get("/{partner_id:uuid}/keys", responses=problems(Unauthorised, Forbidden, PartnerNotFound), summary="List keys")
+@get(
+    "/{partner_id:uuid}/keys",
+    opt={"needs": Permission.PARTNERS_READ},
+    responses=problems(Unauthorised, Forbidden, PartnerNotFound),
+    summary="List keys",
+)
 async def list_keys(partner_id: UUID, staff: StaffMember, db: Database) -> KeyList:
     """The public keys that the company's machines may sign with: four at most."""
-    staff.require(Permission.PARTNERS_READ)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         await partners.get(conn, authority_id=staff.authority_id, partner_id=partner_id)
         rows = await repository.list_live_keys(conn, partner_id=partner_id)
     return KeyList(tuple(Key.of(row) for row in rows))
 
 
-@post("/{partner_id:uuid}/keys", responses=problems(*_STAFF, KeyRefused, KeyExists, TooManyKeys), summary="Add a key")
+@post(
+    "/{partner_id:uuid}/keys",
+    opt={"needs": Permission.PARTNERS},
+    guards=[of_authority],
+    responses=problems(*_STAFF, KeyRefused, KeyExists, TooManyKeys),
+    summary="Add a key",
+)
 async def add_key(partner_id: UUID, data: NewKey, staff: StaffMember, db: Database, clock: Clock) -> Key:
     """A public key of the company, Ed25519 or P-256, to sign assertions with instead of sending a secret."""
-    staff.require(Permission.PARTNERS)
     try:
         key = read_jwk(data.members())
     except KeyInvalid as error:
@@ -126,10 +129,14 @@ async def add_key(partner_id: UUID, data: NewKey, staff: StaffMember, db: Databa
     return Key.of(row)
 
 
-@delete("/{partner_id:uuid}/keys/{key_id:uuid}", responses=problems(*_STAFF, KeyNotFound), summary="Revoke a key")
+@delete(
+    "/{partner_id:uuid}/keys/{key_id:uuid}",
+    opt={"needs": Permission.PARTNERS},
+    responses=problems(*_STAFF, KeyNotFound),
+    summary="Revoke a key",
+)
 async def revoke_key(partner_id: UUID, key_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
     """End a key: it signs nothing more, and tokens that were issued for it end at once."""
-    staff.require(Permission.PARTNERS)
     async with db.transaction(Scope(platform=True)) as conn:
         await service.revoke_key(
             conn, authority_id=staff.authority_id, partner_id=partner_id, key_id=key_id, now=clock()

@@ -19,6 +19,7 @@ __all__ = ["staff_router"]
 
 @post(
     "/members/{member_id:uuid}/consents/{purpose:str}/withdraw",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, MemberNotFound),
     summary="Record a withdrawal on paper",
 )
@@ -35,7 +36,6 @@ async def withdraw(
 
     For people without an account, or without their phone at hand. The right to enter stays, by card or QR code.
     """
-    staff.require(Permission.ENROLMENT_REVIEW)
     begun = await service.withdraw(
         db,
         community_id=community_id,

@@ -31,6 +31,7 @@ __all__ = ["staff_router"]
 
 @post(
     "/",
+    opt={"needs": Permission.LEGAL_HOLD},
     responses=problems(
         Unauthorised,
         Forbidden,
@@ -60,7 +61,6 @@ async def set_hold(
     Those of his enrolments, and those that this community's office holds of him for its register, whether or not he has
     ever joined. Everything else of an erasure goes on. A hold keeps what there is now; later photographs need another.
     """
-    staff.require(Permission.LEGAL_HOLD)
     row, kept = await service.set_hold(
         db, keys, objects, community_id=community_id, staff_id=staff.staff_id, new=data, now=clock()
     )
@@ -69,14 +69,12 @@ async def set_hold(
 
 @get(
     "/",
+    opt={"needs": Permission.LEGAL_HOLD},
     responses=problems(CursorInvalid, Unauthorised, Forbidden, SecondFactorRequired, NotFound),
     summary="List legal holds",
 )
-async def list_holds(
-    community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 50, cursor: Cursor = None
-) -> HoldPage:
+async def list_holds(community_id: UUID, db: Database, limit: Limit = 50, cursor: Cursor = None) -> HoldPage:
     """The community's holds, those that have ended included, those set last at the head."""
-    staff.require(Permission.LEGAL_HOLD)
     key = decode_cursor(cursor, HoldKey)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await repository.list_in_community(
@@ -91,12 +89,12 @@ async def list_holds(
 
 @get(
     "/{hold_id:uuid}",
+    opt={"needs": Permission.LEGAL_HOLD},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, HoldNotFound),
     summary="Read a legal hold",
 )
-async def read_hold(community_id: UUID, hold_id: UUID, staff: StaffMember, db: Database) -> Hold:
+async def read_hold(community_id: UUID, hold_id: UUID, db: Database) -> Hold:
     """One hold, and which photographs it keeps."""
-    staff.require(Permission.LEGAL_HOLD)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         row, kept = await service.read(conn, community_id=community_id, hold_id=hold_id)
     return Hold.of(row, kept)
@@ -104,6 +102,7 @@ async def read_hold(community_id: UUID, hold_id: UUID, staff: StaffMember, db: D
 
 @post(
     "/{hold_id:uuid}/renew",
+    opt={"needs": Permission.LEGAL_HOLD},
     status_code=200,
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, HoldNotFound, HoldEnded, HoldPeriodInvalid),
     summary="Renew a legal hold",
@@ -112,7 +111,6 @@ async def renew_hold(
     community_id: UUID, hold_id: UUID, data: HoldRenewal, staff: StaffMember, db: Database, clock: Clock
 ) -> Hold:
     """Give a standing hold another end, at most six months from now."""
-    staff.require(Permission.LEGAL_HOLD)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await service.renew(
             conn, community_id=community_id, hold_id=hold_id, staff_id=staff.staff_id, renewal=data, now=clock()
@@ -122,13 +120,13 @@ async def renew_hold(
 
 @post(
     "/{hold_id:uuid}/end",
+    opt={"needs": Permission.LEGAL_HOLD},
     status_code=200,
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, HoldNotFound, HoldEnded),
     summary="Lift a legal hold",
 )
 async def end_hold(community_id: UUID, hold_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> Hold:
     """End a hold before its time. What it kept is destroyed, and erasures that waited for it go on."""
-    staff.require(Permission.LEGAL_HOLD)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await service.lift(conn, community_id=community_id, hold_id=hold_id, staff_id=staff.staff_id, now=clock())
     return Hold.of(row)
@@ -136,6 +134,7 @@ async def end_hold(community_id: UUID, hold_id: UUID, staff: StaffMember, db: Da
 
 @get(
     "/{hold_id:uuid}/photographs/{photo_id:uuid}",
+    opt={"needs": Permission.LEGAL_HOLD},
     responses=problems(
         Unauthorised, Forbidden, SecondFactorRequired, HoldNotFound, HeldPhotographNotFound, StorageUnavailable
     ),
@@ -154,7 +153,6 @@ async def read_photograph(
     clock: Clock,
 ) -> Response[bytes]:
     """A photograph that a standing hold keeps, as JPEG. Each look is recorded in the audit trail."""
-    staff.require(Permission.LEGAL_HOLD)
     jpeg = await service.photograph(
         db,
         keys,

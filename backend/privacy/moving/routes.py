@@ -34,12 +34,12 @@ __all__ = ["staff_router"]
 
 @get(
     "/tenancies/{tenancy_id:uuid}/planned-end",
+    opt={"needs": Permission.REGISTER_READ},
     responses=problems(Unauthorised, Forbidden, TenancyNotFound),
     summary="Read a tenancy's planned end",
 )
-async def read_planned_end(community_id: UUID, tenancy_id: UUID, staff: StaffMember, db: Database) -> PlannedEnd:
+async def read_planned_end(community_id: UUID, tenancy_id: UUID, db: Database) -> PlannedEnd:
     """When the tenancy is to end; null where it goes on. Its ETag may go with a change."""
-    staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         row = await households.get_tenancy(conn, community_id=community_id, tenancy_id=tenancy_id)
     if row is None:
@@ -49,6 +49,7 @@ async def read_planned_end(community_id: UUID, tenancy_id: UUID, staff: StaffMem
 
 @put(
     "/tenancies/{tenancy_id:uuid}/planned-end",
+    opt={"needs": Permission.TENANCY_END},
     responses=problems(
         Unauthorised,
         Forbidden,
@@ -71,7 +72,6 @@ async def plan_end(
     if_match: IfMatch = None,
 ) -> Tenancy:
     """When the tenancy is to end; at that moment every right of the household ends by itself, at offline gates too."""
-    staff.require(Permission.TENANCY_END)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await service.plan_end(
             conn,
@@ -87,7 +87,7 @@ async def plan_end(
 
 @post(
     "/tenancies/{tenancy_id:uuid}/transfer",
-    status_code=200,
+    opt={"needs": Permission.TENANCY_END}, status_code=200,
     responses=problems(
         Unauthorised, Forbidden, SecondFactorRequired, CommunityNotFound, TenancyNotFound, HomeNotFound, TenancyEnded,
         SameHome, HomeOccupied, HomeFull,
@@ -102,7 +102,6 @@ async def transfer(
     In another community of the authority's it moves in first; then it leaves this one, which forgets it. Repeat the
     request where it broke off.
     """
-    staff.require(Permission.TENANCY_END)
     now = clock()
     if data.community_id is not None and data.community_id != community_id:
         return await _to_community(db, keys, community_id, tenancy_id, data.community_id, data.home_id, staff, clock)

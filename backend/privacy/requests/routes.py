@@ -115,12 +115,12 @@ async def lift_as_visitor(request_id: UUID, visitor: VisitorPrincipal, db: Datab
 
 @get(
     "/requests",
+    opt={"needs": Permission.ERASURE},
     responses=problems(CursorInvalid, Unauthorised, Forbidden, SecondFactorRequired),
     summary="List people's requests",
 )
 async def list_requests(
     community_id: UUID,
-    staff: StaffMember,
     db: Database,
     clock: Clock,
     only_open: OnlyOpen = True,  # noqa: FBT002 - a query parameter, named by its caller
@@ -128,7 +128,6 @@ async def list_requests(
     cursor: Cursor = None,
 ) -> RequestPage:
     """What people have asked of this community, those that are due first at the head."""
-    staff.require(Permission.ERASURE)
     key = decode_cursor(cursor, RequestKey)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await repository.list_in_community(
@@ -145,6 +144,7 @@ async def list_requests(
 
 @post(
     "/requests/{request_id:uuid}/decide",
+    opt={"needs": Permission.ERASURE},
     status_code=200,
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, RequestNotFound, RequestDecided),
     summary="Decide a request",
@@ -153,7 +153,6 @@ async def decide_request(
     community_id: UUID, request_id: UUID, data: Decision, staff: StaffMember, db: Database, clock: Clock
 ) -> Request:
     """Grant or refuse, with the answer that the person reads. A granted correction changes the register at once."""
-    staff.require(Permission.ERASURE)
     now = clock()
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await service.decide(

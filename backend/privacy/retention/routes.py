@@ -35,12 +35,12 @@ async def read_visitor_rules() -> Retention:
 
 @get(
     "/retention",
+    opt={"needs": Permission.ERASURE},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired),
     summary="How long everything is kept here",
 )
-async def read_community_rules(community_id: UUID, staff: StaffMember, db: Database) -> CommunityRetention:
+async def read_community_rules(community_id: UUID, db: Database) -> CommunityRetention:
     """Every rule with the community's own times, and when each was last enforced to its end."""
-    staff.require(Permission.ERASURE)
     async with db.transaction(Scope(community_id=community_id, platform=True), read_only=True) as conn:
         rows = await service.in_community(conn, community_id=community_id)
     return CommunityRetention(tuple(CommunityRule.of(row) for row in rows))
@@ -48,6 +48,7 @@ async def read_community_rules(community_id: UUID, staff: StaffMember, db: Datab
 
 @put(
     "/retention/{key:str}",
+    opt={"needs": Permission.PRIVACY},
     status_code=200,
     responses=problems(
         Unauthorised, Forbidden, SecondFactorRequired, RuleUnknown, RetentionFixed, RetentionOutOfBounds
@@ -58,7 +59,6 @@ async def set_period(
     community_id: UUID, key: Key, data: NewPeriod, staff: StaffMember, db: Database, clock: Clock
 ) -> CommunityRetention:
     """Keep something shorter or longer in this community, within the rule's bounds. Takes effect within the hour."""
-    staff.require(Permission.PRIVACY)
     async with db.transaction(Scope(community_id=community_id, platform=True)) as conn:
         await service.change(
             conn, community_id=community_id, key=key, days=data.days, staff_id=staff.staff_id, now=clock()

@@ -60,6 +60,7 @@ from backend.privacy.requests.schemas import Request as MadeRequest
 from backend.privacy.requests.service import Asker
 from backend.privacy.schemas import ErasureList, Started, Withdrawn
 from backend.privacy.wards import service
+from backend.privacy.wards.guards import of_guardian
 from backend.privacy.wards.reading import list_wards, own_age
 from backend.privacy.wards.schemas import OwnAge, WardList
 
@@ -101,6 +102,7 @@ async def list_consents(person_id: UUID, resident: ResidentPrincipal, db: Databa
 
 @put(
     "/wards/{person_id:uuid}/consents/{purpose:str}",
+    guards=[of_guardian],
     responses=problems(*_WARD, GuardianRefused, ConsentDocumentNotFound, ConsentVersionOutdated, ErasureRunning),
     summary="Agree for a child",
 )
@@ -172,6 +174,7 @@ async def withdraw_consent(
 
 @post(
     "/wards/{person_id:uuid}/enrolments",
+    guards=[of_guardian],
     responses=problems(*_WARD, CommunityNotFound, EnrolmentNotFound, ConsentMissing),
     summary="Begin to enrol a child",
 )
@@ -305,6 +308,7 @@ async def list_enrolments(person_id: UUID, resident: ResidentPrincipal, db: Data
 
 @post(
     "/wards/{person_id:uuid}/requests",
+    guards=[of_guardian],
     responses=problems(*_WARD, FreshLogInNeeded, RequestIncomplete, CommunityNotFound, TooManyRequestsMade),
     summary="Ask about a child's data",
 )

@@ -35,6 +35,7 @@ __all__ = ["staff_router"]
 
 @put(
     "/members/{member_id:uuid}/birth-date",
+    opt={"needs": Permission.REGISTER_WRITE},
     responses=problems(Unauthorised, Forbidden, MemberNotFound, MemberNotOpen, MemberOfAge, BirthDateInvalid),
     summary="Confirm a member's birth date",
 )
@@ -45,7 +46,6 @@ async def confirm_birth_date(
 
     A child's own consent, and a guardian's for somebody of age, end with it; the right to enter goes on by QR code.
     """
-    staff.require(Permission.REGISTER_WRITE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         stage, begun = await service.confirm_birth_date(
             conn,
@@ -62,14 +62,12 @@ async def confirm_birth_date(
 
 @get(
     "/members/{member_id:uuid}/guardians",
+    opt={"needs": Permission.REGISTER_READ},
     responses=problems(Unauthorised, Forbidden, MemberNotFound),
     summary="Read who acts for a member",
 )
-async def list_guardians(
-    community_id: UUID, member_id: UUID, staff: StaffMember, db: Database, clock: Clock
-) -> GuardianList:
+async def list_guardians(community_id: UUID, member_id: UUID, db: Database, clock: Clock) -> GuardianList:
     """A member's age and guardians, past ones too."""
-    staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         if await members.get_member(conn, community_id=community_id, member_id=member_id) is None:
             raise MemberNotFound
@@ -81,6 +79,7 @@ async def list_guardians(
 
 @post(
     "/members/{member_id:uuid}/guardians",
+    opt={"needs": Permission.REGISTER_WRITE},
     responses=problems(Unauthorised, Forbidden, MemberNotFound, MemberOfAge, GuardianUnfit),
     summary="Let somebody act for a child",
 )
@@ -88,7 +87,6 @@ async def record_guardian(
     community_id: UUID, member_id: UUID, data: NewGuardian, staff: StaffMember, db: Database, clock: Clock
 ) -> Guardian:
     """Another member of the community, of whatever home, by papers that staff have seen. A child may have several."""
-    staff.require(Permission.REGISTER_WRITE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         guardianship_id = await service.record_guardian(
             conn,
@@ -108,6 +106,7 @@ async def record_guardian(
 
 @post(
     "/members/{member_id:uuid}/guardians/{guardianship_id:uuid}/end",
+    opt={"needs": Permission.REGISTER_WRITE},
     status_code=200,
     responses=problems(Unauthorised, Forbidden, WardNotFound),
     summary="Let somebody act for a child no more",
@@ -116,7 +115,6 @@ async def end_guardian(
     community_id: UUID, member_id: UUID, guardianship_id: UUID, staff: StaffMember, db: Database, clock: Clock
 ) -> GuardianEnded:
     """After a divorce, for instance, as the court has decided. The last guardian's consents end with him."""
-    staff.require(Permission.REGISTER_WRITE)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         begun = await service.end_guardian(
             conn, community_id=community_id, member_id=member_id, guardianship_id=guardianship_id, now=clock()
@@ -127,6 +125,7 @@ async def end_guardian(
 
 @post(
     "/members/{member_id:uuid}/young-link",
+    opt={"needs": Permission.REGISTER_WRITE},
     responses=problems(Unauthorised, Forbidden, MemberNotFound, MemberOfAge),
     summary="Give a young person a link of his own",
 )
@@ -140,7 +139,6 @@ async def give_link(
     public_url: str,
 ) -> YoungLink:
     """For whoever is fourteen or older and has no phone: he opens it on any, decides, enrols, sees and erases."""
-    staff.require(Permission.REGISTER_WRITE)
     now = clock()
     async with db.transaction(Scope(community_id=community_id)) as conn:
         token = await service.link_of_young(

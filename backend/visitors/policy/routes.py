@@ -18,20 +18,28 @@ __all__ = ["staff_router"]
 _PROBLEMS = problems(Unauthorised, Forbidden, SecondFactorRequired)
 
 
-@get("/", responses=_PROBLEMS, summary="Read what homes may ask for about guests")
-async def read_policy(community_id: UUID, staff: StaffMember, db: Database) -> GuestPolicy:
+@get(
+    "/",
+    opt={"needs": Permission.REGISTER_READ},
+    responses=_PROBLEMS,
+    summary="Read what homes may ask for about guests",
+)
+async def read_policy(community_id: UUID, db: Database) -> GuestPolicy:
     """The limits that go for every home of the community."""
-    staff.require(Permission.REGISTER_READ)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         return GuestPolicy.of(await repository.get_policy(conn, community_id=community_id))
 
 
-@put("/", responses=_PROBLEMS, summary="Say what homes may ask for about guests")
+@put(
+    "/",
+    opt={"needs": Permission.COMMUNITY_CHANGE},
+    responses=_PROBLEMS,
+    summary="Say what homes may ask for about guests",
+)
 async def change_policy(
     community_id: UUID, data: GuestPolicy, staff: StaffMember, db: Database, clock: Clock
 ) -> GuestPolicy:
     """Set the limits. Passes that stand stay as they are; what is asked for or changed from now on keeps to them."""
-    staff.require(Permission.COMMUNITY_CHANGE)
     wanted = PolicyRow(data.open_passes, data.home_days, data.guest_days, data.phone_required, data.grace_hours)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await repository.put_policy(conn, community_id=community_id, policy=wanted, now=clock())

@@ -19,7 +19,7 @@ from tests.backend.households.sheets import sheet
 from tests.backend.notifications.pushing import TestBrowser
 from tests.backend.world import World
 
-__all__ = ["Asker", "Endpoint", "endpoints"]
+__all__ = ["Asker", "Endpoint", "endpoints", "takes_body"]
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -49,6 +49,13 @@ def endpoints(app: Litestar) -> list[Endpoint]:
                     public = bool(handler.opt.get("public"))
                     found.append(Endpoint(str(method), route.path_format, public, described.get(name)))
     return sorted(found, key=lambda one: (one.path, one.method))
+
+
+def takes_body(endpoint: Endpoint) -> bool:
+    """Whether there is something to spoil."""
+    return any(endpoint.name.endswith(end) for end in FILES) or (
+        endpoint.document is not None and endpoint.document.body is not None
+    )
 
 
 # What a route's own rules want of a body and its description does not say: fields over the sampled ones (an Ellipsis
@@ -98,6 +105,8 @@ FILES: Mapping[str, tuple[str, bytes]] = {
     "/gate/v1/uses": (_MSGPACK, msgspec.msgpack.encode(UseClaim(bytes(8), UUID(int=1)))),
     "/gate/v1/denied-frames": (_MSGPACK, msgspec.msgpack.encode(FRAME)),
 }
+# Neither JSON nor MessagePack, a picture, an archive or text.
+BROKEN = b"{\xff"
 
 
 class Asker:
@@ -107,12 +116,14 @@ class Asker:
         self._world = world
         self._place = place
 
-    async def ask(self, endpoint: Endpoint, who: Who) -> httpx.Response:
-        """The same request whoever asks, but for the token."""
+    async def ask(self, endpoint: Endpoint, who: Who, *, broken: bool = False) -> httpx.Response:
+        """The same request whoever asks, but for the token; ``broken`` with a body that nobody can read."""
         ids = self._place.ids_for(endpoint.path)
         # Whatever it is now: an edit of what somebody may not see is to be refused for that.
         headers = {"If-Match": "*", **self._place.headers(who)}
         content, media_type = self._body(endpoint, ids)
+        if broken:
+            content = BROKEN
         if media_type is not None:
             headers["Content-Type"] = media_type
         params = {}

@@ -10,7 +10,7 @@ import msgspec
 
 from tests.backend.authorisation.place import Who
 
-__all__ = ["CONFLICTS", "ROUTES", "SURFACE_OF", "Rule"]
+__all__ = ["CONFLICTS", "ROUTES", "SAID_IN_BODY", "SURFACE_OF", "Rule"]
 
 _RESIDENTS = (Who.TENANT, Who.FAMILY, Who.NEIGHBOUR, Who.FORMER, Who.STRANGER)
 _VISITORS = (Who.GUEST, Who.OTHER_GUEST, Who.UNINVITED, Who.WITHDRAWN, Who.COURIER)
@@ -467,4 +467,16 @@ CONFLICTS: Mapping[str, str] = {
     "POST /staff/v1/second-factor/confirm": "nothing-to-confirm",
     "POST /visitor/v1/enrolments/{enrolment_id}/complete": "photos-missing",
     "PUT /visitor/v1/enrolments/{enrolment_id}/photos/{slot}": "no_face",
+}
+
+#: Where only the body says what it is about, so that one which nobody can read is told just that: whose it would have
+#: been, nobody knows. Everywhere else whoever may not is refused before his body is read.
+SAID_IN_BODY: Mapping[str, str] = {
+    "POST /partner/v1/deliveries": "the community",
+    "POST /partner/v1/shifts": "the community",
+    "POST /resident/v1/communities/{community_id}/phones": "the proof that the challenge was given to him",
+    "POST /resident/v1/enrolments": "the community",
+    "POST /resident/v1/requests": "the community",
+    "POST /staff/v1/partners": "the communities",
+    "POST /visitor/v1/communities/{community_id}/phones": "the proof that the challenge was given to him",
 }

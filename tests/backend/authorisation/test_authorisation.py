@@ -12,9 +12,9 @@ import pytest
 from litestar import Litestar
 
 from backend.kit.auth import Surface
-from tests.backend.authorisation.asking import Asker, Endpoint, endpoints
+from tests.backend.authorisation.asking import Asker, Endpoint, endpoints, takes_body
 from tests.backend.authorisation.place import Place, Who, furnish
-from tests.backend.authorisation.table import CONFLICTS, ROUTES, SURFACE_OF, Rule
+from tests.backend.authorisation.table import CONFLICTS, ROUTES, SAID_IN_BODY, SURFACE_OF, Rule
 from tests.backend.authorisation.undo import Undo
 from tests.backend.world import World
 
@@ -67,6 +67,29 @@ async def test_everybody_is_answered_as_the_table_says(app: Litestar, world: Wor
                 continue
             for who in Who:
                 faults += await _asked(asker, undo, endpoint, rule, who, place)
+    finally:
+        await undo.close()
+    assert not faults, "\n".join(faults)
+
+
+async def test_whoever_may_not_is_told_so_before_anybody_reads_what_he_sent(app: Litestar, world: World) -> None:
+    place = await furnish(world)
+    asker, known = Asker(world, place), rules()
+    undo = await Undo.of(world.urls.superuser)
+    faults: list[str] = []
+    try:
+        for endpoint in (one for one in endpoints(app) if takes_body(one)):
+            rule = known[endpoint.name]
+            for who in Who:
+                expected = rule.expects(who, surface_of(endpoint))
+                if expected is None:
+                    continue
+                answer = await asker.ask(endpoint, who, broken=True)
+                unread = endpoint.name in SAID_IN_BODY and answer.status_code == 400
+                if answer.status_code != expected and not unread:
+                    faults.append(f"{endpoint.name} by {who}: {answer.status_code}, and is to be {expected}")
+                if await undo.touched():
+                    await undo.restore()
     finally:
         await undo.close()
     assert not faults, "\n".join(faults)

@@ -29,7 +29,6 @@ from backend.kit.messages import MessagesUnavailable, Sender
 from backend.kit.problems import Problem, Unauthorised, UnsupportedMedia, problems
 from backend.links.addresses import link_address
 from backend.partners.errors import InsufficientScope
-from backend.partners.service import require_scope
 
 __all__ = ["partner_router"]
 
@@ -52,6 +51,7 @@ class _Operation(Operation):
     "/bulk",
     status_code=200,
     request_max_body_size=MAX_BYTES + 1,
+    opt={"needs": "couriers:write"},
     responses={200: spec(CourierLine), **problems(Unauthorised, InsufficientScope, UnsupportedMedia, BulkTooLarge)},
     operation_class=_Operation,
     summary="Name many workers",
@@ -73,7 +73,6 @@ async def put_couriers(
     the connection; sending a line again changes nothing, so after a break send the whole body again, or with the
     number of the last answered line as `after_line`.
     """
-    require_scope(partner, "couriers:write")
     naming = _Many(db, keys, sender, public_url, pepper, clock, partner.partner_id)
     return answers(request, BulkCourier, form_of(request), after_line=after_line, batch=_BATCH, work=naming.work)
 

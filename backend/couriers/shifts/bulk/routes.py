@@ -25,7 +25,6 @@ from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.problems import Problem, Unauthorised, UnsupportedMedia, problems
 from backend.partners.errors import InsufficientScope, PartnerNotAdmitted
-from backend.partners.service import require_scope
 
 __all__ = ["partner_router"]
 
@@ -52,6 +51,7 @@ class _Operation(Operation):
     "/bulk",
     status_code=200,
     request_max_body_size=MAX_BYTES + 1,
+    opt={"needs": "shifts:write"},
     responses={200: spec(ShiftLine), **problems(Unauthorised, InsufficientScope, UnsupportedMedia, BulkTooLarge)},
     operation_class=_Operation,
     summary="Assert many shifts",
@@ -65,7 +65,6 @@ async def assert_shifts(
     the connection; sending a line again changes nothing, so after a break send the whole body again, or with the
     number of the last answered line as `after_line`.
     """
-    require_scope(partner, "shifts:write")
     asserting = _Many(db, keys, clock, partner.partner_id)
     return answers(request, BulkShift, form_of(request), after_line=after_line, batch=_BATCH, work=asserting.work)
 

@@ -59,6 +59,7 @@ class _ArchiveOperation(Operation):
 
 @post(
     "/",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     status_code=202,
     responses=problems(
         Unauthorised,
@@ -88,7 +89,6 @@ async def send_archive(
 
     They are kept for comparison with the first face that each member takes himself, and for nothing else.
     """
-    staff.require(Permission.ENROLMENT_REVIEW)
     import_id = await service.begin(
         db, community_id=community_id, staff_id=staff.staff_id, announced=request.content_length, now=clock()
     )
@@ -106,12 +106,12 @@ async def send_archive(
 
 @get(
     "/",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired),
     summary="List imports of register photographs",
 )
-async def list_imports(community_id: UUID, staff: StaffMember, db: Database) -> PhotoImportList:
+async def list_imports(community_id: UUID, db: Database) -> PhotoImportList:
     """The newest imports and how far each has come."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         return PhotoImportList(
             tuple(
@@ -128,12 +128,12 @@ async def list_imports(community_id: UUID, staff: StaffMember, db: Database) -> 
 
 @get(
     "/{import_id:uuid}",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PhotoImportNotFound),
     summary="Read how far an import has come",
 )
-async def read_import(community_id: UUID, import_id: UUID, staff: StaffMember, db: Database) -> PhotoImport:
+async def read_import(community_id: UUID, import_id: UUID, db: Database) -> PhotoImport:
     """One import: its progress, and what became of how many files."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         row = await service.require(conn, community_id=community_id, import_id=import_id)
         outcomes = await repository.count_outcomes(conn, community_id=community_id, import_id=import_id)
@@ -142,14 +142,14 @@ async def read_import(community_id: UUID, import_id: UUID, staff: StaffMember, d
 
 @get(
     "/{import_id:uuid}/lines",
+    opt={"needs": Permission.ENROLMENT_REVIEW},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PhotoImportNotFound, CursorInvalid),
     summary="Read an import's report line by line",
 )
 async def list_lines(
-    community_id: UUID, import_id: UUID, staff: StaffMember, db: Database, limit: Limit = 50, cursor: Cursor = None
+    community_id: UUID, import_id: UUID, db: Database, limit: Limit = 50, cursor: Cursor = None
 ) -> PhotoLineList:
     """What became of each file, in the archive's order, with what to do about it."""
-    staff.require(Permission.ENROLMENT_REVIEW)
     after = decode_cursor(cursor, _After)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         await service.require(conn, community_id=community_id, import_id=import_id)

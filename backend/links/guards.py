@@ -1,0 +1,20 @@
+"""Who the caller is on every route of visitors, settled before anybody reads his body. See `backend.kit.callers`."""
+
+from backend.kit.auth import VisitorPrincipal
+from backend.kit.callers import Call, Handler, clock_of, database_of
+from backend.kit.db import Scope
+from backend.links import service
+
+__all__ = ["visitor_session"]
+
+
+async def visitor_session(connection: Call, handler: Handler) -> VisitorPrincipal:
+    """What routes get as ``visitor``: the caller, if his session still goes on.
+
+    Routes with ``opt={"after_withdrawal": True}`` also answer a guest who has withdrawn.
+    """
+    after = bool(handler.opt.get("after_withdrawal", False))
+    visitor: VisitorPrincipal = connection.user
+    async with database_of(connection).transaction(Scope(platform=True), read_only=True) as conn:
+        await service.current(conn, principal=visitor, now=clock_of(connection)(), after_withdrawal=after)
+    return visitor
