@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import io
-from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ from PIL import Image
 
 from backend.enrolment.errors import FacesBusy, PhotoRefused, PhotoTooLarge, PhotoTypeUnsupported
 from backend.enrolment.sealing import Features
+from backend.enrolment.turns import LONGEST_WAIT_S, Turns
 from gate_sdk.face import (
     DEFAULT_LIMITS,
     DEFAULT_PACK,
@@ -54,10 +54,6 @@ __all__ = [
 ]
 
 MAX_PHOTO_BYTES = DEFAULT_LIMITS.max_bytes
-#: Photographs waiting at most, and of one person; one takes about 0.1 s, so nobody waits in vain for longer than that
-#: many divided by ten times the threads.
-_QUEUE = 24
-_QUEUE_PER_PERSON = 3
 #: Uploads being received at once: each may hold 15 MB.
 _UPLOADS = 32
 _JPEG_QUALITY = 92
@@ -105,19 +101,28 @@ class Checked(msgspec.Struct, frozen=True, eq=False):
 
 
 class FaceService:
-    """Looks at photographs in ``threads`` threads, one of each person in turn.
+    """Looks at photographs in ``threads`` threads, one of each person in turn; see :class:`Turns`."""
 
-    In turn, so that somebody who sends many does not keep the others waiting; and with a bound on those waiting, so
-    that people are told to come back in a moment instead of looking at a page that hangs.
-    """
+    def __init__(
+        self,
+        engine: FaceEngine,
+        *,
+        threads: int,
+        liveness: LivenessModel | None = None,
+        longest_wait_s: float = LONGEST_WAIT_S,
+    ) -> None:
+        """Take over an engine, and the pack's liveness model where it has one; each run should use one thread.
 
-    def __init__(self, engine: FaceEngine, *, threads: int, liveness: LivenessModel | None = None) -> None:
-        """Take over an engine, and the pack's liveness model where it has one; each run should use one thread."""
+        Args:
+            engine: the models.
+            threads: photographs looked at at once.
+            liveness: the pack's.
+            longest_wait_s: how long one waits for its turn.
+        """
         self.engine = engine
         self.liveness = liveness
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="faces")
-        self._free = threads
-        self._waiting: OrderedDict[UUID, deque[asyncio.Future[None]]] = OrderedDict()
+        self._turns = Turns(threads, longest_wait_s=longest_wait_s)
         self._uploads = 0
 
     @property
@@ -167,55 +172,18 @@ class FaceService:
             live: whether somebody stands before the camera, and a picture of one is to be refused.
 
         Raises:
-            FacesBusy: too many wait.
+            FacesBusy: too many wait, or its turn did not come in time.
             PhotoTooLarge, PhotoTypeUnsupported: as the names say.
             PhotoRefused: it is damaged, or the face is not good enough.
         """
-        await self._take_turn(person_id)
+        await self._turns.take(person_id)
         try:
             loop = asyncio.get_running_loop()
             liveness = self.liveness if live else None
             look = functools.partial(check_photo, self.engine, data, declared, limits=limits, liveness=liveness)
             return await loop.run_in_executor(self._pool, look)
         finally:
-            self._next()
-
-    async def _take_turn(self, person_id: UUID) -> None:
-        if self._free and not self._waiting:
-            self._free -= 1
-            return
-        mine = self._waiting.get(person_id, deque())
-        if sum(map(len, self._waiting.values())) >= _QUEUE or len(mine) >= _QUEUE_PER_PERSON:
-            raise FacesBusy
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        mine.append(turn)
-        self._waiting[person_id] = mine
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._next()  # the turn had come: it goes to the next in line, or a thread would stay idle for good
-            else:
-                self._leave(person_id, turn)
-            raise
-
-    def _leave(self, person_id: UUID, turn: asyncio.Future[None]) -> None:
-        mine = self._waiting.get(person_id)
-        if mine is not None and turn in mine:
-            mine.remove(turn)
-            if not mine:
-                del self._waiting[person_id]
-
-    def _next(self) -> None:
-        while self._waiting:
-            person_id, mine = self._waiting.popitem(last=False)
-            turn = mine.popleft()
-            if mine:
-                self._waiting[person_id] = mine  # behind the others
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._free += 1
+            self._turns.give_back()
 
 
 @asynccontextmanager

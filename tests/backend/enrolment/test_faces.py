@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from backend.enrolment import faces
+from backend.enrolment import faces, turns
 from backend.enrolment.errors import FacesBusy, PhotoRefused
 from backend.enrolment.faces import FaceService, ModelsRefused, check_photo, open_faces
 from backend.resources import open_resources
@@ -15,6 +15,9 @@ from gate_sdk.face import FaceEngine
 from tests.backend.enrolment.photographs import jpeg, portrait, with_position
 from tests.data import default_pack
 from tests.databases import DatabaseUrls
+
+# However busy the machine is that the tests run on.
+_PATIENT = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +42,7 @@ async def order_of(service: FaceService, photo: bytes, people: list[UUID]) -> li
 
 
 async def test_people_take_turns(engine: FaceEngine) -> None:
-    service = FaceService(engine, threads=1)
+    service = FaceService(engine, threads=1, longest_wait_s=_PATIENT)
     busy, patient = uuid4(), uuid4()
     served = await order_of(service, jpeg(portrait(1.0)), [busy, busy, busy, patient])
     assert served == [busy, busy, patient, busy]
@@ -49,8 +52,8 @@ async def test_people_take_turns(engine: FaceEngine) -> None:
 async def test_too_many_of_one_person_and_too_many_in_all_are_sent_away(
     engine: FaceEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(faces, "_QUEUE", 4)
-    service = FaceService(engine, threads=1)
+    monkeypatch.setattr(turns, "_QUEUE", 4)
+    service = FaceService(engine, threads=1, longest_wait_s=_PATIENT)
     photo = jpeg(portrait(1.0))
     me = uuid4()
     mine = [asyncio.create_task(service.check(photo, declared="image/jpeg", person_id=me)) for _ in range(4)]
@@ -67,7 +70,7 @@ async def test_too_many_of_one_person_and_too_many_in_all_are_sent_away(
 
 
 async def test_who_goes_away_while_he_waits_keeps_nobody_waiting(engine: FaceEngine) -> None:
-    service = FaceService(engine, threads=1)
+    service = FaceService(engine, threads=1, longest_wait_s=_PATIENT)
     photo = jpeg(portrait(1.0))
     tasks = [asyncio.create_task(service.check(photo, declared="image/jpeg", person_id=uuid4())) for _ in range(4)]
     await asyncio.sleep(0)
@@ -80,8 +83,25 @@ async def test_who_goes_away_while_he_waits_keeps_nobody_waiting(engine: FaceEng
     service.close()
 
 
+async def test_whose_turn_does_not_come_in_time_is_told_to_come_back_and_keeps_nobody_waiting(
+    engine: FaceEngine,
+) -> None:
+    service = FaceService(engine, threads=1, longest_wait_s=0)
+    photo = jpeg(portrait(1.0))
+    first = asyncio.create_task(service.check(photo, declared="image/jpeg", person_id=uuid4()))
+    await asyncio.sleep(0)
+    late = [service.check(photo, declared="image/jpeg", person_id=uuid4()) for _ in range(3)]
+    answers = await asyncio.gather(*late, return_exceptions=True)
+    assert [type(one) for one in answers] == [FacesBusy] * 3
+    assert all(one.headers["Retry-After"] for one in answers if isinstance(one, FacesBusy))
+    await first
+    # The thread is free again, and nobody stands in line.
+    await service.check(photo, declared="image/jpeg", person_id=uuid4())
+    service.close()
+
+
 async def test_a_refusal_frees_the_turn(engine: FaceEngine) -> None:
-    service = FaceService(engine, threads=1)
+    service = FaceService(engine, threads=1, longest_wait_s=_PATIENT)
     for _ in range(3):
         with pytest.raises(PhotoRefused):
             await service.check(jpeg(portrait(0.1)), declared="image/jpeg", person_id=uuid4())
@@ -91,7 +111,7 @@ async def test_a_refusal_frees_the_turn(engine: FaceEngine) -> None:
 
 async def test_only_so_many_uploads_at_once(engine: FaceEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faces, "_UPLOADS", 1)
-    service = FaceService(engine, threads=1)
+    service = FaceService(engine, threads=1, longest_wait_s=_PATIENT)
     async with service.upload():
         with pytest.raises(FacesBusy):
             async with service.upload():
