@@ -16,6 +16,7 @@ from backend.accounts.errors import (
     TooManyCodes,
 )
 from backend.accounts.messages import language_of, send_code, send_later
+from backend.accounts.number import repository as numbers
 from backend.accounts.number.routes import number_router
 from backend.accounts.repository import Surface
 from backend.accounts.schemas import (
@@ -24,6 +25,7 @@ from backend.accounts.schemas import (
     LoginCode,
     Me,
     MeChange,
+    NumberMove,
     Refresh,
     TokenPair,
 )
@@ -34,7 +36,7 @@ from backend.accounts.staff.routes import staff_router as staff_staff
 from backend.audit import service as audit
 from backend.kit.auth import ResidentPrincipal, StaffPrincipal, Tokens
 from backend.kit.clock import Clock
-from backend.kit.db import Database, Scope
+from backend.kit.db import Connection, Database, Scope
 from backend.kit.etag import IfMatch, PreconditionFailed, require_match
 from backend.kit.messages import MessagesUnavailable, Sender, Tell
 from backend.kit.problems import Unauthorised, problems
@@ -167,11 +169,10 @@ async def _send_code_later(sender: Sender, phone: str, code: str, language: str)
 
 @get("/me", responses=problems(Unauthorised), summary="Read who I am")
 async def read_me(resident: ResidentPrincipal, db: Database) -> Me:
-    """The person who is logged in."""
+    """The person who is logged in, and whether his account is to move to another number."""
     async with db.transaction(Scope(person_id=resident.person_id), read_only=True) as conn:
         person = await people.get_person(conn, person_id=resident.person_id)
-        phone = await repository.phone_of_person(conn, person_id=resident.person_id)
-    return _me(person, phone)
+        return await _me(conn, person)
 
 
 @patch("/me", responses=problems(Unauthorised, PreconditionFailed), summary="Change my name or language")
@@ -181,25 +182,27 @@ async def change_me(data: MeChange, resident: ResidentPrincipal, db: Database, i
         # Two devices that begin with the same state must not both find it unchanged.
         await repository.lock(conn, resident.person_id.bytes)
         before = await people.get_person(conn, person_id=resident.person_id)
-        phone = await repository.phone_of_person(conn, person_id=resident.person_id)
-        require_match(if_match, _me(before, phone))
+        require_match(if_match, await _me(conn, before))
         person = await people.update_person(conn, person_id=resident.person_id, name=data.name, language=data.language)
         await audit.record(
             conn, community_id=None, actor=f"resident:{resident.person_id}", action="person.change",
             target=f"person:{resident.person_id}",
         )  # fmt: skip
-    return _me(person, phone)
+        return await _me(conn, person)
 
 
-def _me(person: people.PersonRow | None, phone: str | None) -> Me:
+async def _me(conn: Connection, person: people.PersonRow | None) -> Me:
+    phone = None if person is None else await repository.phone_of_person(conn, person_id=person.person_id)
     if person is None or phone is None:
         # Erased while an access token was still good.
         raise Unauthorised
+    move = await numbers.planned_of_person(conn, person_id=person.person_id)
     return Me(
         person_id=person.person_id,
         name=person.name,
         language="en" if person.language == "en" else "zh-CN",
         phone=phone,
+        number_move=None if move is None else NumberMove(move.next_phone_at, move.next_phone[-2:]),
     )
 
 

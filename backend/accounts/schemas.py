@@ -1,5 +1,6 @@
 """Requests and responses about log-in and oneself."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -15,6 +16,7 @@ __all__ = [
     "Me",
     "MeChange",
     "Name",
+    "NumberMove",
     "Phone",
     "Refresh",
     "TokenPair",
@@ -61,6 +63,16 @@ class TokenPair(msgspec.Struct, frozen=True):
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the scheme's name in RFC 6750, no password
 
 
+class NumberMove(msgspec.Struct, frozen=True):
+    """An office was asked to move the account to another number, of which these are the last two digits, ``at`` then.
+
+    Until then whoever is logged in can call it off (DELETE /me/number).
+    """
+
+    at: datetime
+    ends_in: str
+
+
 class Me(msgspec.Struct, frozen=True):
     """The person who is logged in. ``name`` is null until he gives it."""
 
@@ -68,6 +80,7 @@ class Me(msgspec.Struct, frozen=True):
     name: str | None
     language: Language
     phone: str
+    number_move: NumberMove | None = None
 
 
 class MeChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

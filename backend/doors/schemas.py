@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from backend.doors.repository import DoorRow, GroupRow
 
-__all__ = ["Created", "Door", "DoorFields", "DoorGroup", "DoorList", "GroupFields", "Name"]
+__all__ = ["Created", "Door", "DoorFields", "DoorGroup", "DoorGroupList", "DoorList", "GroupFields", "Name"]
 
 Name = Annotated[
     str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$", description="As people call it")
@@ -58,6 +58,12 @@ class DoorGroup(msgspec.Struct, frozen=True):
     def of(cls, row: GroupRow) -> "DoorGroup":
         """From the database's row."""
         return cls(group_id=row.group_id, name=row.name)
+
+
+class DoorGroupList(msgspec.Struct, frozen=True):
+    """Door groups by name."""
+
+    door_groups: tuple[DoorGroup, ...]
 
 
 class DoorList(msgspec.Struct, frozen=True):

@@ -7,7 +7,9 @@ from litestar import Router, delete, get, patch, post
 
 from backend.accounts.errors import PhoneInvalid
 from backend.audit import service as audit
+from backend.doors import repository as doors
 from backend.doors.errors import DoorGroupUnknown
+from backend.doors.schemas import DoorGroup, DoorGroupList
 from backend.households import service as households
 from backend.households.errors import HomeNotFound, OutsideTenancy
 from backend.households.guards import of_household
@@ -110,6 +112,18 @@ async def list_passes(
     return PassPage(passes=tuple(Pass.of(row, now) for row in page), next_cursor=next_cursor)
 
 
+@get("/door-groups", responses=problems(Unauthorised, HomeNotFound), summary="List the doors that a pass may be for")
+async def list_door_groups(
+    community_id: UUID, home_id: UUID, resident: ResidentPrincipal, db: Database
+) -> DoorGroupList:
+    """The community's door groups by name; none where it has only the one entrance."""
+    scope = Scope(community_id=community_id, person_id=resident.person_id)
+    async with db.transaction(scope, read_only=True) as conn:
+        await households.require_home(conn, community_id=community_id, home_id=home_id, person_id=resident.person_id)
+        rows = await doors.list_groups(conn, community_id=community_id)
+    return DoorGroupList(tuple(DoorGroup.of(row) for row in rows))
+
+
 @get("/{pass_id:uuid}", responses=problems(Unauthorised, HomeNotFound, PassNotFound), summary="Read a pass")
 async def read_pass(
     community_id: UUID, home_id: UUID, pass_id: UUID, resident: ResidentPrincipal, db: Database, clock: Clock
@@ -185,6 +199,6 @@ async def cancel_pass(
 
 resident_router = Router(
     path="/homes/{community_id:uuid}/{home_id:uuid}/passes",
-    route_handlers=[create_pass, list_passes, read_pass, change_pass, cancel_pass],
+    route_handlers=[create_pass, list_passes, list_door_groups, read_pass, change_pass, cancel_pass],
     tags=["passes"],
 )

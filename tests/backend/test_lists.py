@@ -23,11 +23,13 @@ _OWN = {
     "/requests": "the newest 200 of a person's",
     "/retention": "a line for each kind of data",
 }
+_OF_WARDS = ("/consents", "/enrolments", "/enrolments/{enrolment_id}", "/erasures", "/requests")
 BOUNDED: Mapping[str, str] = {
     **{f"GET {surface}{path}": bound for surface in ("/resident/v1", "/visitor/v1") for path, bound in _OWN.items()},
-    **{f"GET {_WARD}{path}": _OWN[path] for path in ("/consents", "/enrolments", "/erasures", "/requests")},
+    **{f"GET {_WARD}{path}": _OWN[path] for path in _OF_WARDS},
     "GET /resident/v1/homes": "a person's own homes; each needs a tenancy of his",
     "GET /resident/v1/homes/{community_id}/{home_id}/members": "the home's limit, at most 30",
+    "GET /resident/v1/homes/{community_id}/{home_id}/passes/door-groups": "100 groups",
     "GET /resident/v1/homes/{community_id}/{home_id}/deliveries": "deliveries that are still expected by a home",
     "GET /resident/v1/notifications/preferences": "a line for each kind of news",
     "GET /resident/v1/notifications/subscriptions": "ten browsers",

@@ -1,4 +1,4 @@
-"""SQL of numbers that were lost or went to somebody else. All of it needs the platform scope."""
+"""SQL of numbers that were lost or went to somebody else. It needs the platform scope, where nothing else is said."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,6 +9,7 @@ from backend.kit.db import Connection, affected, fetch_all, fetch_one
 
 __all__ = [
     "MoveRow",
+    "PlannedRow",
     "UseRow",
     "due",
     "forget_move",
@@ -17,6 +18,7 @@ __all__ = [
     "lock_due",
     "move",
     "plan_move",
+    "planned_of_person",
     "see",
     "touch",
     "use",
@@ -37,6 +39,13 @@ class MoveRow(msgspec.Struct, frozen=True):
     person_id: UUID | None
     phone: str
     next_phone: str
+
+
+class PlannedRow(msgspec.Struct, frozen=True):
+    """The number (E.164) that an account is to have from then on."""
+
+    next_phone: str
+    next_phone_at: datetime
 
 
 async def get_use(conn: Connection, *, account_id: UUID) -> UseRow | None:
@@ -80,6 +89,16 @@ async def plan_move(conn: Connection, *, account_id: UUID, phone: str, at: datet
     """Move the account to that number then, in place of another move that may be planned."""
     await conn.execute(
         "UPDATE account SET next_phone = $2, next_phone_at = $3 WHERE account_id = $1", account_id, phone, at
+    )
+
+
+async def planned_of_person(conn: Connection, *, person_id: UUID) -> PlannedRow | None:
+    """The move that is planned for the person's account. His own scope will do."""
+    return await fetch_one(
+        conn,
+        PlannedRow,
+        "SELECT next_phone, next_phone_at FROM account WHERE person_id = $1 AND next_phone_at IS NOT NULL",
+        person_id,
     )
 
 

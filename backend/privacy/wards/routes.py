@@ -33,7 +33,7 @@ from backend.enrolment.errors import (
     UploadInterrupted,
 )
 from backend.enrolment.faces import MAX_PHOTO_BYTES, FaceService
-from backend.enrolment.schemas import Completed, Enrolment, EnrolmentList, NewEnrolment, PhotoTaken
+from backend.enrolment.schemas import Completed, Enrolment, EnrolmentList, EnrolmentProgress, NewEnrolment, PhotoTaken
 from backend.enrolment.uploads import PhotoOperation, declared_type, received
 from backend.guardians.errors import DecidesHimself, GuardianRefused, WardNotFound
 from backend.guardians.rules import Power, Recapture
@@ -306,6 +306,20 @@ async def list_enrolments(person_id: UUID, resident: ResidentPrincipal, db: Data
         return await status.list_status(conn, person_id=person_id, now=clock())
 
 
+@get(
+    "/wards/{person_id:uuid}/enrolments/{enrolment_id:uuid}",
+    responses=problems(*_WARD, EnrolmentNotFound),
+    summary="Read a child's enrolment",
+)
+async def read_enrolment(
+    person_id: UUID, enrolment_id: UUID, resident: ResidentPrincipal, db: Database, clock: Clock
+) -> EnrolmentProgress:
+    """Which pictures of the child are taken and which are to be taken still, to go on after a lost connection."""
+    await _require(db, resident, person_id, Power.LOOK, clock)
+    async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
+        return await enrolment.progress(conn, person_id=person_id, enrolment_id=enrolment_id, now=clock())
+
+
 @post(
     "/wards/{person_id:uuid}/requests",
     guards=[of_guardian],
@@ -415,6 +429,7 @@ resident_router = Router(
         take_photo,
         complete_enrolment,
         list_enrolments,
+        read_enrolment,
         ask,
         list_requests,
         fetch,

@@ -80,6 +80,18 @@ async def test_any_device_and_the_office_call_it_off(town: Town, world: World, w
     assert await person_of(await world.resident(tenant.actor.phone)) == str(tenant.person_id)
 
 
+async def test_the_owner_sees_the_planned_move_and_nobody_else_does(town: Town, world: World) -> None:
+    tenant, neighbour = await town.tenant(), await town.tenant("1-102")
+    new = world.new_phone()
+    planned = await town.office.post(path(town, tenant), json={"phone": new})
+    seen = (await tenant.actor.get("/resident/v1/me")).json()["number_move"]
+    # Two digits tell an owner his own new number; whoever holds the account for him learns no more.
+    assert seen == {"at": planned.json()["at"], "ends_in": new[-2:]}
+    assert (await neighbour.actor.get("/resident/v1/me")).json()["number_move"] is None
+    await tenant.actor.delete("/resident/v1/me/number")
+    assert (await tenant.actor.get("/resident/v1/me")).json()["number_move"] is None
+
+
 async def test_a_device_that_was_logged_out_calls_nothing_off(town: Town, world: World) -> None:
     tenant = await town.tenant()
     stolen = await world.resident(tenant.actor.phone)

@@ -63,6 +63,10 @@ async def test_a_child_is_enrolled_by_its_guardian_and_not_without_his_consent(w
     for slot, photo in enumerate(framings(), start=1):
         taken = await actor.put(f"{enrolment}/photos/{slot}", content=photo, headers={"Content-Type": "image/jpeg"})
         assert taken.status_code == 200, taken.text
+        # Where the connection is lost here, the guardian goes on with what is missing.
+        left = (await actor.get(enrolment)).json()
+        assert left["done"] == list(range(1, slot + 1))
+        assert [capture["slot"] for capture in left["captures"]] == list(range(slot + 1, 4))
     completed = await actor.post(f"{enrolment}/complete")
     assert (completed.status_code, completed.json()["state"]) == (200, "in_review"), completed.text
     (review,) = (await town.office.get(f"{town.staff_path}/reviews")).json()["reviews"]

@@ -286,3 +286,17 @@ async def test_an_invitation_at_the_moment_of_moving_out_does_not_outlive_it(wor
         assert not asking.done()
     answer = await asking
     assert (answer.status_code, answer.json()["code"]) == (404, "home-not-found")
+
+
+async def test_the_household_lists_the_doors_that_a_pass_may_be_for(world: World) -> None:
+    town = await build_town(world)
+    tenant = await town.tenant()
+    path = f"/resident/v1/homes/{town.community_id}/{tenant.home_id}/passes/door-groups"
+    assert (await tenant.actor.get(path)).json() == {"door_groups": []}
+    made = await town.office.post(f"{town.staff_path}/door-groups", json={"name": "Playground"})
+    assert made.status_code == 201, made.text
+    assert (await tenant.actor.get(path)).json() == {
+        "door_groups": [{"group_id": made.json()["id"], "name": "Playground"}]
+    }
+    neighbour = await town.tenant("1-102")
+    assert (await neighbour.actor.get(path)).status_code == 404
