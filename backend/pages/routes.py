@@ -14,7 +14,7 @@ _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 _OFFLINE = "offline.js"
 # Nothing that only the visitors' page loads needs to be kept for the residents'.
-_NOT_OF_MY = (_OFFLINE, "visit.js", ".py")
+_OF_VISIT = "visit"
 
 #: Of the pages: they load from here only, run no script but their own, are framed by nobody and tell nobody who sent
 #: them. Pictures and files that the page holds itself are `blob:`.
@@ -50,13 +50,13 @@ def public_router() -> Router:
     root = f"/pages/{release}"
     visit = found["visit.html"].decode().replace("{assets}", root)
     my = found["my.html"].decode().replace("{assets}", root)
-    parts = " ".join(sorted(name for name in found if not name.endswith((".html", *_NOT_OF_MY))))
-    offline = found["offline.js"].decode().replace("{assets}", root).replace("{files}", parts)
     assets = {
         name: Asset(content, media_type)
         for name, content in found.items()
         if name != _OFFLINE and (media_type := _TYPES.get(name[name.rfind(".") :])) is not None
     }
+    parts = " ".join(sorted(name for name in assets if not name.startswith(_OF_VISIT)))
+    offline = found["offline.js"].decode().replace("{assets}", root).replace("{files}", parts)
 
     @get("/visit", opt={"public": True}, media_type=MediaType.HTML, summary="What a visitor's link opens")
     async def show_visit() -> Response[str]:

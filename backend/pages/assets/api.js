@@ -2,9 +2,11 @@
 
 /** What the server refused, in its own words: `code`, `remedy`, and what to do in the person's language. */
 export class Refused extends Error {
-  constructor(problem, status) {
+  constructor(problem, status, after = 0) {
     super(problem.detail ?? "");
     this.status = status;
+    /** When to come back, in seconds, as Retry-After says. */
+    this.after = after;
     this.code = problem.code ?? "unknown";
     this.remedy = problem.remedy ?? "";
     this.extra = problem.extra ?? {};
@@ -22,6 +24,14 @@ export class Unreachable extends Error {}
 // A refresh token is good once; without the lock (old browsers) the server refuses the slower window, which asks again.
 const alone = async (name, work) => (navigator.locks ? navigator.locks.request(name, work) : work());
 
+// A line that is dead without saying so is given up after this; a picture takes a while on a slow one.
+const PATIENCE_MS = 20_000;
+const PATIENCE_UPLOAD_MS = 90_000;
+const PAUSES_MS = [0, 700, 2500];
+const LONGEST_PAUSE_S = 5;
+// What passes by itself, and is safe to repeat: it was not carried out, or the key says that it is the same.
+const PASSING = ["request-in-progress", "faces-busy", "storage-unavailable", "database-unavailable", "unavailable"];
+
 /** Somebody's session on one surface. Its refresh token is all that stays on the phone, until it ends. */
 export class Session {
   #surface; #store; #access = null; #renewing = null;
@@ -38,6 +48,11 @@ export class Session {
   forget() {
     localStorage.removeItem(this.#store);
     this.#access = null;
+  }
+
+  /** What another session of the same person may be begun with. */
+  get token() {
+    return localStorage.getItem(this.#store);
   }
 
   /** Begin with what a public route such as `/session` answers. */
@@ -67,8 +82,13 @@ export class Session {
     return this.#authorised("GET", path, {});
   }
 
-  send(method, path, body) {
-    return this.#authorised(method, path, { json: body });
+  /** `[value, etag]`: to change it by `send`, which then overwrites nobody else's change. */
+  read(path) {
+    return this.#authorised("GET", path, { tagged: true });
+  }
+
+  send(method, path, body, etag = null) {
+    return this.#authorised(method, path, { json: body, etag });
   }
 
   upload(path, blob) {
@@ -96,32 +116,50 @@ export class Session {
     return this.#renewing;
   }
 
-  async #call(method, path, { json, blob, token, whole }) {
+  async #call(method, path, { json, blob, token, whole, tagged, etag }) {
     const headers = { "Accept-Language": document.documentElement.lang };
     if (token) headers.Authorization = `Bearer ${token}`;
     if (json !== undefined) headers["Content-Type"] = "application/json";
+    if (etag) headers["If-Match"] = etag;
     if (blob) headers["Content-Type"] = blob.type || "image/jpeg";
     // What creates is named, so that a repeated request after a lost connection creates nothing twice.
     if (method === "POST") headers["Idempotency-Key"] = crypto.randomUUID();
     const body = blob ?? (json === undefined ? undefined : JSON.stringify(json));
-    const response = await this.#reach(`/${this.#surface}/v1${path}`, { method, headers, body });
-    if (response.ok && whole) return response.blob();
-    const text = await response.text();
-    const answer = text && response.headers.get("content-type")?.includes("json") ? JSON.parse(text) : {};
-    if (!response.ok) throw new Refused(answer, response.status);
-    return answer;
+    return this.#reach(`/${this.#surface}/v1${path}`, { method, headers, body }, { whole, tagged });
   }
 
   /** A connection lost on the way is tried again, with the same key, before anybody is troubled with it. */
-  async #reach(address, request) {
-    for (const wait of [0, 700, 2500]) {
-      await new Promise((resolve) => setTimeout(resolve, wait));
+  async #reach(address, request, form) {
+    let failure = new Unreachable();
+    let pause = 0;
+    for (const least of PAUSES_MS) {
+      await new Promise((resolve) => setTimeout(resolve, Math.max(least, pause)));
       try {
-        return await fetch(address, { ...request, credentials: "omit", cache: "no-store" });
-      } catch {
-        continue;
+        return await once(address, request, form);
+      } catch (error) {
+        failure = error;
+        if (error instanceof Unreachable) continue;
+        pause = error.after * 1000;
+        if (!PASSING.includes(error.code) || error.after > LONGEST_PAUSE_S) throw error;
       }
     }
+    throw failure;
+  }
+}
+
+/** One answer, whole: a line that breaks in the middle of it has given none. */
+async function once(address, request, { whole, tagged }) {
+  const patience = AbortSignal.timeout(request.body instanceof Blob ? PATIENCE_UPLOAD_MS : PATIENCE_MS);
+  let response;
+  let content;
+  try {
+    response = await fetch(address, { ...request, signal: patience, credentials: "omit", cache: "no-store" });
+    content = response.ok && whole ? await response.blob() : await response.text();
+  } catch {
     throw new Unreachable();
   }
+  if (response.ok && whole) return content;
+  const answer = content && response.headers.get("content-type")?.includes("json") ? JSON.parse(content) : {};
+  if (!response.ok) throw new Refused(answer, response.status, Number(response.headers.get("retry-after")) || 0);
+  return tagged ? [answer, response.headers.get("etag")] : answer;
 }

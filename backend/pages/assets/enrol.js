@@ -2,6 +2,7 @@
 import { Refused, Unreachable } from "./api.js";
 import { takePictures } from "./camera.js";
 import { action, h, show } from "./dom.js";
+import { words } from "./form.js";
 import { language, t } from "./texts.js";
 
 export const FACE = "face_access";
@@ -10,12 +11,13 @@ export const FACE = "face_access";
 function describe(error) {
   if (error instanceof Refused && error.status === 422) return error.advice(language()) || t("photo.again");
   if (error instanceof Unreachable) return t("wrong.network.note");
-  if (error instanceof Refused && [413, 415, 429, 503].includes(error.status)) return error.advice(language()) || error.remedy;
+  if (error instanceof Refused && [413, 415, 429, 503].includes(error.status)) return words(error);
   return null;
 }
 
-/** Enrols on a page: `{session, frame, draw, done, refused, refuse, cancel, failed}`.
+/** Enrols on a page: `{session, frame, draw, done, refused, refuse, cancel, failed, base?}`.
  *
+ * `base` is where somebody else's consents and enrolments stand, whose guardian holds the phone; else they are his own.
  * `draw(view)` shows a view and remembers it for a change of language; `done`, `refused` and `cancel` say where to go
  * on; `refuse` is the key of the words for who would rather not.
  */
@@ -23,19 +25,19 @@ export class Enrolling {
   #page;
 
   constructor(page) {
-    this.#page = page;
+    this.#page = { base: "", ...page };
   }
 
   /** Agree to the exact text first, then three pictures. */
   async begin() {
-    const { consents } = await this.#page.session.get("/consents");
+    const { consents } = await this.#page.session.get(`${this.#page.base}/consents`);
     if (consents.some((one) => one.purpose === FACE && one.counts)) return this.pictures();
     return this.ask(FACE, () => this.pictures());
   }
 
   /** Show a purpose's text as it is now; yes and no are equally easy. */
   async ask(purpose, then) {
-    const { session, frame, draw, refused, refuse, failed } = this.#page;
+    const { session, frame, draw, refused, refuse, failed, base } = this.#page;
     const { documents } = await session.get("/consents/documents");
     draw(() => {
       const text = documents.find((one) => one.purpose === purpose && one.language === language());
@@ -45,7 +47,7 @@ export class Enrolling {
         h("div", { class: "text", tabindex: "0" }, text.body, text.supplement ? `\n\n${text.supplement}` : null),
         h("div", { class: "actions" },
           action(t("consent.agree"), async () => {
-            await session.send("PUT", `/consents/${purpose}`, { version: text.version, language: language() });
+            await session.send("PUT", `${base}/consents/${purpose}`, { version: text.version, language: language() });
             await then();
           }, failed),
           action(t(refuse), refused, failed)))));
@@ -53,15 +55,15 @@ export class Enrolling {
   }
 
   async pictures() {
-    const { session, frame, draw, done, cancel, failed } = this.#page;
+    const { session, frame, draw, done, cancel, failed, base } = this.#page;
     draw(() => {});
     try {
       let enrolment = await this.#begunOrNew();
       for (;;) {
-        const send = (slot, blob) => session.upload(`/enrolments/${enrolment.enrolment_id}/photos/${slot}`, blob);
+        const send = (slot, blob) => session.upload(`${base}/enrolments/${enrolment.enrolment_id}/photos/${slot}`, blob);
         await takePictures({ frame, captures: enrolment.captures, done: enrolment.done, send, describe, cancel });
         try {
-          await session.send("POST", `/enrolments/${enrolment.enrolment_id}/complete`);
+          await session.send("POST", `${base}/enrolments/${enrolment.enrolment_id}/complete`);
           return await done();
         } catch (error) {
           const words = describe(error);
@@ -77,13 +79,14 @@ export class Enrolling {
 
   /** What was good before the connection was lost, or the page closed, is not taken again. */
   async #begunOrNew() {
-    const { enrolments } = await this.#page.session.get("/enrolments");
+    const { session, base } = this.#page;
+    const { enrolments } = await session.get(`${base}/enrolments`);
     const open = enrolments.find((one) => one.state === "open");
-    return open ? this.#page.session.get(`/enrolments/${open.enrolment_id}`) : this.#new();
+    return open ? session.get(`${base}/enrolments/${open.enrolment_id}`) : this.#new();
   }
 
   async #new() {
-    return { ...await this.#page.session.send("POST", "/enrolments", {}), done: [] };
+    return { ...await this.#page.session.send("POST", `${this.#page.base}/enrolments`, {}), done: [] };
   }
 
   #explained(words) {

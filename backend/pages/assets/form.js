@@ -1,47 +1,77 @@
 // Forms: every field has its label, what was refused is said beneath, and nothing is sent twice.
 import { Refused, Unreachable } from "./api.js";
 import { h } from "./dom.js";
-import { known, language, t } from "./texts.js";
+import { problem } from "./problems.js";
+import { language, t } from "./texts.js";
 
 /** What went wrong in the person's language: the server's own words, else ours for its code, else its remedy. */
 export function words(error) {
   if (error instanceof Unreachable) return t("wrong.network.note");
-  if (!(error instanceof Refused)) throw error;
-  if (error.advice(language())) return error.advice(language());
-  return known(`problem.${error.code}`) ? t(`problem.${error.code}`) : error.remedy || t("wrong.other");
+  if (error instanceof Refused) return error.advice(language()) || problem(error.code, language()) || error.remedy || t("wrong.other");
+  reportError(error); // The page's own fault: whoever looks into it finds it in the console.
+  return t("wrong.other");
 }
 
-/** A form of fields `{name, label, type?, options?, hint?, …attributes}`; `work(values)` gets what was filled in.
+/** Whether the person has to log in (again) before it is of use to try again; a wrong one-time code is not that. */
+export const mustLogIn = (error) => error instanceof Refused
+  && (error.code === "fresh-log-in-needed" || (error.status === 401 && error.code !== "code-refused"));
+
+const VALUE = {
+  checkbox: (given, name) => given.has(name),
+  many: (given, name) => given.getAll(name),
+};
+
+/** A form of fields `{name, label, type?, options?, hint?, when?, …attributes}`; `work(values)` gets what was filled in.
  *
- * A field with `options`, pairs of value and label, is a choice. A session that ended, or is too old for this, goes to `ended`.
+ * A field with `options`, pairs of value and label, is a choice; of type "many" it is any number of them, `chosen` at
+ * first, and its value a list. `when(values)` says whether a field is asked for at all. A session that ended, or is too
+ * old for this, goes to `ended`.
  */
 export function form({ fields, submit, work, ended, kind = "first" }) {
   const said = h("div", { role: "alert" });
   const button = h("button", { type: "submit", class: kind }, submit);
-  const inputs = fields.map(({ name, label, type = "text", options, hint, ...attributes }) => {
-    const id = `field-${name}`;
-    const input = options
-      ? h("select", { id, name, ...attributes }, options.map(([value, text]) => h("option", { value }, text)))
-      : h("input", { id, name, type, ...attributes, "aria-describedby": hint ? `${id}-hint` : null });
-    const line = [h("label", { for: id }, label), input];
-    return h("div", { class: type === "checkbox" ? "field check" : "field" },
-      type === "checkbox" ? line.reverse() : line, hint && h("p", { class: "soft", id: `${id}-hint` }, hint));
+  const inputs = fields.map(element);
+  const whole = h("form", {}, inputs, said, h("div", { class: "actions" }, button));
+  const values = () => {
+    const given = new FormData(whole);
+    return Object.fromEntries(fields.map(({ name, type }) =>
+      [name, (VALUE[type] ?? (() => (given.get(name) ?? "").trim()))(given, name)]));
+  };
+  const adapt = () => fields.forEach(({ when }, at) => {
+    if (!when) return;
+    inputs[at].hidden = !when(values());
+    inputs[at].querySelectorAll("input, select").forEach((one) => { one.disabled = inputs[at].hidden; });
   });
-  const whole = h("form", { novalidate: false }, inputs, said, h("div", { class: "actions" }, button));
+  whole.addEventListener("change", adapt);
+  adapt();
   whole.addEventListener("submit", async (event) => {
     event.preventDefault();
     said.replaceChildren();
     button.disabled = true;
     try {
-      const given = new FormData(whole);
-      await work(Object.fromEntries(fields.map(({ name, type }) =>
-        [name, type === "checkbox" ? given.has(name) : (given.get(name) ?? "").trim()])));
+      await work(values());
     } catch (error) {
-      if (error instanceof Refused && ["session-ended", "fresh-log-in-needed"].includes(error.code) && ended) ended(error);
+      if (ended && mustLogIn(error)) ended(error);
       else said.replaceChildren(h("p", { class: "problem" }, words(error)));
     } finally {
       button.disabled = false;
     }
   });
   return whole;
+}
+
+function element({ name, label, type = "text", options, hint, when, chosen = [], ...attributes }) {
+  const id = `field-${name}`;
+  const described = { "aria-describedby": hint ? `${id}-hint` : null };
+  const advice = hint && h("p", { class: "soft", id: `${id}-hint` }, hint);
+  if (type === "many") {
+    return h("fieldset", { class: "field", ...described }, h("legend", {}, label), advice, options.map(([value, text]) =>
+      h("label", { class: "check" }, h("input", { type: "checkbox", name, value, checked: chosen.includes(value) }), h("span", {}, text))));
+  }
+  const input = options
+    ? h("select", { id, name, ...attributes, ...described }, options.map(([value, text]) =>
+      h("option", { value, selected: chosen.includes(value) }, text)))
+    : h("input", { id, name, type, ...attributes, ...described });
+  const line = [h("label", { for: id }, label), input];
+  return h("div", { class: type === "checkbox" ? "field check" : "field" }, type === "checkbox" ? line.reverse() : line, advice);
 }

@@ -15,6 +15,7 @@ export async function accountView(app) {
     h("h1", {}, t("me.title")),
     h("section", { class: "card" },
       h("dl", {}, h("dt", {}, t("login.phone")), h("dd", {}, me.phone), me.name && [h("dt", {}, t("member.name")), h("dd", {}, me.name)]),
+      h("p", {}, h("a", { href: "#number" }, t("number.title"))),
       h("details", {}, h("summary", {}, t("me.name")), form({
         fields: [{ name: "name", label: t("member.name"), value: me.name, maxlength: 200, required: true, autocomplete: "name" }],
         submit: t("me.save"),
@@ -24,7 +25,7 @@ export async function accountView(app) {
           await app.reload();
         },
       }))),
-    h("section", { class: "card" }, h("ul", { class: "rows links" }, ["entries", "sessions", "requests"].map((name) =>
+    h("section", { class: "card" }, h("ul", { class: "rows links" }, ["news", "entries", "sessions", "requests"].map((name) =>
       h("li", {}, h("a", { href: `#${name}` }, t(`${name}.title`)))))),
     erasures.length > 0 && h("section", { class: "card" }, h("h2", {}, t("erasures.title")), h("ul", { class: "rows" }, erasures.map((one) =>
       h("li", {}, h("div", {}, t(`erasure.${one.reason}`), h("p", { class: "soft" }, time(one.started_at))),

@@ -1,28 +1,9 @@
 // Where somebody came in, and where he is logged in.
 import { action, h } from "./dom.js";
-import { t, known, time } from "./texts.js";
+import { paged } from "./paged.js";
+import { known, t, time } from "./texts.js";
 
 const back = () => h("p", {}, h("a", { href: "#me" }, `← ${t("tab.me")}`));
-
-/** A list that is read a page at a time. */
-async function paged(app, path, name, row) {
-  const read = (cursor) => app.session.get(cursor ? `${path}?cursor=${encodeURIComponent(cursor)}` : path);
-  const first = await read(null);
-  const items = first[name];
-  let cursor = first.next_cursor;
-  return () => {
-    const rows = h("ul", { class: "rows" }, items.map(row));
-    const more = action(t("more"), async () => {
-      const next = await read(cursor);
-      items.push(...next[name]);
-      rows.append(...next[name].map(row));
-      cursor = next.next_cursor;
-      more.hidden = cursor === null;
-    }, app.failed, "plain");
-    more.hidden = cursor === null;
-    return h("section", { class: "card" }, items.length === 0 ? h("p", { class: "soft" }, t("none")) : [rows, more]);
-  };
-}
 
 export async function entriesView(app) {
   const names = new Map((await app.readHomes()).map((home) => [home.community_id, home.community]));

@@ -7,41 +7,55 @@ const PURPOSES = [FACE, "photo_retention"];
 const TONE = { none: "", active: "good", in_review: "wait", inactive: "wait", open: "wait" };
 
 export async function faceView(app) {
+  const face = await faceCards(app);
+  return () => [h("h1", {}, t("my.face.title")), h("p", { class: "soft" }, t("my.face.note")), face()];
+}
+
+/** The cards of somebody's face and consents: one's own, or of a child whose guardian `may` do what is named.
+ *
+ * `base` is where they stand; `refused` are the purposes to which a guardian has said no.
+ */
+export async function faceCards(app, { base = "", may = ["consent", "withdraw", "enrol"], refused = [] } = {}) {
   const [{ consents }, { enrolments }, { documents }] = await Promise.all([
-    app.session.get("/consents"), app.session.get("/enrolments"), app.session.get("/consents/documents"),
+    app.session.get(`${base}/consents`), app.session.get(`${base}/enrolments`), app.session.get("/consents/documents"),
   ]);
   const given = (purpose) => consents.find((one) => one.purpose === purpose && one.counts);
   const newest = (purpose) => documents.find((one) =>
     one.purpose === purpose && one.language === document.documentElement.lang);
   const current = enrolments.find((one) => one.state !== "expired") ?? null;
   const enrolling = new Enrolling({
-    session: app.session, frame: app.frame, draw: app.draw, failed: app.failed, refuse: "consent.no",
+    session: app.session, frame: app.frame, draw: app.draw, failed: app.failed, refuse: "consent.no", base,
     done: app.reload, refused: app.reload, cancel: app.reload,
   });
+  const whose = { base, may, refused };
   return () => [
-    h("h1", {}, t("my.face.title")),
-    h("p", { class: "soft" }, t("my.face.note")),
-    faceCard(app, enrolling, current),
+    faceCard(enrolling, current, { ...whose, failed: app.failed }),
     PURPOSES.filter((purpose) => documents.some((one) => one.purpose === purpose))
-      .map((purpose) => consentCard(app, enrolling, purpose, given(purpose), newest(purpose))),
+      .map((purpose) => consentCard(app, enrolling, purpose, given(purpose), { ...whose, text: newest(purpose) })),
   ];
 }
 
-function faceCard(app, enrolling, enrolment) {
+function faceCard(enrolling, enrolment, { base, may, failed }) {
   const state = enrolment?.state ?? "none";
   const again = ["none", "open", "refused", "enrol_again", "expired"].includes(state);
   return h("section", { class: "card" },
     h("h2", {}, t("face")), h("span", { class: `state ${TONE[state] ?? "bad"}` }, t(`face.${state}`)),
-    state === "active" && h("p", { class: "soft" }, t("done.note")),
+    state === "active" && !base && h("p", { class: "soft" }, t("done.note")),
     state === "in_review" && h("p", { class: "soft" }, t("my.face.review")),
     enrolment?.communities.filter((place) => place.messages || place.reason).map((place) =>
       h("p", { class: "hint" }, place.messages?.[document.documentElement.lang] ?? place.reason)),
-    h("div", { class: "actions" },
+    may.includes("enrol") && h("div", { class: "actions" },
       action(t(state === "none" ? "my.face.begin" : state === "open" ? "my.face.go.on" : "my.face.anew"),
-        () => enrolling.begin(), app.failed, again ? "first" : "")));
+        () => enrolling.begin(), failed, again ? "first" : "")));
 }
 
-function consentCard(app, enrolling, purpose, consent, text) {
+function consentCard(app, enrolling, purpose, consent, { base, may, refused, text }) {
+  const no = refused.includes(purpose);
+  const withdraw = async () => {
+    await app.session.send("POST", `${base}/consents/${purpose}/withdraw`);
+    await app.reload();
+  };
+  const question = `withdraw.${purpose}`;
   return h("section", { class: "card" },
     h("h2", {}, t(`purpose.${purpose}`)),
     consent
@@ -49,12 +63,16 @@ function consentCard(app, enrolling, purpose, consent, text) {
         h("p", { class: "soft" }, t("consent.when", { version: consent.version, date: time(consent.given_at) })),
         text && consent.version < text.version && text.changes
           && h("p", { class: "hint" }, t("consent.newer", { version: text.version }), text.changes),
-        h("div", { class: "actions" }, h("button", {
-          type: "button", class: "bad", click: () => app.ask(`withdraw.${purpose}`, async () => {
-            await app.session.send("POST", `/consents/${purpose}/withdraw`);
-            await app.reload();
-          }),
-        }, t("consent.withdraw")))]
-      : [h("span", { class: "state" }, t("consent.none")),
-        h("div", { class: "actions" }, action(t("consent.read"), () => enrolling.ask(purpose, app.reload), app.failed))]);
+        consent.guardian_relation && h("p", { class: "soft" }, t("consent.guardian", { relation: t(`guardian.${consent.guardian_relation}`) }))]
+      : h("span", { class: `state ${no ? "bad" : ""}` }, t(no ? "consent.refused" : "consent.none")),
+    h("div", { class: "actions" },
+      // What a guardian agreed to is made one's own, or not, from the fourteenth birthday on.
+      (!consent || (consent.guardian_relation && !base)) && may.includes("consent") && action(t("consent.read"), () => enrolling.ask(purpose, app.reload), app.failed),
+      consent && may.includes("withdraw") && h("button", {
+        type: "button", class: "bad", click: () => app.ask(question, withdraw),
+      }, t("consent.withdraw")),
+      // A guardian's no also holds against what another guardian would agree to later.
+      !consent && base && !no && may.includes("withdraw") && h("button", {
+        type: "button", class: "plain bad", click: () => app.ask("child.refuse", withdraw),
+      }, t("consent.no"))));
 }

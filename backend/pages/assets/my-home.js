@@ -1,6 +1,7 @@
 // Homes and who lives in them: join, name a member, remove one, leave.
 import { h } from "./dom.js";
 import { form } from "./form.js";
+import { childrenCard } from "./my-children.js";
 import { t, time } from "./texts.js";
 
 const PICKED = "doorward.home";
@@ -25,7 +26,7 @@ export async function homeView(app) {
   const picked = homePicker(app, homes);
   const { home } = picked;
   const path = `/homes/${home.community_id}/${home.home_id}/members`;
-  const { members } = await app.session.get(path);
+  const [{ members }, { wards }] = await Promise.all([app.session.get(path), app.session.get("/wards")]);
   const tenant = home.relation === "tenant";
   return () => [
     h("h1", {}, t("home.title")), picked.choice(),
@@ -35,6 +36,7 @@ export async function homeView(app) {
         home.ends_at && [h("dt", {}, t("until")), h("dd", {}, time(home.ends_at))])),
     h("section", { class: "card" }, h("h2", {}, t("home.members")),
       h("ul", { class: "rows" }, members.map((member) => row(app, path, member, { home, tenant })))),
+    childrenCard(wards),
     tenant && h("details", { class: "card" }, h("summary", {}, t("member.add")), proposal(app, path)),
     h("p", {}, h("a", { href: "#join" }, t("join.another"))),
   ];

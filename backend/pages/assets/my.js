@@ -1,28 +1,41 @@
 // The resident's page: who is logged in, which of its views is shown, and how to get from one to another.
 import { Refused, Session, Unreachable } from "./api.js";
 import { action, h, show } from "./dom.js";
-import { words } from "./form.js";
+import { mustLogIn, words } from "./form.js";
 import { accountView } from "./my-account.js";
-import { codeView } from "./my-code.js";
 import { entriesView, sessionsView } from "./my-activity.js";
+import { childView } from "./my-children.js";
+import { codeView } from "./my-code.js";
+import { deliveriesView } from "./my-deliveries.js";
 import { faceView } from "./my-face.js";
 import { guestsView } from "./my-guests.js";
 import { homeView, joinView } from "./my-home.js";
+import { passView } from "./my-invite.js";
 import { logIn } from "./my-login.js";
+import { newsView } from "./my-news.js";
+import { Notices } from "./my-notices.js";
+import { numberView } from "./my-number.js";
 import { requestsView } from "./my-requests.js";
 import { en } from "./my-texts-en.js";
 import { zh } from "./my-texts-zh.js";
 import { canHoldKeys, Keyring } from "./phonekey.js";
+import { dropHere } from "./push.js";
 import { addTexts, chooseLanguage, language, switchLanguage, t } from "./texts.js";
 
 const PERSON = "doorward.person";
-// By the address's fragment; the first five stand below on every view.
+// By the address's fragment, in which an id may follow; the first five stand below on every view.
 const VIEWS = {
   code: codeView, guests: guestsView, home: homeView, face: faceView, me: accountView,
-  join: joinView, entries: entriesView, sessions: sessionsView, requests: requestsView,
+  join: joinView, entries: entriesView, sessions: sessionsView, requests: requestsView, news: newsView, number: numberView,
+  deliveries: deliveriesView, pass: passView, child: childView, "child-requests": requestsView,
 };
 const TABS = ["code", "guests", "home", "face", "me"];
-const ABOVE = { join: "home", entries: "me", sessions: "me", requests: "me" };
+// Where what cannot wait is looked for; on the others it would only stand in the way.
+const NOTICED = ["code", "home", "me"];
+const ABOVE = {
+  join: "home", child: "home", "child-requests": "home", deliveries: "guests", pass: "guests",
+  entries: "me", sessions: "me", requests: "me", news: "me", number: "me",
+};
 const session = new Session("resident", "doorward.my");
 const keyring = new Keyring(session, "resident");
 let redraw = () => {};
@@ -34,6 +47,10 @@ const app = {
   /** The person's homes, read once; `null` afterwards reads them again. */
   homes: null,
   failed, frame, reload, loggedIn, forgotten,
+  /** The id behind the view's name in the address, if there is one. */
+  get argument() { return location.hash.split("/")[1] ?? null; },
+  /** Look whether there is news, for what stands above every view. */
+  watch: () => notices.refresh(),
   draw(view) { redraw = view; view(); },
   go(name) { if (location.hash === `#${name}`) reload(); else location.hash = name; },
   async readHomes() {
@@ -48,7 +65,12 @@ const app = {
   },
 };
 
-const current = () => (location.hash.slice(1) in VIEWS ? location.hash.slice(1) : "code");
+const notices = new Notices(app);
+
+const current = () => {
+  const [name] = location.hash.slice(1).split("/");
+  return Object.hasOwn(VIEWS, name) ? name : "code";
+};
 
 async function reload() {
   const turn = ++loading;
@@ -64,11 +86,13 @@ async function reload() {
 /** Keys belong to one person: who logs in on another's phone finds none of his. */
 async function loggedIn() {
   const me = await session.get("/me");
-  if (localStorage.getItem(PERSON) !== me.person_id && canHoldKeys()) {
-    for (const place of await keyring.list()) await keyring.drop(place);
+  if (localStorage.getItem(PERSON) !== me.person_id) {
+    if (canHoldKeys()) for (const place of await keyring.list()) await keyring.drop(place);
+    await dropHere();
   }
   localStorage.setItem(PERSON, me.person_id);
   app.homes = null;
+  notices.begin();
   if (location.hash === "" || location.hash === "#code") await reload();
   else app.go("code");
 }
@@ -76,7 +100,9 @@ async function loggedIn() {
 /** Log out here, or gone for good: nothing of the person stays on this phone. */
 async function forgotten() {
   if (canHoldKeys()) for (const place of await keyring.list()) await keyring.drop(place);
+  await dropHere();
   session.forget();
+  notices.end();
   localStorage.removeItem(PERSON);
   app.homes = null;
 }
@@ -85,13 +111,15 @@ async function forgotten() {
 async function again() {
   await session.send("POST", "/logout").catch(() => {});
   session.forget();
+  notices.end();
   logIn(app, t("login.fresh"));
 }
 
 function failed(error) {
   if (error instanceof Refused && error.code === "fresh-log-in-needed") return again();
-  if (error instanceof Refused && error.status === 401) {
+  if (mustLogIn(error)) {
     session.forget();
+    notices.end();
     return logIn(app, t("login.ended"));
   }
   const kind = error instanceof Unreachable ? "network" : "other";
@@ -104,12 +132,16 @@ function frame(...content) {
   const at = ABOVE[current()] ?? current();
   const change = h("button", { type: "button", class: "plain", click: () => {
     switchLanguage();
+    notices.draw();
     redraw();
     // Messages follow the page; where that fails they keep the language before.
     if (session.known) session.send("PATCH", "/me", { language: language() }).catch(() => {});
   } }, t("switch"));
+  document.title = `${t(session.known ? `tab.${at}` : "login.title")} · Doorward`;
   return [
-    h("header", {}, h("img", { src: new URL("icon.svg", import.meta.url).href, alt: "" }), h("strong", {}, "Doorward"), change),
+    h("header", {}, h("img", { src: new URL("icon.svg", import.meta.url).href, alt: "" }), h("strong", {}, "Doorward"),
+      session.known && notices.bell, change),
+    session.known && NOTICED.includes(current()) && notices.above,
     ...content,
     session.known && h("nav", { "aria-label": t("views") }, TABS.map((name) =>
       h("a", { href: `#${name}`, "aria-current": name === at ? "page" : null }, t(`tab.${name}`)))),
@@ -119,5 +151,6 @@ function frame(...content) {
 addTexts({ "zh-CN": zh, en });
 chooseLanguage();
 window.addEventListener("hashchange", reload);
+if (session.known) notices.begin();
 navigator.serviceWorker?.register("/my-offline.js", { scope: "/my" }).catch(() => {});
 reload();

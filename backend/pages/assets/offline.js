@@ -1,5 +1,5 @@
-// The resident's page without a network: it must draw a code at a gate in a cellar. Only the page and its parts are
-// kept, never an answer of the API. `{assets}` and `{files}` are the server's to fill in.
+// The resident's page without a network: it must draw a code at a gate in a cellar. And news while it is closed. Only
+// the page and its parts are kept, never an answer of the API. `{assets}` and `{files}` are the server's to fill in.
 const ASSETS = "{assets}";
 const KEPT = `doorward ${ASSETS}`;
 const FILES = "{files}".split(" ").map((name) => `${ASSETS}/${name}`);
@@ -23,4 +23,26 @@ self.addEventListener("fetch", (event) => {
   } else if (pathname === "/my") {
     event.respondWith(fetch(event.request).catch(async () => (await caches.match("/my")) ?? Response.error()));
   }
+});
+
+// What comes names nobody: that there is news, in the person's language, and its id, so that a repetition is shown once.
+self.addEventListener("push", (event) => {
+  let told = {};
+  try {
+    told = event.data?.json() ?? {};
+  } catch {
+    // Not what this release understands: that there is news is all that is said of it anyway.
+  }
+  event.waitUntil(self.registration.showNotification("Doorward", {
+    body: told.text ?? "有新消息 · You have news", tag: told.notification_id, icon: `${ASSETS}/icon.svg`,
+  }));
+});
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(self.clients.matchAll({ type: "window" }).then(async ([open]) => {
+    if (open === undefined) return self.clients.openWindow("/my#news");
+    await open.focus();
+    return open.navigate("/my#news");
+  }));
 });

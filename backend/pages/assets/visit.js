@@ -1,17 +1,21 @@
 // The page behind a visitor's link: who invites, what is kept, yes or no, face or code, and the way out again.
 import { Refused, Session, Unreachable } from "./api.js";
-import { codeCard, phoneList } from "./codecard.js";
 import { action, h, show } from "./dom.js";
 import { Enrolling, FACE } from "./enrol.js";
+import { words } from "./form.js";
 import { canHoldKeys, Keyring } from "./phonekey.js";
 import { certificates, kept } from "./records.js";
-import { chooseLanguage, language, switchLanguage, t, time } from "./texts.js";
+import { chooseLanguage, switchLanguage, t, time } from "./texts.js";
+import { companies, ownCodes } from "./visit-courier.js";
+import { Earlier } from "./visit-earlier.js";
+import { youngView } from "./visit-young.js";
 
 // The rules of retention that concern a visitor, as the server names them.
 const KEPT = new Set(["guest_faces", "courier_faces", "open_enrolments", "guest_names", "entries", "links", "consents"]);
 const session = new Session("visitor", "doorward.visit");
 const keyring = new Keyring(session, "visitor");
-// A guest has the code that the community signed; a courier, who has many communities, makes codes on his phone.
+const earlier = new Earlier(session);
+// A guest has the code that the community signed; whoever has many communities, or lives there, makes codes on his phone.
 let kind = "guest";
 // What to draw anew when the language changes.
 let redraw = start;
@@ -19,6 +23,12 @@ const enrolling = new Enrolling({
   session, frame, failed, refuse: "consent.refuse", done: () => overview(), refused: () => code(), cancel: () => start(),
   draw: (view) => { redraw = view; view(); },
 });
+
+// What the parts of this page share.
+const page = {
+  session, keyring, enrolling, frame, failed, confirmed, choice, faceCard, kept: KEPT,
+  code: () => code(), overview: () => overview(), draw(view) { redraw = view; view(); },
+};
 
 async function start() {
   redraw = start;
@@ -29,6 +39,7 @@ async function start() {
     const token = location.hash.slice(1);
     if (token) {
       history.replaceState(null, "", location.pathname);
+      if (await earlier.mayGoOnWith(token)) return again(token);
       await open(token);
     }
     if (!session.known) return wrong("link");
@@ -39,27 +50,47 @@ async function start() {
 }
 
 /** A link that this phone opened before goes on with the session it has: a second one would be refused. */
-async function open(token) {
+async function open(token, asBefore = false) {
   try {
-    await session.begin("/session", { token });
+    await earlier.begin(token, asBefore);
   } catch (error) {
     if (!(error instanceof Refused && error.code === "link-held" && session.known)) throw error;
   }
 }
 
+/** The phone was here before: what was given then may count again, or all is given anew. Both are equally easy. */
+function again(token) {
+  redraw = () => again(token);
+  const way = (name, asBefore) => h("div", {}, h("div", { class: "actions" }, action(t(`again.${name}`), async () => {
+    await open(token, asBefore);
+    await overview();
+  }, failed)), h("p", { class: "soft" }, t(`again.${name}.note`)));
+  show(frame(h("section", { class: "card" }, h("h1", {}, t("again.title")), h("p", { class: "soft" }, t("again.note")),
+    way("before", true), way("anew", false))));
+}
+
 async function overview() {
+  if (earlier.kind === "young") {
+    kind = "young";
+    const drawn = await youngView(page);
+    redraw = () => show(frame(drawn()));
+    return redraw();
+  }
   const [invitation, erasures] = await Promise.all([session.get("/invitation"), session.get("/erasures")]);
   // Whoever has withdrawn may read these two and nothing else.
   const enrolments = invitation.state === "withdrawn" ? { enrolments: [] } : await session.get("/enrolments");
   kind = invitation.kind;
-  const view = () => (invitation.state === "pending" ? asked(invitation) : accepted(invitation, enrolments, erasures));
+  if (invitation.state === "accepted") earlier.accepted();
+  const view = () => (invitation.state === "pending" ? asked(invitation, enrolments) : accepted(invitation, enrolments, erasures));
   redraw = view;
   view();
 }
 
-function asked(invitation) {
+function asked(invitation, { enrolments }) {
+  const face = enrolments.some((one) => ["active", "inactive", "in_review"].includes(one.state));
   show(frame(
     summary(invitation),
+    earlier.wentOn && h("p", { class: "hint" }, t(face ? "again.face" : "again.none")),
     h("section", { class: "card" },
       h("h2", {}, t("asked")),
       h("p", { class: "soft" }, t("accept.note")),
@@ -81,10 +112,10 @@ function accepted(invitation, { enrolments }, { erasures }) {
     summary(invitation),
     works ? faceCard(state) : choice(),
     works && h("div", { class: "actions" }, action(t("code.title"), code, failed)),
-    invitation.kind === "courier" && companies(),
+    invitation.kind === "courier" && companies(page),
     certificates(session, erasures, failed),
     kept(session, KEPT, failed),
-    h("div", { class: "actions" }, h("button", { type: "button", class: "plain bad", click: () => confirmed("leave.ask", leave) }, t("leave"))),
+    invitation.kind === "guest" && h("div", { class: "actions" }, h("button", { type: "button", class: "plain bad", click: () => confirmed("leave.ask", leave) }, t("leave"))),
   ));
 }
 
@@ -125,7 +156,7 @@ function faceCard(state) {
 }
 
 async function code() {
-  if (kind === "courier") return ownCodes();
+  if (kind !== "guest") return ownCodes(page);
   const picture = await session.file("/code/image?form=svg");
   const view = () => show(frame(h("section", { class: "card" },
     h("h1", {}, t("code.title")), h("p", { class: "soft" }, t("code.note")),
@@ -135,33 +166,6 @@ async function code() {
       action(t("back"), overview, failed, "first")))));
   redraw = view;
   view();
-}
-
-/** A courier's codes, one of each community in which he has a shift or a delivery. */
-async function ownCodes() {
-  const changed = ownCodes;
-  const { communities } = canHoldKeys() ? await session.get("/communities") : { communities: [] };
-  const places = communities.length > 0 ? await keyring.list() : [];
-  const view = () => show(frame(
-    h("h1", {}, t("code.title")),
-    communities.length === 0 && h("p", {}, t(canHoldKeys() ? "code.nowhere" : "code.cannot")),
-    communities.map(({ community_id: community, name }) => [
-      codeCard({ keyring, place: places.find((one) => one.community === community), community, name, changed, failed }),
-      phoneList({ keyring, community, changed, failed }),
-    ]),
-    h("div", { class: "actions" }, action(t("back"), overview, failed))));
-  redraw = view;
-  view();
-}
-
-function companies() {
-  const list = h("section", { class: "card" }, h("h2", {}, t("companies")));
-  session.get("/companies").then(({ companies: all }) => list.append(...all.map((one) => h("div", { class: "actions" },
-    h("button", { type: "button", click: () => confirmed("leave.ask", async () => {
-      await session.send("DELETE", `/companies/${one.partner_id}`);
-      await overview();
-    }) }, t("company.leave", { name: one.name })))))).catch(failed);
-  return list;
 }
 
 async function leave() {
@@ -178,11 +182,12 @@ function left({ certificate_link: certificate }) {
 
 function gone(invitation, erasures) {
   show(frame(summary(invitation), h("section", { class: "card" }, h("h2", {}, t("wrong.ended")),
-    h("p", { class: "soft" }, t("wrong.ended.note"))), certificates(session, erasures, failed), kept(session, KEPT, failed)));
+    h("p", { class: "soft" }, t(`wrong.ended.${invitation.kind}`))), invitation.kind === "courier" && companies(page), certificates(session, erasures, failed), kept(session, KEPT, failed)));
 }
 
-function confirmed(question, work) {
-  show(frame(h("section", { class: "card" }, h("h1", {}, t(question)), h("p", {}, t(`${question}.note`)),
+function confirmed(question, work, values = {}) {
+  redraw = () => confirmed(question, work, values);
+  show(frame(h("section", { class: "card" }, h("h1", {}, t(question, values)), h("p", {}, t(`${question}.note`, values)),
     h("div", { class: "actions two" }, action(t("back"), overview, failed), action(t("yes"), work, failed, "bad")))));
 }
 
@@ -197,7 +202,7 @@ function failed(error) {
     if (error.code !== "link-opened-too-often") session.forget();
     return wrong(WRONG[error.code]);
   }
-  wrong("other", error instanceof Refused ? error.advice(language()) || error.remedy : "");
+  wrong("other", words(error));
 }
 
 function wrong(kind, note = null) {
@@ -208,6 +213,7 @@ function wrong(kind, note = null) {
 }
 
 function frame(...content) {
+  document.title = `${t("visit.short")} · Doorward`;
   return [h("header", {}, h("img", { src: new URL("icon.svg", import.meta.url).href, alt: "" }), h("strong", {}, "Doorward"),
     h("button", { type: "button", class: "plain", click: () => { switchLanguage(); redraw(); } }, t("switch"))), ...content];
 }

@@ -1,14 +1,24 @@
 """What people do on a page."""
 
+from uuid import UUID
+
 import cv2
 import numpy as np
 import pytest
 import zxingcpp
 from playwright.sync_api import Locator, Page, expect
 
-__all__ = ["LONG", "heading", "press", "read_code", "take_pictures"]
+from gate_sdk.wire import PhoneCode, parse_code, verify_phone
+from tests.backend.pages.conftest import OpenPhone, Rented
+from tests.backend.upkeep.living import LivingBox, until
+
+__all__ = [
+    "LONG", "OWN_CODE", "checked", "go", "heading", "log_in", "moved_in", "press", "read_code", "take_pictures",
+    "with_code",
+]  # fmt: skip
 
 LONG = 20_000
+OWN_CODE = "Your code, which changes"
 
 
 def press(page: Page, name: str) -> None:
@@ -48,3 +58,46 @@ def take_until_taken(page: Page) -> None:
             return
         page.wait_for_timeout(700)
     pytest.fail("no picture was good enough")
+
+
+def log_in(page: Page, box: LivingBox, number: str, *, before: str = "") -> None:
+    """`before` is the code that was sent the last time."""
+    heading(page, "Log in")
+    page.get_by_label("Mobile number").fill(number)
+    press(page, "Send me a code")
+    heading(page, "Enter the code")
+    until(lambda: box.mailbox.newest(number, "login_code")["code"] != before, "another code arrives")
+    page.get_by_label("Six digits").fill(box.mailbox.newest(number, "login_code")["code"])
+    press(page, "Log in")
+
+
+def moved_in(box: LivingBox, phone: OpenPhone, rented: Rented) -> Page:
+    """A tenant's phone, on his home."""
+    page = phone(f"{box.url}/my")
+    log_in(page, box, rented.number)
+    expect(page.get_by_text("No home yet")).to_be_visible(timeout=LONG)
+    page.get_by_role("link", name="Join a home").click()
+    page.get_by_label("Activation code").fill(rented.activation_code)
+    press(page, "Join")
+    heading(page, "My home")
+    return page
+
+
+def go(page: Page, tab: str, title: str) -> None:
+    page.get_by_role("navigation").get_by_role("link", name=tab, exact=True).click()
+    heading(page, title)
+
+
+def with_code(page: Page) -> None:
+    go(page, "Code", "My code")
+    press(page, "Use codes on this phone")
+    expect(page.get_by_role("img", name=OWN_CODE)).to_be_visible(timeout=LONG)
+
+
+def checked(page: Page, box: LivingBox) -> PhoneCode:
+    """The code on the screen; a gate would take it."""
+    code = parse_code(read_code(page.locator(".code")))
+    assert isinstance(code, PhoneCode)
+    (key,) = box.query("SELECT public_key FROM phone_key WHERE key_id = $1", code.key_id)
+    assert verify_phone(code, community=UUID(box.community), public_key=key["public_key"])
+    return code

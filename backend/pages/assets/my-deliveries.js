@@ -1,0 +1,86 @@
+// Couriers with an order: announced, handed over at the door or left at the gate, ended.
+import { action, h } from "./dom.js";
+import { form } from "./form.js";
+import { comings } from "./my-guests.js";
+import { homePicker } from "./my-home.js";
+import { local, moment } from "./my-invite.js";
+import { t, time } from "./texts.js";
+
+const HOUR_MS = 3_600_000;
+const EXPECTED_HOURS = 12;
+const PLACES = ["door", "gate"];
+
+export async function deliveriesView(app) {
+  const homes = await app.readHomes();
+  const title = h("h1", {}, t("deliveries.title"));
+  if (homes.length === 0) return () => [title, h("p", {}, t("join.none.note"))];
+  const picked = homePicker(app, homes);
+  const { community_id: community, home_id: home } = picked.home;
+  const path = `/homes/${community}/${home}/deliveries`;
+  const [{ deliveries }, companies] = await Promise.all([app.session.get(path), companiesOf(app, community)]);
+  const names = new Map(companies.map((one) => [one.partner_id, one.name]));
+  return () => [
+    h("h1", {}, t("deliveries.title")), comings("deliveries"), picked.choice(),
+    h("details", { class: "card" }, h("summary", {}, t("deliveries.expect")),
+      companies.length === 0 ? h("p", { class: "soft" }, t("deliveries.no.company")) : expectation(app, path, companies)),
+    h("section", { class: "card" }, h("h2", {}, t("deliveries.list")), deliveries.length === 0
+      ? h("p", { class: "soft" }, t("deliveries.none"))
+      : h("ul", { class: "rows" }, deliveries.map((one) => row(app, path, one, names.get(one.partner_id) ?? t("deliveries.company"))))),
+  ];
+}
+
+/** Every company that may come, over as many pages as there are. */
+async function companiesOf(app, community) {
+  const found = [];
+  let cursor = null;
+  do {
+    const page = await app.session.get(`/partners?community_id=${community}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+    found.push(...page.partners);
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  return found;
+}
+
+function expectation(app, path, companies) {
+  const now = Date.now();
+  return form({
+    fields: [
+      { name: "partner_id", label: t("deliveries.company"), options: companies.map((one) => [one.partner_id, one.name]) },
+      {
+        name: "order_ref", label: t("deliveries.order"), required: true, maxlength: 100, pattern: "[A-Za-z0-9._~:@+\\-]+",
+        hint: t("deliveries.order.note"), autocomplete: "off", autocapitalize: "off", spellcheck: "false",
+      },
+      { name: "valid_from", label: t("from"), type: "datetime-local", value: local(now), required: true },
+      { name: "valid_until", label: t("until"), type: "datetime-local", value: local(now + EXPECTED_HOURS * HOUR_MS), required: true },
+      { name: "handover", label: t("handover"), options: PLACES.map((place) => [place, t(`handover.${place}`)]) },
+    ],
+    submit: t("deliveries.expect"),
+    ended: app.failed,
+    work: async ({ valid_from, valid_until, ...what }) => {
+      await app.session.send("POST", path, { ...what, valid_from: moment(valid_from), valid_until: moment(valid_until) });
+      await app.reload();
+    },
+  });
+}
+
+function row(app, path, one, company) {
+  const there = `${path}/${one.delivery_id}`;
+  const other = one.handover === "door" ? "gate" : "door";
+  return h("li", {},
+    h("div", {}, h("strong", {}, company), " ", h("span", { class: `state ${one.state === "assigned" ? "good" : "wait"}` }, t(`delivery.${one.state}`)),
+      h("p", { class: "soft" }, one.order_ref),
+      h("p", { class: "soft" }, `${time(one.courier_from ?? one.valid_from)} – ${time(one.courier_until ?? one.valid_until)}`),
+      h("p", { class: "soft" }, t(`handover.${one.handover}.now`)),
+      !one.announced && h("p", { class: "hint" }, t("deliveries.unannounced"))),
+    action(t(`handover.${other}.choose`), async () => {
+      await app.session.send("PUT", `${there}/handover`, { handover: other });
+      await app.reload();
+    }, app.failed, "plain"),
+    h("button", {
+      type: "button", class: "plain bad", "aria-label": `${t("deliveries.cancel")} ${one.order_ref}`,
+      click: () => app.ask("deliveries.cancel.ask", async () => {
+        await app.session.send("DELETE", there);
+        await app.reload();
+      }, { company }),
+    }, t("deliveries.cancel")));
+}
