@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from gate_sdk._codes.reader import CodeWatch, has_reader, read_texts, require_re
 from gate_sdk._decision import Decision
 from gate_sdk._memory import give_back
 from gate_sdk._models import has_liveness, load_liveness, load_recognition
+from gate_sdk._packs import Packs
 from gate_sdk._recognition import Liveness, Recognition
 from gate_sdk.errors import LivenessMissingError
 from gate_sdk.wire import CodeUnreadable, parse_code
@@ -34,7 +35,7 @@ class Camera:
         self,
         *,
         pack: str | None,
-        recognition: Recognition | None,
+        recognition: Recognition | Sequence[Recognition] | None,
         liveness: LivenessChoice,
         zone: Zone | None,
         codes: bool | None,
@@ -51,11 +52,13 @@ class Camera:
         if codes:
             require_reader()
         self._pack = pack
-        self._given = recognition
+        self._given: tuple[Recognition, ...] = ()
+        if recognition is not None:
+            self._given = tuple(recognition) if isinstance(recognition, Sequence) else (recognition,)
         self._liveness = liveness
         self._zone = zone
         self._loading = threading.Lock()
-        self._loaded: Recognition | None = None
+        self._packs: Packs | None = None
         #: ``None`` until the first frame.
         self.observer: Observer | None = None
         self._watch = CodeWatch() if codes or (codes is None and has_reader()) else None
@@ -65,10 +68,11 @@ class Camera:
     @property
     def pack(self) -> str | None:
         """The id of the pack that is loaded or will be."""
-        known = self._loaded or self._given
-        return known.pack if known else self._pack
+        if self._packs is not None:
+            return self._packs.first.pack
+        return self._given[0].pack if self._given else self._pack
 
-    def load(self, use: Callable[[Recognition], None], roster: Callable[[], Roster], time: TrustedTime) -> Observer:
+    def load(self, use: Callable[[Packs], None], roster: Callable[[], Roster], time: TrustedTime) -> Observer:
         """The observer; its models are loaded once, and given to ``use`` before anything is decided by them.
 
         Raises:
@@ -78,10 +82,10 @@ class Camera:
         if self.observer is None:
             with self._loading:
                 if self.observer is None:
-                    recognition = self._given or load_recognition(self._pack)
-                    use(recognition)
+                    packs = Packs.open(self._given, self._pack, roster().packs(), load_recognition)
+                    use(packs)
                     give_back()
-                    self._loaded = recognition
+                    self._packs, recognition = packs, packs.first
                     from gate_sdk._observer import Observer  # noqa: PLC0415 - with the first frame, like the models
 
                     self.observer = Observer(

@@ -51,14 +51,17 @@ def threshold(head: Head, *, calibrated: float, floor: float, pack: str | None =
     """The cosine that a match must reach.
 
     Args:
-        head: carries the community's own threshold, once its data suffice.
+        head: carries the community's own thresholds, once its data suffice.
         calibrated: the pack's threshold for this gallery's size, number of frames and ``policy.fpir``.
         floor: the pack's lowest sensible threshold; a community's fit on few or odd data must not go below it.
         pack: id of the loaded pack; a threshold fitted to another one's scores says nothing about it.
         increment: what several frames add to the community's threshold, which is for one.
     """
-    own, of = head.policy.threshold, head.policy.threshold_pack
-    if own is None or (pack is not None and of not in {msgspec.UNSET, pack}):
+    policy = head.policy
+    own = policy.threshold
+    if pack is not None and policy.threshold_pack not in {msgspec.UNSET, pack}:
+        own = None if isinstance(policy.thresholds, msgspec.UnsetType) else policy.thresholds.get(pack)
+    if own is None:
         return max(calibrated, floor)
     return max(min(own + increment, max(own, CEILING)), floor)
 

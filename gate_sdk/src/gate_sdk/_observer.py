@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import msgspec
+
 from gate_sdk._cache.index import Roster
 from gate_sdk._clock import TrustedTime
-from gate_sdk._decide import MIN_FACE_PX, Verdict, decide, threshold
+from gate_sdk._compare import compare
+from gate_sdk._decide import MIN_FACE_PX, Verdict, decide
 from gate_sdk._decision import Decision, StageTimes
 from gate_sdk._following import Following
 from gate_sdk._frames.store import keeps
@@ -28,8 +31,6 @@ Zone = tuple[float, float, float, float]
 
 _log = logging.getLogger("gate_sdk")
 _NDIM, _CHANNELS = 3, 3
-# A signed policy may be mistaken all the same; outside of these a threshold has no meaning.
-_MIN_FPIR, _MAX_FPIR = 1e-6, 0.1
 
 
 class _Stopwatch:
@@ -80,6 +81,7 @@ class Observer:
         liveness: Liveness | None = None,
         zone: Zone | None = None,
     ) -> None:
+        #: By it faces are found and followed; another, once nobody on the roster has a template of it any more.
         self._recognition = recognition
         self._roster = roster
         self._time = trusted
@@ -105,6 +107,8 @@ class Observer:
         watch = _Stopwatch()
         with watch.time("total"):
             roster = self._roster()
+            if not self._tracker.evidence:
+                self._go_by(roster)
             now_us = self._time.now_us()
             frame: Frame | None = None
             face: Detection | None = None
@@ -119,7 +123,7 @@ class Observer:
                 elif face.box[2] < MIN_FACE_PX:
                     result = _Result(Verdict(Outcome.DENY, Reason.FACE_TOO_SMALL))
                 else:
-                    evidence = [self._embed(frame, face, watch)]
+                    evidence = [self._embed(frame, face, roster, watch)]
                     if evidence[0].weight < self._recognition.min_weight:
                         raise UnusableError("weight")  # noqa: TRY301 - one place says what is unusable
                     with watch.time("match"):
@@ -138,6 +142,7 @@ class Observer:
         fresh = not tracker.evidence
         if fresh:
             self._watch = _Stopwatch()
+            self._go_by(self._roster())
         watch = self._watch
         try:
             self.frame = frame = self._frame(picture, watch)
@@ -146,7 +151,7 @@ class Observer:
             if tracker.see(None if near is None else near.box, at) is Step.SKIP or near is None:
                 return None
             self.busy = True
-            one = self._embed(frame, near, watch)
+            one = self._embed(frame, near, self._roster(), watch)
             if one.weight < self._recognition.min_weight:
                 return self._too_poor(near, at, watch)
             if not tracker.add(one, at, self._similarity):
@@ -245,11 +250,24 @@ class Observer:
         x, y = face.box[0] + face.box[2] / 2 - self._zone[0], face.box[1] + face.box[3] / 2 - self._zone[1]
         return 0 <= x <= self._zone[2] and 0 <= y <= self._zone[3]
 
-    def _embed(self, frame: Frame, face: Detection, watch: _Stopwatch) -> Evidence:
+    def _go_by(self, roster: Roster) -> None:
+        """Between approaches, leave a pack that nobody has a template of any more: each costs an embedding a frame."""
+        galleries = roster.galleries
+        if galleries and all(one.recognition is not self._recognition for one in galleries):
+            self._recognition = galleries[0].recognition
+
+    def _embed(self, frame: Frame, face: Detection, roster: Roster, watch: _Stopwatch) -> Evidence:
         with watch.time("align"):
             aligned = self._recognition.align(frame, face)
         with watch.time("embed"):
             evidence = self._recognition.embed(aligned)
+            others = {
+                one.recognition.pack: one.recognition.embed(aligned).vector
+                for one in roster.galleries or ()
+                if one.recognition is not self._recognition
+            }
+        if others:
+            evidence = msgspec.structs.replace(evidence, others=others)
         if self._liveness is None:
             return evidence
         with watch.time("live"):
@@ -260,32 +278,24 @@ class Observer:
                 live = 0.0
             if not 0.0 <= live <= 1.0:
                 live = 0.0
-        return Evidence(vector=evidence.vector, weight=evidence.weight, live=live)
+        return msgspec.structs.replace(evidence, live=live)
 
     def _similarity(self, other: Evidence) -> float:
         return float(self._recognition.fuse(self._tracker.evidence) @ other.vector)
 
     def _judge(self, evidence: list[Evidence], roster: Roster, now_us: int) -> _Result:
-        head, gallery = roster.head, roster.gallery
-        if head is None or gallery is None:
+        head, galleries = roster.head, roster.galleries
+        if head is None or galleries is None:
             return _Result(Verdict(Outcome.DENY, Reason.NOT_READY))
         if not self._is_live(evidence):
             return _Result(Verdict(Outcome.DENY, Reason.NOT_LIVE))
-        people = len(gallery)
-        if people == 0:
+        if not any(len(one.gallery) for one in galleries):
             return _Result(Verdict(Outcome.DENY, Reason.ROSTER_EMPTY))
-        probe = evidence[0].vector if len(evidence) == 1 else self._recognition.fuse(evidence)
-        candidate = gallery.search(probe)
-        fpir = min(max(head.policy.fpir, _MIN_FPIR), _MAX_FPIR)
-        calibrated = self._recognition.threshold(people, fpir, len(evidence))
-        bar = threshold(
-            head,
-            calibrated=calibrated,
-            floor=self._recognition.floor,
-            pack=self._recognition.pack,
-            increment=self._recognition.increment(people, fpir, len(evidence)),
-        )
-        entry = None if candidate is None else roster.entries.get(candidate.subject)
+        found = compare(evidence, galleries, head, by=self._recognition)
+        if found is None:
+            return _Result(Verdict(Outcome.DENY, Reason.UNKNOWN))
+        candidate, bar = found
+        entry = roster.entries.get(candidate.subject)
         return _Result(decide(candidate, entry, head, now_us=now_us, threshold=bar, door=roster.door), candidate, bar)
 
     def _is_live(self, evidence: list[Evidence]) -> bool:

@@ -25,12 +25,14 @@ class Evidence(msgspec.Struct, frozen=True, eq=False):
     """One face of one frame, embedded.
 
     ``vector`` is float32 (dims,), unit length; ``weight`` the embedding's norm before normalising, which falls with
-    blur and occlusion. ``live`` is the liveness score in [0, 1], ``None`` without a model.
+    blur and occlusion. ``live`` is the liveness score in [0, 1], ``None`` without a model. ``others`` are the same
+    face's vectors by further packs, by their ids, during a change of models.
     """
 
     vector: Vector
     weight: float
     live: float | None = None
+    others: dict[str, Vector] = {}
 
     def __repr__(self) -> str:
         """Hides the vector: it is biometric and must not reach a log by way of an error text."""

@@ -60,7 +60,7 @@ class GateClient:
         clock: Clock | None = None,
         pack: str | None = None,
         codes: bool | None = None,
-        recognition: Recognition | None = None,
+        recognition: Recognition | Sequence[Recognition] | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Open what :meth:`provision` wrote. Needs no network and loads no models.
@@ -77,7 +77,7 @@ class GateClient:
             clock: the device's clocks.
             pack: id of the model pack; by default the one the server named, else the installed default.
             codes: whether :meth:`observe` also reads QR codes off the frames; by default if the ``qr`` extra is there.
-            recognition: replaces ``gate_sdk.face``, for tests.
+            recognition: replaces ``gate_sdk.face``, for tests; several are of as many packs, the first to begin with.
             transport: replaces the network, for tests.
 
         Raises:

@@ -22,6 +22,7 @@ __all__ = [
     "read_staged",
     "read_staging",
     "read_wiped",
+    "upgrade",
     "wipe_ended",
     "write_head",
     "write_seen_us",
@@ -34,7 +35,8 @@ CREATE TABLE IF NOT EXISTS entry (
     hash     BLOB NOT NULL CHECK (length(hash) = 32),
     body     BLOB,
     template BLOB,
-    until_us INTEGER
+    until_us INTEGER,
+    next_template BLOB
 ) STRICT, WITHOUT ROWID;
 -- Both are small: most people's grants have no end, and few wait for the head that removes them.
 CREATE INDEX IF NOT EXISTS entry_ending ON entry (until_us) WHERE body IS NOT NULL AND until_us IS NOT NULL;
@@ -45,13 +47,21 @@ CREATE TABLE IF NOT EXISTS staged (
     hash     BLOB,
     body     BLOB,
     template BLOB,
-    until_us INTEGER
+    until_us INTEGER,
+    next_template BLOB
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (
     name  TEXT PRIMARY KEY,
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
+
+
+def upgrade(connection: apsw.Connection) -> None:
+    """Bring a file that an older SDK wrote up to this one's columns."""
+    for table in ("entry", "staged"):
+        if not any(column[1] == "next_template" for column in connection.execute(f"PRAGMA table_info({table})")):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN next_template BLOB")
 
 
 class Staging(msgspec.Struct, frozen=True):
@@ -121,11 +131,12 @@ def add_staged(
 ) -> None:
     """Add one page's subjects ``(subject, version, row or None for removal)`` and note where to go on."""
     connection.executemany(
-        "INSERT OR REPLACE INTO staged (subject, version, hash, body, template, until_us) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO staged (subject, version, hash, body, template, until_us, next_template) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            (subject, version, None, None, None, None)
+            (subject, version, None, None, None, None, None)
             if row is None
-            else (subject, version, row.hash, row.body, row.template, row.until_us)
+            else (subject, version, row.hash, row.body, row.template, row.until_us, row.next_template)
             for subject, version, row in rows
         ),
     )
@@ -141,7 +152,7 @@ def clear_staged(connection: apsw.Connection) -> None:
 
 def read_staged(connection: apsw.Connection) -> dict[bytes, Row | None]:
     """Subject to row of all that is staged; ``None`` where it is to be removed."""
-    query = "SELECT subject, version, hash, body, template, until_us FROM staged"
+    query = "SELECT subject, version, hash, body, template, until_us, next_template FROM staged"
     return {values[0]: None if values[2] is None else Row(*values) for values in connection.execute(query)}
 
 
@@ -151,15 +162,15 @@ def merge_staged(connection: apsw.Connection, kind: PageKind) -> None:
         connection.execute("DELETE FROM entry")
     connection.execute("DELETE FROM entry WHERE subject IN (SELECT subject FROM staged)")
     connection.execute(
-        "INSERT INTO entry (subject, version, hash, body, template, until_us) "
-        "SELECT subject, version, hash, body, template, until_us FROM staged WHERE hash IS NOT NULL"
+        "INSERT INTO entry (subject, version, hash, body, template, until_us, next_template) "
+        "SELECT subject, version, hash, body, template, until_us, next_template FROM staged WHERE hash IS NOT NULL"
     )
     clear_staged(connection)
 
 
 def read_rows(connection: apsw.Connection) -> list[Row]:
     """The whole roster, in the order of the subjects."""
-    query = "SELECT subject, version, hash, body, template, until_us FROM entry ORDER BY subject"
+    query = "SELECT subject, version, hash, body, template, until_us, next_template FROM entry ORDER BY subject"
     return [Row(*values) for values in connection.execute(query)]
 
 
@@ -172,8 +183,8 @@ def count_entries(connection: apsw.Connection) -> int:
 def wipe_ended(connection: apsw.Connection, now_us: int) -> int:
     """Remove body and template wherever every grant has ended, keep the hash; return how many were wiped."""
     connection.execute(
-        "UPDATE entry SET body = NULL, template = NULL WHERE body IS NOT NULL AND until_us IS NOT NULL "
-        "AND until_us <= ?",
+        "UPDATE entry SET body = NULL, template = NULL, next_template = NULL "
+        "WHERE body IS NOT NULL AND until_us IS NOT NULL AND until_us <= ?",
         (now_us,),
     )
     return connection.changes()

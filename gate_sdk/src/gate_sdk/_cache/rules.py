@@ -18,9 +18,9 @@ from gate_sdk.wire import (
     PageKind,
     Plan,
     Reading,
-    RosterEntry,
     SignedHead,
     SyncItem,
+    TemplateRef,
     entry_hash,
     plan_hash,
     read_entry,
@@ -78,9 +78,10 @@ def newest(*floors: Floor | None) -> Floor | None:
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One subject as kept: ``hash`` always; ``body`` and ``template`` are gone once every grant has ended.
+    """One subject as kept: ``hash`` always; ``body`` and templates are gone once every grant has ended.
 
-    ``until_us`` is when the last grant ends, ``None`` if one of them has no end.
+    ``until_us`` is when the last grant ends, ``None`` if one of them has no end. ``next_template`` is by another model
+    pack than ``template``, while the community changes from one to the other.
     """
 
     subject: bytes
@@ -89,6 +90,7 @@ class Row(msgspec.Struct, frozen=True):
     body: bytes | None
     template: bytes | None
     until_us: int | None
+    next_template: bytes | None = None
 
 
 def accept_head(
@@ -175,8 +177,10 @@ def check_plan(head: Head, body: bytes | None) -> tuple[Plan | None, int]:
     return plan, skipped
 
 
-def check_item(item: SyncItem) -> Row | None:
+def check_item(item: SyncItem, next_template: bytes | None = None) -> Row | None:
     """Verify one subject's state and make it a row; ``None`` where the subject is to be removed.
+
+    ``next_template`` is what came beside the item, if anything did.
 
     Raises:
         DigestMismatchError: the body is another subject's, or the template is not the one that the body names.
@@ -189,7 +193,8 @@ def check_item(item: SyncItem) -> Row | None:
     reading = read_entry(item.body)
     if reading.entry.subject.bytes != item.subject:
         raise DigestMismatchError("an entry came under another subject")
-    check_template(reading.entry, item.template)
+    check_template(reading.entry.template, item.template)
+    check_template(reading.entry.next_template, next_template)
     return Row(
         subject=item.subject,
         version=item.version,
@@ -197,20 +202,21 @@ def check_item(item: SyncItem) -> Row | None:
         body=item.body,
         template=item.template,
         until_us=expires_at_us(reading),
+        next_template=next_template,
     )
 
 
-def check_template(entry: RosterEntry, template: bytes | None) -> None:
-    """Raise :class:`DigestMismatchError` if ``template`` is another than the one that ``entry`` names.
+def check_template(named: TemplateRef | None, template: bytes | None) -> None:
+    """Raise :class:`DigestMismatchError` if ``template`` is another than the one that its entry names.
 
     None at all is taken: a server that has lost one sends the entry without it, and that person uses the QR route.
     Withholding a template opens no gate, so it must not keep everybody else's from arriving.
     """
     if template is None:
         return
-    if entry.template is None:
+    if named is None:
         raise DigestMismatchError("a template came for an entry that names none")
-    if hashlib.sha256(template).hexdigest() != entry.template.sha256:
+    if hashlib.sha256(template).hexdigest() != named.sha256:
         raise DigestMismatchError("a template is not the one that its entry names")
 
 
@@ -243,7 +249,9 @@ def check_stored(row: Row) -> None:
         return
     if entry_hash(row.body) != row.hash:
         raise DigestMismatchError("a stored entry does not have its hash")
-    check_template(read_entry(row.body).entry, row.template)
+    entry = read_entry(row.body).entry
+    check_template(entry.template, row.template)
+    check_template(entry.next_template, row.next_template)
 
 
 def expires_at_us(reading: Reading) -> int | None:

@@ -117,11 +117,14 @@ class RosterStore:
     def _connected(self, key: bytes) -> apsw.Connection:
         self.unwritable = False
         try:
-            return open_database(self._path, key, repository.SCHEMA)
+            connection = open_database(self._path, key, repository.SCHEMA)
+            repository.upgrade(connection)
         except apsw.Error as error:
             if not is_unwritable(error) or not self._path.exists():
                 raise
             connection = open_unwritable(self._path, key)
+        else:
+            return connection
         _log.error("the disk takes nothing: deciding by the roster that is on it")
         self.unwritable = True
         return connection

@@ -25,7 +25,7 @@ from gate_sdk._clock import TrustedTime
 from gate_sdk._door import EVERY_HOUR, Door, door_of
 from gate_sdk._identity import Identity
 from gate_sdk._link import Link
-from gate_sdk._recognition import Recognition
+from gate_sdk._packs import Packs
 from gate_sdk._sync.orders import Told
 from gate_sdk._sync.sequence import Items, advance, read_items
 from gate_sdk._trust import Trust
@@ -62,7 +62,7 @@ class SyncEngine:
         self._store = store
         self._link = link
         self._time = time
-        self._recognition: Recognition | None = None
+        self._packs: Packs | None = None
         self._from_nothing = False
         # Held for an assignment only; galleries are laid out before it is taken.
         self._swap = threading.Lock()
@@ -87,12 +87,12 @@ class SyncEngine:
     def alarm(self, tell: Callable[[str], None]) -> None:
         self._told.alarm = tell
 
-    def use(self, recognition: Recognition) -> None:
+    def use(self, packs: Packs) -> None:
         """Make the present roster, and every later one, searchable."""
         with self._swap:
-            self._recognition = recognition
-        while (before := self.roster).gallery is None:
-            searchable = before.with_recognition(recognition)
+            self._packs = packs
+        while (before := self.roster).galleries is None:
+            searchable = before.with_packs(packs)
             with self._swap:
                 # The sync thread may have brought a newer one meanwhile; that one must not be overwritten.
                 if self.roster is before:
@@ -125,7 +125,7 @@ class SyncEngine:
             _log.debug("the disk refuses (%s)", error)
             return
         if rows and self.roster.head is None:
-            self._publish(build_roster(self._store.head, rows, self._recognition, self._door(self._store.plan)))
+            self._publish(build_roster(self._store.head, rows, self._packs, self._door(self._store.plan)))
 
     def _round(self, wait: int) -> Round:
         store = self._store
@@ -194,7 +194,7 @@ class SyncEngine:
             store.replace()
             self.alarm("roster-wiped")
             return
-        fewer = self.roster.without_ended(now, self._recognition)
+        fewer = self.roster.without_ended(now, self._packs)
         if fewer is not None:
             self._publish(fewer)
         if store.head is None:
@@ -274,13 +274,13 @@ class SyncEngine:
         changes = store.staged() if store.staging is not None else {}
         changes.update({subject: row for subject, _, row in items})
         if kind is PageKind.DELTA and roster.head is not None and roster.head == store.head:
-            fresh = roster.changed(head, changes, door, self._recognition)
+            fresh = roster.changed(head, changes, door, self._packs)
             check_whole(fresh.hashes.items(), head)
             return fresh
         # What is in memory is not what is on the disk, to which the delta adds: a disk that takes nothing.
         rows = merged([] if kind is PageKind.SNAPSHOT else store.rows(), changes, kind)
         check_whole(((row.subject, row.hash) for row in rows.values()), head)
-        return build_roster(head, rows.values(), self._recognition, door)
+        return build_roster(head, rows.values(), self._packs, door)
 
     def _take_trust(self, trust: Trust) -> None:
         # Gone by before it is kept: with a full disk the new key's heads must be believed all the same.
@@ -306,8 +306,8 @@ class SyncEngine:
     def _publish(self, fresh: Roster) -> None:
         while True:
             with self._swap:
-                if self._recognition is None or fresh.gallery is not None:
+                if self._packs is None or fresh.galleries is not None:
                     self.roster = fresh
                     return
-                recognition = self._recognition
-            fresh = fresh.with_recognition(recognition)
+                packs = self._packs
+            fresh = fresh.with_packs(packs)

@@ -1,5 +1,7 @@
 """What a page must be to belong to its sequence. Pure."""
 
+import msgspec
+
 from gate_sdk._cache.repository import Staging
 from gate_sdk._cache.rules import Row, check_item
 from gate_sdk.errors import UnreadableAnswerError
@@ -31,7 +33,12 @@ def read_items(page: SyncPage, at: Acknowledged | None, staging: Staging | None)
     if page.head is None and not page.items:
         # Asked for its next one at once, it could go on so for ever.
         raise UnreadableAnswerError("a page brought nothing and was not the last")
-    return [(item.subject, item.version, check_item(item)) for item in page.items]
+    beside = _beside(page)
+    return [(item.subject, item.version, check_item(item, beside.get(item.subject))) for item in page.items]
+
+
+def _beside(page: SyncPage) -> dict[bytes, bytes]:
+    return {} if isinstance(page.next_templates, msgspec.UnsetType) else page.next_templates
 
 
 def advance(page: SyncPage, following: str, at: Acknowledged | None, staging: Staging | None) -> Staging:
@@ -41,6 +48,7 @@ def advance(page: SyncPage, following: str, at: Acknowledged | None, staging: St
         UnreadableAnswerError: it is longer than any roster.
     """
     size = sum(len(item.body or b"") + len(item.template or b"") for item in page.items)
+    size += sum(map(len, _beside(page).values()))
     stands = Staging(
         kind=page.kind,
         epoch=page.epoch,

@@ -119,6 +119,17 @@ class FakeBackend:
         with self._changing():
             return self.roster.put(subject or uuid4(), grants, template, pack or self.pack).subject
 
+    def renew(self, subject: UUID, template: bytes, *, pack: str) -> None:
+        """Give somebody a template of another pack beside his own, as while a community changes its models."""
+        with self._changing():
+            self.roster.renew(subject, template, pack)
+
+    def end_change(self, pack: str) -> None:
+        """End a change of models: only templates of that pack remain."""
+        with self._changing():
+            self.roster.end_change(pack)
+            self.pack = pack
+
     def set_grants(self, subject: UUID, grants: tuple[RosterGrant, ...]) -> None:
         """Change when somebody may pass."""
         with self._changing():

@@ -45,6 +45,7 @@ class Person(msgspec.Struct, frozen=True):
     version: int
     body: bytes
     template: bytes | None
+    next_template: bytes | None = None
 
 
 class _Sequence(msgspec.Struct, frozen=True):
@@ -96,21 +97,47 @@ class FakeRoster:
         named = None if template is None else TemplateRef(pack=pack, sha256=hashlib.sha256(template).hexdigest())
         before = self.people.get(subject)
         entry = RosterEntry(subject=subject, grants=grants) if before is None else decode_entry(before.body)
-        return self._put(msgspec.structs.replace(entry, grants=grants, template=named), template)
+        fresh = msgspec.structs.replace(entry, grants=grants, template=named, next_template=None)
+        return self._put(fresh, template)
 
     def change(self, subject: UUID, **fields: object) -> Person:
         """Change fields of somebody's entry."""
         person = self.people[subject]
-        return self._put(msgspec.structs.replace(decode_entry(person.body), **fields), person.template)
+        return self._put(
+            msgspec.structs.replace(decode_entry(person.body), **fields), person.template, person.next_template
+        )
+
+    def renew(self, subject: UUID, template: bytes, pack: str) -> Person:
+        """Give somebody a template of the pack that the community is changing to, beside the one that he has."""
+        person = self.people[subject]
+        named = TemplateRef(pack=pack, sha256=hashlib.sha256(template).hexdigest())
+        entry = msgspec.structs.replace(decode_entry(person.body), next_template=named)
+        return self._put(entry, person.template, template)
+
+    def end_change(self, pack: str) -> None:
+        """Leave everybody the template of that pack, and nobody one of another."""
+        for person in list(self.people.values()):
+            entry = decode_entry(person.body)
+            if entry.next_template is not None and entry.next_template.pack == pack:
+                entry = msgspec.structs.replace(entry, template=entry.next_template, next_template=None)
+                self._put(entry, person.next_template)
+            elif entry.template is not None and entry.template.pack != pack:
+                self._put(msgspec.structs.replace(entry, template=None, next_template=None), None)
 
     def entry(self, subject: UUID) -> RosterEntry:
         """Somebody's entry."""
         return decode_entry(self.people[subject].body)
 
-    def _put(self, entry: RosterEntry, template: bytes | None) -> Person:
+    def _put(self, entry: RosterEntry, template: bytes | None, next_template: bytes | None = None) -> Person:
         subject = entry.subject
         self.version += 1
-        person = Person(subject=subject, version=self.version, body=msgspec.json.encode(entry), template=template)
+        person = Person(
+            subject=subject,
+            version=self.version,
+            body=msgspec.json.encode(entry),
+            template=template,
+            next_template=next_template,
+        )
         self.people[subject] = person
         self._removed.pop(subject, None)
         return person
@@ -201,6 +228,7 @@ class FakeRoster:
 
     def _page(self, kind: PageKind, items: list[SyncItem], head: Head, plan: bytes | None) -> SyncPage:
         now, rest = items[: self.page_size], items[self.page_size :]
+        beside = self._beside(now)
         if not rest:
             dated = msgspec.structs.replace(head, issued_at_us=self.now_us())
             return SyncPage(
@@ -210,7 +238,20 @@ class FakeRoster:
                 head=self.sign(dated),
                 keys=self.server_keys,
                 plan=msgspec.UNSET if plan is None else plan,
+                next_templates=beside,
             )
         cursor = secrets.token_urlsafe(9)
         self._sequences[cursor] = _Sequence(kind=kind, items=tuple(rest), head=head, plan=plan)
-        return SyncPage(kind=kind, epoch=head.epoch, items=tuple(now), next=cursor)
+        return SyncPage(kind=kind, epoch=head.epoch, items=tuple(now), next=cursor, next_templates=beside)
+
+    def _beside(self, items: list[SyncItem]) -> dict[bytes, bytes] | msgspec.UnsetType:
+        """The templates of the pack to come, of those of the items that name one."""
+        people = {one.subject.bytes: one for one in self.people.values() if one.next_template is not None}
+        found = {
+            item.subject: person.next_template
+            for item in items
+            if (person := people.get(item.subject)) is not None
+            and person.body == item.body
+            and person.next_template is not None
+        }
+        return found or msgspec.UNSET

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -33,9 +34,13 @@ def like(vector: Vector, cosine: float, *, seed: int = 0) -> Vector:
     return unit(cosine * vector + float(np.sqrt(1 - cosine**2)) * across)
 
 
-def template(who: int | Vector) -> bytes:
+def template(who: int | Vector, *, pack: str = PACK) -> bytes:
     """A stored template, as rosters carry it."""
-    return pack_template(person(who) if isinstance(who, int) else who)
+    return pack_template(_as_seen_by(pack, person(who) if isinstance(who, int) else who))
+
+
+def _as_seen_by(pack: str, vector: Vector) -> Vector:
+    return vector if pack == PACK else np.roll(vector, 1 + zlib.crc32(pack.encode()) % (DIMS - 1))
 
 
 def empty_frame() -> Frame:
@@ -68,11 +73,18 @@ def _content(picture: Frame) -> Vector | None:
 
 
 class SyntheticRecognition:
-    """Finds in a picture what :func:`frame` put there."""
+    """Finds in a picture what :func:`frame` put there.
+
+    One of another ``pack`` sees the same people by other numbers: templates of two packs say nothing to each other.
+    """
 
     pack = PACK
     floor = 0.5
     min_weight = 6.0
+
+    def __init__(self, pack: str = PACK) -> None:
+        """Be this pack."""
+        self.pack = pack
 
     def decode(self, data: bytes) -> Frame:
         """Read what :func:`encoded` wrote."""
@@ -103,7 +115,7 @@ class SyntheticRecognition:
         content = _content(aligned)
         if content is None:
             raise UnusableError("no face")
-        return Evidence(vector=content[3:], weight=float(content[2]))
+        return Evidence(vector=_as_seen_by(self.pack, content[3:]), weight=float(content[2]))
 
     def fuse(self, evidence: Sequence[Evidence]) -> Vector:
         """The unit mean, weighted."""

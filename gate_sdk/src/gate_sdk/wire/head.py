@@ -36,7 +36,8 @@ class Policy(msgspec.Struct, frozen=True):
     ``fpir`` is the false positive identification rate per approach that the threshold is chosen for, in (0, 1).
     ``threshold`` is the cosine fitted to this community's own impostor scores, for one frame; ``None`` while there are
     too few, then the gate takes the pack's calibration. ``threshold_pack`` is the id of the pack that it goes for, and
-    absent where there is none. The leases are seconds from ``issued_at`` on.
+    absent where there is none; ``thresholds`` are the likewise fitted ones for other packs, by id, during a change of
+    models, absent without any. The leases are seconds from ``issued_at`` on.
     """
 
     fpir: float = 0.001
@@ -45,6 +46,7 @@ class Policy(msgspec.Struct, frozen=True):
     visiting_lease_s: int = 3600
     wipe_after_s: int = 7 * 24 * 3600
     threshold_pack: str | msgspec.UnsetType = msgspec.UNSET
+    thresholds: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Head(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -78,6 +78,8 @@ class RosterEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     uses the QR route only. ``keys`` are his phones' public keys, ``tokens`` the ids (8 bytes) of signed tokens of his
     that have not been cancelled, ``card`` what checks his printed card. All three are left out where there are none.
     ``lookalike`` says that somebody else's template is so like his that a face alone needs a larger lead; absent is no.
+    ``next_template`` is his by another model pack, beside ``template``, while a community changes its models; a gate
+    goes by whichever it has the models of.
     """
 
     subject: UUID
@@ -87,6 +89,7 @@ class RosterEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     tokens: tuple[bytes, ...] = ()
     card: Card | None = None
     lookalike: bool = False
+    next_template: TemplateRef | None = None
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -106,6 +109,7 @@ class _Loose(msgspec.Struct, frozen=True):
     tokens: tuple[bytes, ...] = ()
     card: msgspec.Raw | None = None
     lookalike: bool = False
+    next_template: TemplateRef | None = None
 
 
 _T = TypeVar("_T")
@@ -148,6 +152,7 @@ def read_entry(body: bytes) -> Reading:
         tokens=found.tokens,
         card=cards[0] if cards else None,
         lookalike=found.lookalike,
+        next_template=found.next_template,
     )
     return Reading(entry, parts - len(grants) - len(keys) - len(cards))
 

@@ -35,6 +35,9 @@ class SyncPage(msgspec.Struct, frozen=True):
     ``next`` is opaque and goes back as ``cursor``. Pages of one sequence have the same ``kind`` and ``epoch``. A gate
     applies a sequence whole, together with its head, or not at all.
 
+    ``next_templates`` has, by subject (16 bytes), the templates that the page's bodies name as ``next_template``;
+    absent where they name none.
+
     ``plan`` comes beside the head: the bytes of the plan that the head names, unless the gate has them already.
     """
 
@@ -45,3 +48,4 @@ class SyncPage(msgspec.Struct, frozen=True):
     head: SignedHead | None = None
     keys: tuple[ServerKey, ...] = ()
     plan: bytes | msgspec.UnsetType = msgspec.UNSET
+    next_templates: dict[bytes, bytes] | msgspec.UnsetType = msgspec.UNSET
