@@ -1,10 +1,10 @@
 """Devices: provisioning, tokens, sync, events. Staff: gates."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Response, Router, get, post, put
+from litestar import Request, Response, Router, get, post, put
 from litestar.datastructures import ResponseHeader
 from litestar.enums import RequestEncodingType
 from litestar.openapi.datastructures import ResponseSpec
@@ -164,6 +164,7 @@ async def token(data: TokenRequest, db: Database, tokens: Tokens, clock: Clock, 
 async def sync(
     gate: GatePrincipal,
     gates: GateSync,
+    request: Request[Any, Any, Any],
     epoch: Counter = None,
     version: Counter = None,
     digest: Digest = None,
@@ -182,8 +183,20 @@ async def sync(
     elif (epoch, version, digest) != (None, None, None):
         raise StateIncomplete
     held = None if plan is None else b"" if plan == "none" else bytes.fromhex(plan)
-    body = await gates.poll(gate, state=state, position=read_position(cursor), wait_s=wait, held=held, frames=frames)
-    return Response(body, media_type=MSGPACK)
+    page = await gates.poll(gate, state=state, position=read_position(cursor), wait_s=wait, held=held, frames=frames)
+    headers = {"Vary": "Accept-Encoding"}
+    if page.packed is not None and _takes_gzip(request.headers.get("Accept-Encoding", "")):
+        return Response(page.packed, media_type=MSGPACK, headers=headers | {"Content-Encoding": "gzip"})
+    return Response(page.body, media_type=MSGPACK, headers=headers)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether a client that sends this Accept-Encoding can read gzip (RFC 9110, section 12.5.3)."""
+    for coding in accepted.lower().split(","):
+        name, _, weight = coding.partition(";")
+        if name.strip() == "gzip":
+            return weight.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False
 
 
 @post(

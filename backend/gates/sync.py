@@ -45,8 +45,8 @@ class GateSync:
         wait_s: float,
         held: Held = None,
         frames: str | None = None,
-    ) -> bytes:
-        """The encoded page that answers this poll.
+    ) -> Page:
+        """The page that answers this poll.
 
         Args:
             gate: who asks.
@@ -94,8 +94,8 @@ class GateSync:
             if page.at != since or is_news(held, page.plan) or page.frames != frames or over:
                 return await self._handed_out(gate, page)
 
-    async def _handed_out(self, gate: GatePrincipal, page: Page) -> bytes:
-        """The page's bytes. Face templates in it are recorded before they are sent, once for each page."""
+    async def _handed_out(self, gate: GatePrincipal, page: Page) -> Page:
+        """The page. Face templates in it are recorded before they are sent, once for each page."""
         if page.templates:
             async with self._db.transaction(Scope(community_id=gate.community_id)) as conn:
                 await audit.record(
@@ -106,7 +106,7 @@ class GateSync:
                     target=f"roster:{page.at.epoch}/{page.at.version}",
                     reason=f"{page.templates} templates",
                 )
-        return page.body
+        return page
 
     async def _arrive(self, gate: GatePrincipal, state: Acknowledged | None, held: Held) -> Standing:
         """Take the gate's acknowledgement. Nothing is written where it says what it said before."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import zlib
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -16,6 +17,8 @@ __all__ = ["MAX_ANSWER_BYTES", "check_url", "exchange", "open_client", "read_ans
 _TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 # Servers send pages of 4 MB. What is much longer comes from something else, and must not fill the gate's memory.
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
+# What zlib calls a gzip header around deflate's window of 32 KB.
+_GZIP = 16 + zlib.MAX_WBITS
 _T = TypeVar("_T")
 
 
@@ -51,7 +54,9 @@ def open_client(url: str, transport: httpx.BaseTransport | None) -> httpx.Client
     # A proxy set for the internet must not be asked for the box's own address.
     trust_env = not _loopback(httpx.URL(url).host)
     agent = f"doorward-gate/{VERSION}"
-    return httpx.Client(transport=transport, timeout=_TIMEOUT, trust_env=trust_env, headers={"User-Agent": agent})
+    # The one coding that is unpacked below, within its limit.
+    headers = {"User-Agent": agent, "Accept-Encoding": "gzip"}
+    return httpx.Client(transport=transport, timeout=_TIMEOUT, trust_env=trust_env, headers=headers)
 
 
 def exchange(client: httpx.Client, request: httpx.Request) -> httpx.Response:
@@ -63,19 +68,36 @@ def exchange(client: httpx.Client, request: httpx.Request) -> httpx.Response:
     """
     try:
         with contextlib.closing(client.send(request, stream=True)) as response:
-            parts = []
-            size = 0
-            for part in response.iter_bytes():
-                size += len(part)
-                if size > MAX_ANSWER_BYTES:
-                    raise UnreadableAnswerError("longer than any answer", status=response.status_code)
-                parts.append(part)
+            content = _read(response)
     except (httpx.HTTPError, httpx.StreamError, OSError, RuntimeError) as error:
         # RuntimeError: the client was closed meanwhile. The address is left out: it may carry a cursor.
         raise UnreachableError(f"no answer: {type(error).__name__}") from None
     # Read already, so it is given on without what says that it was compressed.
     headers = [pair for pair in response.headers.multi_items() if pair[0].lower() != "content-encoding"]
-    return httpx.Response(response.status_code, headers=headers, content=b"".join(parts), request=request)
+    return httpx.Response(response.status_code, headers=headers, content=content, request=request)
+
+
+def _read(response: httpx.Response) -> bytes:
+    """The answer's bytes, unpacked no further than an answer can be long: a few kilobytes may unpack to gigabytes."""
+    if response.is_stream_consumed:
+        # Of a transport in memory, which has read and unpacked it already.
+        return response.content
+    packed = response.headers.get("Content-Encoding", "").strip().lower() == "gzip"
+    unpacking = zlib.decompressobj(_GZIP)
+    parts: list[bytes] = []
+    left = MAX_ANSWER_BYTES
+    try:
+        for raw in response.iter_raw():
+            part = unpacking.decompress(raw, left + 1) if packed else raw
+            left -= len(part)
+            if left < 0:
+                raise UnreadableAnswerError("longer than any answer", status=response.status_code)
+            parts.append(part)
+    except zlib.error:
+        raise UnreadableAnswerError("not the gzip that it says", status=response.status_code) from None
+    if packed and not unpacking.eof:
+        raise UnreachableError("the answer was cut off")
+    return b"".join(parts)
 
 
 def read_answer(response: httpx.Response, kind: type[_T], *, json: bool = False) -> _T:

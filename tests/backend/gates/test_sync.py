@@ -1,6 +1,7 @@
 """What a gate that follows a roster is told."""
 
 import asyncio
+import gzip
 from typing import Any
 from uuid import UUID
 
@@ -306,3 +307,23 @@ async def _new_epoch(world: World, community_id: UUID) -> None:
             await conn.execute("SELECT roster_new_epoch()")
     finally:
         await conn.close()
+
+
+@pytest.mark.parametrize(
+    "accepted,packed", [("gzip", True), ("br, GZIP;q=0.5", True), ("identity", False), ("gzip;q=0", False)]
+)
+async def test_a_page_comes_compressed_to_whom_can_read_it(
+    device: Device, rosters: Rosters, accepted: str, *, packed: bool
+) -> None:
+    await rosters.people(50)
+    request = device.api.build_request("GET", "/gate/v1/sync", headers={**device.headers, "Accept-Encoding": accepted})
+    answer = await device.api.send(request, stream=True)
+    raw = b"".join([part async for part in answer.aiter_raw()])
+    assert answer.headers.get("Content-Encoding") == ("gzip" if packed else None)
+    assert answer.headers["Vary"] == "Accept-Encoding"
+    content = gzip.decompress(raw) if packed else raw
+    page = msgspec.msgpack.decode(content, type=SyncPage)
+    assert len(page.items) == 50
+    if packed:
+        assert len(raw) < len(content) * 0.7
+    await answer.aclose()
