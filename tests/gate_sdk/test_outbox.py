@@ -4,10 +4,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import apsw
+import msgspec
 import pytest
 
 from gate_sdk import Outcome, Reason
 from gate_sdk._decision import Decision
+from gate_sdk._outbox import repository
 from gate_sdk._outbox.events import alarm, report
 from gate_sdk._outbox.store import Outbox
 from gate_sdk.keys import FileKeyProvider
@@ -15,6 +17,8 @@ from gate_sdk.testing import FakeBackend
 from gate_sdk.testing import synthetic as syn
 from gate_sdk.wire import MAX_BATCH, EventKind, EventReceipt, GateEvent
 from tests.gate_sdk.conftest import OpenGate
+
+DAY_US = 86_400_000_000
 
 
 @pytest.fixture
@@ -67,6 +71,54 @@ class TestStore:
         assert any((event.detail or "").startswith("events-dropped:") for event in kept)
         assert [event.seq for event in kept] == sorted({event.seq for event in kept})
         assert outbox.counts().dropped >= 50
+        outbox.close()
+
+    def test_no_denial_goes_while_there_is_an_admission_and_no_alarm_while_there_is_a_denial(
+        self, outbox: Outbox
+    ) -> None:
+        for number in range(400):
+            event = (entry(Outcome.DENY), alarm("roster-damaged", 1), entry())[number % 3]
+            before = [repository.rank(event) for event in outbox.oldest(1000)]
+            outbox.append(event)
+            after = [repository.rank(event) for event in outbox.oldest(1000)]
+            assert len(after) <= 100
+            for rank in (1, 2):
+                if after.count(rank) < before.count(rank):
+                    # What goes less hardly had gone; but for the one that has just come.
+                    assert not any(one < rank for one in after[:-1]), after
+        outbox.close()
+
+    def test_bytes_are_bounded_too(self, tmp_path: Path) -> None:
+        outbox = Outbox(tmp_path, FileKeyProvider(tmp_path / "keys"), max_bytes=20_000)
+        outbox.open()
+        outbox.append(entry(Outcome.DENY))
+        for _ in range(300):
+            outbox.append(entry())
+        sizes = [len(msgspec.msgpack.encode(event)) for event in outbox.oldest(1000)]
+        assert 15_000 < sum(sizes) <= 20_000 + 500
+        assert outbox.oldest(1)[0].outcome is Outcome.DENY
+        assert outbox.counts().pending + outbox.counts().dropped - 301 == len(
+            [event for event in outbox.oldest(1000) if event.kind is EventKind.ALARM]
+        )
+        outbox.close()
+        again = Outbox(tmp_path, FileKeyProvider(tmp_path / "keys"), max_bytes=sum(sizes) // 2)
+        again.open()
+        again.append(entry())
+        assert len(again.oldest(1000)) < len(sizes)
+        again.close()
+
+    def test_admissions_that_waited_a_month_go_and_nothing_else(self, outbox: Outbox) -> None:
+        for outcome, days in ((Outcome.ALLOW, 0), (Outcome.DENY, 0), (Outcome.ALLOW, 2), (Outcome.ALLOW, 40)):
+            outbox.append(entry(outcome, at_us=days * DAY_US))
+        outbox.append(alarm("roster-damaged", 0))
+        outbox.expire(31 * DAY_US)
+        assert [event.seq for event in outbox.oldest(10)] == [2, 3, 4, 5, 6]
+        outbox.expire(33 * DAY_US)
+        outbox.expire(33 * DAY_US)
+        kept = outbox.oldest(10)
+        assert [event.seq for event in kept] == [2, 4, 5, 6, 7]
+        assert [event.detail for event in kept[3:]] == ["events-dropped:1", "events-dropped:1"]
+        assert outbox.counts().dropped == 2
         outbox.close()
 
     def test_log_of_an_outage_stays_small(self, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ class GateClient:
             on_revoked=self._device.erase,
         )
         frames = FrameDelivery(self._device.frames, self._transport, self._time)
-        self._delivery = Delivery(self._outbox, self._transport, afterwards=frames.once)
+        self._delivery = Delivery(self._outbox, self._transport, now_us=self._time.now_us, afterwards=frames.once)
         for code in self._device.replaced:
             self._journal.alarm(code)
 

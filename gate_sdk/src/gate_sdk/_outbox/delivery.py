@@ -1,5 +1,6 @@
 """The thread that delivers events, in order, at least once."""
 
+import contextlib
 import logging
 import random
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from gate_sdk._background import Background
 from gate_sdk._link import Link
 from gate_sdk._outbox.store import Outbox
 from gate_sdk._sync.backoff import delay
-from gate_sdk.errors import GateError, GateRevokedError, RequestRefusedError, UnavailableError
+from gate_sdk.errors import GateError, GateRevokedError, RequestRefusedError, StorageError, UnavailableError
 from gate_sdk.wire import MAX_BATCH, EventBatch
 
 __all__ = ["Delivery"]
@@ -23,12 +24,18 @@ _ABOUT_THE_BATCH = {400, 413, 422}
 class Delivery(Background):
     """Sends batches until the outbox is empty, then waits for more."""
 
-    def __init__(self, outbox: Outbox, link: Link, *, afterwards: Callable[[], bool] = lambda: False) -> None:
-        """Deliver to ``link``; whenever no event waits, ``afterwards`` is called, and says whether to do so again."""
+    def __init__(
+        self, outbox: Outbox, link: Link, *, now_us: Callable[[], int], afterwards: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Deliver to ``link``; whenever no event waits, ``afterwards`` is called, and says whether to do so again.
+
+        ``now_us`` is trusted time, by which what waits grows old.
+        """
         super().__init__(self._run, name="doorward-gate-events")
         self._outbox = outbox
         self._link = link
         self._afterwards = afterwards
+        self._now_us = now_us
         self._limit = MAX_BATCH
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
 
@@ -55,6 +62,7 @@ class Delivery(Background):
                 pause = delay(failures, self._random.random(), asked)
                 if failures == 1:
                     _log.warning("events are not delivered (%s), next try in %.0f s", error.code, pause)
+                self._grow_old()
                 self._stop.wait(pause)
                 continue
             except Exception:  # noqa: BLE001 - a thread that ended here would deliver nothing more, unnoticed
@@ -66,6 +74,10 @@ class Delivery(Background):
                 continue
             if not more:
                 self._outbox.wake.wait(_IDLE_S)
+
+    def _grow_old(self) -> None:
+        with contextlib.suppress(StorageError):
+            self._outbox.expire(self._now_us())
 
     def deliver_once(self) -> bool:
         """Deliver one batch; whether there may be more.

@@ -10,8 +10,10 @@ from gate_sdk.wire import EventKind, GateEvent, Outcome
 __all__ = [
     "SCHEMA",
     "Counts",
+    "Removed",
     "delete_through",
     "evict",
+    "expire",
     "insert",
     "last_seq",
     "mark_refused",
@@ -31,6 +33,8 @@ CREATE TABLE IF NOT EXISTS event (
     refused INTEGER NOT NULL DEFAULT 0,
     body    BLOB NOT NULL
 ) STRICT;
+-- In the order in which events go when room runs out.
+CREATE INDEX IF NOT EXISTS event_rank ON event (rank, seq);
 CREATE TABLE IF NOT EXISTS state (
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL
@@ -44,6 +48,13 @@ class Counts(msgspec.Struct, frozen=True):
     pending: int
     refused: int
     dropped: int
+
+
+class Removed(msgspec.Struct, frozen=True):
+    """How many events, and the bytes of them."""
+
+    count: int
+    size: int
 
 
 def rank(event: GateEvent) -> int:
@@ -66,12 +77,11 @@ def last_seq(connection: apsw.Connection) -> int:
     return last or 0
 
 
-def insert(connection: apsw.Connection, event: GateEvent) -> None:
-    """Append an event."""
-    connection.execute(
-        "INSERT INTO event (seq, rank, body) VALUES (?, ?, ?)",
-        (event.seq, rank(event), msgspec.msgpack.encode(event)),
-    )
+def insert(connection: apsw.Connection, event: GateEvent) -> int:
+    """Append an event; return its bytes."""
+    body = msgspec.msgpack.encode(event)
+    connection.execute("INSERT INTO event (seq, rank, body) VALUES (?, ?, ?)", (event.seq, rank(event), body))
+    return len(body)
 
 
 def oldest(connection: apsw.Connection, limit: int) -> list[GateEvent]:
@@ -80,15 +90,17 @@ def oldest(connection: apsw.Connection, limit: int) -> list[GateEvent]:
     return [msgspec.msgpack.decode(body, type=GateEvent) for (body,) in connection.execute(query, (limit,))]
 
 
-def read_all_pages(connection: apsw.Connection) -> None:
-    """Touch every page, so that damage shows when the file is opened."""
-    connection.execute("SELECT total(length(body)), total(unicode(body)) FROM event").fetchall()
+def read_all_pages(connection: apsw.Connection) -> Removed:
+    """Touch every page, so that damage shows when the file is opened; return what is there."""
+    query = "SELECT count(*), CAST(total(length(body)) AS INTEGER), total(unicode(body)) FROM event"
+    rows: list[tuple[int, int, float]] = list(connection.execute(query))
+    return Removed(rows[0][0], rows[0][1])
 
 
-def delete_through(connection: apsw.Connection, seq: int) -> int:
-    """Forget delivered events; return how many."""
-    connection.execute("DELETE FROM event WHERE seq <= ? AND refused = 0", (seq,))
-    return connection.changes()
+def delete_through(connection: apsw.Connection, seq: int) -> Removed:
+    """Forget delivered events."""
+    query = "DELETE FROM event WHERE seq <= ? AND refused = 0 RETURNING length(body)"
+    return _removed(connection.execute(query, (seq,)))
 
 
 def mark_refused(connection: apsw.Connection, seqs: Iterable[int]) -> None:
@@ -96,16 +108,51 @@ def mark_refused(connection: apsw.Connection, seqs: Iterable[int]) -> None:
     connection.executemany("UPDATE event SET refused = 1 WHERE seq = ?", ((seq,) for seq in seqs))
 
 
-def evict(connection: apsw.Connection, count: int) -> int:
-    """Drop the ``count`` least needed events, oldest first; return how many there were."""
-    connection.execute("DELETE FROM event WHERE seq IN (SELECT seq FROM event ORDER BY rank, seq LIMIT ?)", (count,))
-    dropped = connection.changes()
+def evict(connection: apsw.Connection, count: int, *, least: int) -> Removed:
+    """Drop at most ``count`` of the least needed events, the oldest first; at least ``least``, if there are so many.
+
+    As long as there is an admission, no denial goes, nor an alarm while there is a denial; and no more of a rank that
+    is needed more than it takes.
+    """
+    query = (
+        "DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE rank = (SELECT min(rank) FROM event) "
+        "ORDER BY seq LIMIT ?) RETURNING length(body)"
+    )
+    removed = _removed(connection.execute(query, (count,)))
+    while removed.count < least:
+        more = _removed(connection.execute(query, (least - removed.count,)))
+        if not more.count:
+            break
+        removed = Removed(removed.count + more.count, removed.size + more.size)
+    return _dropped(connection, removed)
+
+
+def expire(connection: apsw.Connection, before_us: int, limit: int) -> Removed:
+    """Drop the oldest admissions, at most ``limit``, as far as they are of before that time."""
+    oldest_first = connection.execute("SELECT seq, body FROM event WHERE rank = 0 ORDER BY seq LIMIT ?", (limit,))
+    aged: list[int] = []
+    for seq, body in oldest_first:
+        if msgspec.msgpack.decode(body, type=GateEvent).at_us >= before_us:
+            break
+        aged.append(seq)
+    if not aged:
+        return Removed(0, 0)
+    query = "DELETE FROM event WHERE rank = 0 AND seq <= ? RETURNING length(body)"
+    return _dropped(connection, _removed(connection.execute(query, (aged[-1],))))
+
+
+def _removed(rows: Iterable[tuple[int]]) -> Removed:
+    sizes = [size for (size,) in rows]
+    return Removed(len(sizes), sum(sizes))
+
+
+def _dropped(connection: apsw.Connection, removed: Removed) -> Removed:
     connection.execute(
         "INSERT INTO state (name, value) VALUES ('dropped', ?) "
         "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-        (dropped,),
+        (removed.count,),
     )
-    return dropped
+    return removed
 
 
 def read_counts(connection: apsw.Connection) -> Counts:

@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
@@ -20,19 +20,23 @@ import msgspec
 
 from gate_sdk._database import checkpoint, is_damage, open_database, transaction
 from gate_sdk._outbox import repository
-from gate_sdk._outbox.repository import Counts
+from gate_sdk._outbox.repository import Counts, Removed
 from gate_sdk.errors import GateError, StorageError
 from gate_sdk.keys import KeyProvider
 from gate_sdk.wire import EventKind, EventReceipt, GateEvent
 
-__all__ = ["MAX_EVENTS", "Outbox"]
+__all__ = ["MAX_AGE_US", "MAX_BYTES", "MAX_EVENTS", "Outbox"]
 
 _log = logging.getLogger("gate_sdk")
 # Ten days of a mean community's comings and goings (2,254 people, four a day), longer than any roster outlives
 # silence; about 20 MB.
 MAX_EVENTS = 100_000
+MAX_BYTES = 32 * 1024 * 1024
+# An admission that nobody has asked for in a month. Denials and alarms do not age: they go for want of room only.
+MAX_AGE_US = 30 * 86_400_000_000
 # Making room a thousand at a time, or a tenth where a small disk is full, keeps the work off most decisions.
 _EVICT = 1_000
+_ROOM = 2
 # Held in memory while the disk takes nothing.
 _BACKLOG = 10_000
 # An appended event costs two pages of the log until it is checkpointed: so often the delivering thread does that, and
@@ -43,10 +47,13 @@ _CHECKPOINT, _CHECKPOINT_AT_LAST = 500, 5_000
 class Outbox:
     """Safe for several threads."""
 
-    def __init__(self, directory: Path, keys: KeyProvider, *, max_events: int = MAX_EVENTS) -> None:
+    def __init__(
+        self, directory: Path, keys: KeyProvider, *, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES
+    ) -> None:
         self._path = directory / "outbox.db"
         self._keys = keys
         self._max = max_events
+        self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._connection: apsw.Connection | None = None
         self._closed = False
@@ -55,6 +62,7 @@ class Outbox:
         self._unchecked = 0
         self._last = 0
         self._count = 0
+        self._size = 0
         self.store_epoch = 0
         #: Whether an older file could not be read and was set aside when this one was opened.
         self.replaced = False
@@ -93,12 +101,11 @@ class Outbox:
             with transaction(connection):
                 self.store_epoch = repository.store_epoch(connection, secrets.randbits(53))
             self._last = repository.last_seq(connection)
-            counts = repository.read_counts(connection)
-            repository.read_all_pages(connection)
+            held = repository.read_all_pages(connection)
         except BaseException:
             connection.close()
             raise
-        self._count = counts.pending + counts.refused
+        self._count, self._size = held.count, held.size
         self._connection = connection
 
     def _set_aside(self) -> None:
@@ -164,21 +171,23 @@ class Outbox:
 
     def _insert(self, event: GateEvent) -> int:
         connection = self._connected
-        if self._count >= self._max:
+        if self._count >= self._max or self._size >= self._max_bytes:
             self._make_room(connection, event.at_us)
-        numbered = msgspec.structs.replace(event, store_epoch=self.store_epoch, seq=self._last + 1)
         try:
-            repository.insert(connection, numbered)
+            size = repository.insert(connection, self._numbered(event))
         except apsw.FullError:
             self._make_room(connection, event.at_us)
-            numbered = msgspec.structs.replace(event, store_epoch=self.store_epoch, seq=self._last + 1)
-            repository.insert(connection, numbered)
+            size = repository.insert(connection, self._numbered(event))
         self._last += 1
         self._count += 1
+        self._size += size
         self._unchecked += 1
         if self._unchecked >= _CHECKPOINT_AT_LAST:
             self._checkpoint(connection)
         return self._last
+
+    def _numbered(self, event: GateEvent) -> GateEvent:
+        return msgspec.structs.replace(event, store_epoch=self.store_epoch, seq=self._last + 1)
 
     def _checkpoint(self, connection: apsw.Connection) -> None:
         # What it comes after is committed: raising here would have an event written, or a batch delivered, twice.
@@ -188,21 +197,36 @@ class Outbox:
             checkpoint(connection)
 
     def _make_room(self, connection: apsw.Connection, at_us: int) -> None:
-        count = max(1, min(_EVICT, self._count // 10))
+        # At least room for the event, and for the alarm that says what became of the others.
+        count = max(_ROOM, min(_EVICT, self._count // 10))
+        self._drop(connection, at_us, lambda: repository.evict(connection, count, least=_ROOM))
+
+    def expire(self, now_us: int) -> None:
+        """Drop admissions that have waited for longer than :data:`MAX_AGE_US`, and say so in an alarm.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        with self._lock, _storage():
+            if self._connection is not None:
+                connection, before_us = self._connection, now_us - MAX_AGE_US
+                self._drop(connection, now_us, lambda: repository.expire(connection, before_us, _EVICT))
+
+    def _drop(self, connection: apsw.Connection, at_us: int, drop: Callable[[], Removed]) -> None:
+        """Drop events and write the alarm that says how many, both or neither."""
         with transaction(connection):
-            dropped = repository.evict(connection, count)
+            dropped = drop()
+            if not dropped.count:
+                return
             alarm = GateEvent(
-                store_epoch=self.store_epoch,
-                seq=self._last + 1,
-                kind=EventKind.ALARM,
-                at_us=at_us,
-                detail=f"events-dropped:{dropped}",
+                store_epoch=0, seq=0, kind=EventKind.ALARM, at_us=at_us, detail=f"events-dropped:{dropped.count}"
             )
-            repository.insert(connection, alarm)
+            size = repository.insert(connection, self._numbered(alarm))
         self._last += 1
-        self._count += 1 - dropped
+        self._count += 1 - dropped.count
+        self._size += size - dropped.size
         self._checkpoint(connection)
-        _log.error("the outbox is full: dropped %d events, admissions first", dropped)
+        _log.error("the outbox had no room or use for %d events: dropped, admissions first", dropped.count)
 
     def oldest(self, limit: int) -> list[GateEvent]:
         """The oldest undelivered events, at most ``limit``, in order of their numbers."""
@@ -223,9 +247,10 @@ class Outbox:
             connection = self._connected
             with transaction(connection):
                 deleted = repository.delete_through(connection, min(receipt.seq, sent[-1].seq))
-            self._count -= deleted
+            self._count -= deleted.count
+            self._size -= deleted.size
             self._checkpoint(connection)
-            return deleted
+            return deleted.count
 
     def refuse(self, events: list[GateEvent]) -> None:
         """Set events apart that the server will not take."""
