@@ -223,7 +223,8 @@ async def list_unused_faces(
 ) -> list[UnusedRow]:
     """People (or the one named) with a template and no right to enter anywhere, now or to come, for over the grace.
 
-    The worker's, in the platform scope. ``courier_grace`` is for whoever has been a courier or has never had a right;
+    The worker's, in the platform scope. ``courier_grace`` is for whoever is or has been a courier, or has never had a
+    right: who visited between two shifts loses by that nothing that he works with;
     a courier for whom no company speaks any more has as many days from then on as the authority of his companies says
     (the shortest, where there are several), and never more than that.
     A community may shorten its guests' ``grace``: a pass of its own then counts as ended so much earlier.
@@ -257,8 +258,8 @@ async def list_unused_faces(
         ) c ON true
         WHERE NOT coalesce(r.standing, false) AND ($5::uuid IS NULL OR f.person_id = $5)
             AND (
-                greatest(f.made_at, r.ended_at)
-                    <= $1::timestamptz - CASE WHEN coalesce(r.courier, true) THEN $3::interval ELSE $2::interval END
+                greatest(f.made_at, r.ended_at) <= $1::timestamptz
+                    - CASE WHEN coalesce(r.courier, true) OR c.employed THEN $3::interval ELSE $2::interval END
                 OR NOT c.employed AND greatest(f.made_at, r.ended_at, c.left_at)
                     <= $1::timestamptz - make_interval(days => c.days)
             )

@@ -60,7 +60,7 @@ class GateWordRow(msgspec.Struct, frozen=True):
 
 
 class ConsentProofRow(msgspec.Struct, frozen=True):
-    """An agreement, of somebody who is here or of one who is gone; ``erasure_id`` is whose certificate names it."""
+    """An agreement; ``erasure_id`` is whose certificate names it, ``gone`` that only the proof of it is left."""
 
     erasure_id: UUID
     purpose: str
@@ -69,6 +69,7 @@ class ConsentProofRow(msgspec.Struct, frozen=True):
     text_sha256: bytes
     given_at: datetime
     withdrawn_at: datetime | None
+    gone: bool
 
 
 async def ensure(conn: Connection, *, wanted: Sequence[Wanted]) -> None:
@@ -180,10 +181,12 @@ async def list_consents(conn: Connection, *, erasures: Sequence[ErasureRow]) -> 
         ConsentProofRow,
         """
         WITH asked AS (SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS a (erasure_id, person_id))
-        SELECT a.erasure_id, c.purpose, c.version, c.language, c.text_sha256, c.given_at, c.withdrawn_at
+        SELECT a.erasure_id, c.purpose, c.version, c.language, c.text_sha256, c.given_at, c.withdrawn_at,
+            false AS gone
         FROM asked a JOIN consent c USING (person_id)
         UNION ALL
-        SELECT a.erasure_id, c.purpose, c.version, c.language, c.text_sha256, c.given_at, c.withdrawn_at
+        SELECT a.erasure_id, c.purpose, c.version, c.language, c.text_sha256, c.given_at, c.withdrawn_at,
+            true AS gone
         FROM asked a JOIN consent_proof c USING (erasure_id, person_id)
         ORDER BY given_at, purpose
         """,

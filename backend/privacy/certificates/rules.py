@@ -159,7 +159,7 @@ def certify(
         backups_unreadable_by=None if key_destroyed is None else key_destroyed + KEY_BACKUPS_EXPIRE,
         kept_roles=tuple(erasure.kept_roles) if own else (),
         remains=(
-            *_remains(erasure, shown, own=own, consented=bool(consents), completed_at=completed_at),
+            *_remains(erasure, shown, own=own, consents=consents, completed_at=completed_at),
             *(Remaining("held_photographs", one.laws, one.until) for one in held if one.released_at is None),
         ),
         held=held,
@@ -193,7 +193,12 @@ def _concerns(extent: Extent, kind: str) -> bool:
 
 
 def _remains(
-    erasure: ErasureRow, places: Sequence[PlaceWords], *, own: bool, consented: bool, completed_at: datetime | None
+    erasure: ErasureRow,
+    places: Sequence[PlaceWords],
+    *,
+    own: bool,
+    consents: Sequence[ConsentProofRow],
+    completed_at: datetime | None,
 ) -> list[Remaining]:
     """What stays, by which law and until when."""
     proof_until = None if completed_at is None else completed_at + PROOF_KEPT
@@ -203,12 +208,12 @@ def _remains(
     elif erasure.extent == "photos":
         found.append(Remaining("template", _CONSENT, None))
     stays = erasure.reason in ("photos_withdrawn", *FACE_ONLY)
-    gone = not stays and not erasure.kept_roles
     if own:
         found.extend(Remaining(_ROLES[role], _CONTRACT, None) for role in erasure.kept_roles)
         if stays and not erasure.kept_roles:
             found.append(Remaining("account", _CONTRACT, None))
-        if consented:
+        if consents:
+            gone = any(row.gone for row in consents)
             found.append(Remaining("consent_proof" if gone else "consents", _PROOF, proof_until if gone else None))
     # Where several communities keep them for different times, the longest counts.
     if places and erasure.reason in ("tenancy_ended", "member_left", "account_deleted"):

@@ -20,6 +20,7 @@ __all__ = [
     "keep_consent_proof",
     "list_accounts",
     "list_communities_with_old_names",
+    "list_staff",
     "list_subjects_of_people",
     "list_unused_people",
     "list_wards",
@@ -110,6 +111,17 @@ async def find_roles(
         """,
         person_ids, at, invited_for,
     )  # fmt: skip
+
+
+async def list_staff(conn: Connection, *, person_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the people whose accounts are also staff's. The worker's, in the platform scope."""
+    rows = await fetch_all(
+        conn,
+        _PersonId,
+        "SELECT a.person_id FROM account a JOIN staff USING (account_id) WHERE a.person_id = ANY ($1)",
+        person_ids,
+    )
+    return {row.person_id for row in rows}
 
 
 async def list_subjects_of_people(conn: Connection, *, person_ids: Sequence[UUID]) -> list[SubjectRow]:

@@ -74,10 +74,16 @@ async def roles_of(conn: Connection, *, person_ids: Sequence[UUID], now: datetim
 
 
 async def note_roles(conn: Connection, *, erasures: Sequence[ErasureRow], kept: Mapping[UUID, list[Role]]) -> None:
-    """Write down what the people still are, for their certificates. The worker's, in the platform scope."""
+    """Write down what the people still are, for their certificates. The worker's, in the platform scope.
+
+    Whoever is staff too keeps the account that he works with, which needs no person: his number stays, and the
+    certificate has to say so.
+    """
+    staff = await repository.list_staff(conn, person_ids=[erasure.person_id for erasure in erasures])
     alike: dict[tuple[Role, ...], list[UUID]] = defaultdict(list)
     for erasure in erasures:
-        alike[tuple(kept[erasure.person_id])].append(erasure.erasure_id)
+        still = {*kept[erasure.person_id], *(("staff",) if erasure.person_id in staff else ())}
+        alike[tuple(role for role in _ROLES if role in still)].append(erasure.erasure_id)
     for named, erasure_ids in alike.items():
         await progress.set_kept_roles(conn, erasure_ids=erasure_ids, roles=named)
 

@@ -148,8 +148,14 @@ async def set_steps_done(conn: Connection, *, erasure_ids: Sequence[UUID], name:
 
 
 async def set_kept_roles(conn: Connection, *, erasure_ids: Sequence[UUID], roles: Sequence[Role]) -> None:
-    """What the people still are."""
-    await conn.execute("UPDATE erasure SET kept_roles = $2 WHERE erasure_id = ANY ($1)", erasure_ids, list(roles))
+    """What the people still are. Of whoever is gone it was written down before."""
+    await conn.execute(
+        """
+        UPDATE erasure e SET kept_roles = $2
+        WHERE erasure_id = ANY ($1) AND EXISTS (SELECT FROM person p WHERE p.person_id = e.person_id)
+        """,
+        erasure_ids, list(roles),
+    )  # fmt: skip
 
 
 async def set_attempts(conn: Connection, *, delays: Sequence[tuple[UUID, Delay]]) -> None:
