@@ -49,6 +49,7 @@ from backend.gates.routes import staff_router as gates_staff
 from backend.gates.sync import GateSync
 from backend.guardians.rules import Recapture
 from backend.households.activations.routes import staff_router as activations_staff
+from backend.households.attaching.routes import staff_router as attaching_staff
 from backend.households.cards.routes import list_router as cards_list
 from backend.households.cards.routes import staff_router as cards_staff
 from backend.households.exports.routes import staff_router as exports_staff
@@ -169,6 +170,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         imports_staff,
         moving_staff,
         activations_staff,
+        attaching_staff,
         exports_staff,
         reviews_staff,
         desk_staff,

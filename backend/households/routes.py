@@ -11,6 +11,8 @@ from backend.audit import service as audit
 from backend.communities import repository as communities
 from backend.guardians.errors import BirthDateInvalid
 from backend.households import joining, repository, service
+from backend.households.attaching import service as attaching
+from backend.households.attaching.errors import NumberInUse
 from backend.households.errors import (
     ActivationSpent,
     ActivationUnknown,
@@ -212,14 +214,24 @@ async def approve_member(
 
 @post(
     "/join",
-    responses=problems(Unauthorised, ActivationUnknown, ActivationSpent, PhoneDiffers, AlreadyMember, AgeUnknown),
+    responses=problems(
+        Unauthorised, ActivationUnknown, ActivationSpent, PhoneDiffers, AlreadyMember, AgeUnknown, NumberInUse
+    ),
     summary="Join a household with a code",
 )
 async def join(data: Join, resident: ResidentPrincipal, db: Database, pepper: bytes, clock: Clock) -> Joined:
-    """Become the member whom the office gave this code out for; it opens the gates from the tenancy's beginning."""
+    """Become the member whom the office gave this code out for; it opens the gates from the tenancy's beginning.
+
+    A member who was registered without a telephone gets his account by it: then `renew_tokens` is true, and the tokens
+    to be renewed at once, since from here on they are his.
+    """
     hashed = joining.code_hash(pepper, data.activation_code)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         community_id = await joining.find_code(conn, hashed=hashed)
+    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
+        known = await attaching.lives_there(conn, community_id=community_id, hashed=hashed)
+    if known:
+        return await _attach(resident, community_id, hashed, db, pepper, clock)
     async with db.transaction(Scope(community_id=community_id, person_id=resident.person_id)) as conn:
         tenancy, member = await joining.join(
             conn, community_id=community_id, person_id=resident.person_id, hashed=hashed, now=clock()
@@ -232,6 +244,24 @@ async def join(data: Join, resident: ResidentPrincipal, db: Database, pepper: by
             target=f"member:{member.member_id}",
         )
     return Joined(community_id=community_id, home_id=tenancy.home_id, member_id=member.member_id)
+
+
+async def _attach(
+    resident: ResidentPrincipal, community_id: UUID, hashed: bytes, db: Database, pepper: bytes, clock: Clock
+) -> Joined:
+    scope = Scope(community_id=community_id, person_id=resident.person_id, platform=True)
+    async with db.transaction(scope) as conn:
+        tenancy, member = await attaching.attach(
+            conn, community_id=community_id, resident=resident, hashed=hashed, pepper=pepper, now=clock()
+        )
+        await audit.record(
+            conn,
+            community_id=community_id,
+            actor=f"resident:{member.person_id}",
+            action="member.account",
+            target=f"member:{member.member_id}",
+        )
+    return Joined(community_id=community_id, home_id=tenancy.home_id, member_id=member.member_id, renew_tokens=True)
 
 
 @get("/homes", responses=problems(Unauthorised), summary="List my homes")

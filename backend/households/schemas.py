@@ -188,11 +188,12 @@ class HomeDetail(msgspec.Struct, frozen=True):
 
 
 class Joined(msgspec.Struct, frozen=True):
-    """Where the resident belongs now."""
+    """Where the resident belongs now. ``renew_tokens``: he was on the register before, and his tokens are another's."""
 
     community_id: UUID
     home_id: UUID
     member_id: UUID
+    renew_tokens: bool = False
 
 
 class MyHome(msgspec.Struct, frozen=True):

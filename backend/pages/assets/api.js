@@ -63,6 +63,12 @@ export class Session {
     return answer;
   }
 
+  /** From here on the session is somebody's whom the office knew before: his tokens, and not those that are still good. */
+  renew() {
+    this.#access = null;
+    return this.#renew();
+  }
+
   /** What anybody may ask for, such as a code to log in with. */
   ask(path, body) {
     return this.#call("POST", path, { json: body });

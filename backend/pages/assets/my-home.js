@@ -87,7 +87,8 @@ export async function joinView(app) {
         submit: t("join.submit"),
         ended: app.failed,
         work: async ({ activation_code }) => {
-          await app.session.send("POST", "/join", { activation_code });
+          const joined = await app.session.send("POST", "/join", { activation_code });
+          if (joined.renew_tokens) await app.session.renew();
           app.homes = null;
           app.go("home");
         },

@@ -115,6 +115,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "POST /members/{member_id}/end": "member.end",
         "POST /members/{member_id}/card": "card.issue",
         "DELETE /members/{member_id}/card": "card.revoke",
+        "POST /members/{member_id}/account": "member.account.offer",
         "POST /members/{member_id}/number": "account.number.plan",
         "DELETE /members/{member_id}/number": "account.number.call-off",
         "POST /members/{member_id}/number/seen": "account.seen",

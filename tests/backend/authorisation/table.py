@@ -394,6 +394,7 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "GET /members/{member_id}/register-photo": OFFICE_PROVEN,
         "PUT /members/{member_id}/register-photo": OFFICE_PROVEN,
         "GET /members/{member_id}/register-photo/picture": OFFICE_PROVEN,
+        "POST /members/{member_id}/account": OFFICE_PROVEN,
         "POST /members/{member_id}/number": DESK_PROVEN,
         "DELETE /members/{member_id}/number": DESK_PROVEN,
         "POST /members/{member_id}/number/seen": DESK_PROVEN,
@@ -455,6 +456,7 @@ CONFLICTS: Mapping[str, str] = {
     "GET /staff/v1/communities/{community_id}/erasures/{erasure_id}/certificate": "certificate-awaited",
     "GET /staff/v1/communities/{community_id}/erasures/{erasure_id}/certificate/page": "certificate-awaited",
     "POST /staff/v1/communities/{community_id}/homes/{home_id}/tenancies": "home-occupied",
+    "POST /staff/v1/communities/{community_id}/members/{member_id}/account": "account-exists",
     "POST /staff/v1/communities/{community_id}/members/{member_id}/desk-enrolments/{enrolment_id}/complete": (
         "photos-missing"
     ),
