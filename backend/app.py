@@ -17,6 +17,9 @@ from litestar.types import Guard
 from backend.accounts.routes import resident_router as accounts_resident
 from backend.accounts.routes import staff_router as accounts_staff
 from backend.accounts.staff.guards import staff_member
+from backend.approvals.routes import gate_router as approvals_gate
+from backend.approvals.routes import resident_router as approvals_resident
+from backend.approvals.service import Asking
 from backend.audit.routes import public_router as audit_public
 from backend.audit.routes import staff_router as audit_staff
 from backend.codes.routes import resident_router as codes_resident
@@ -120,6 +123,7 @@ __all__ = ["create_app", "create_app_from_environment", "openapi_document"]
 SURFACES: Mapping[Surface, Sequence[Router]] = {
     Surface.RESIDENT: (
         accounts_resident,
+        approvals_resident,
         codes_resident,
         consent_resident,
         enrolment_resident,
@@ -149,7 +153,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         retention_visitor,
     ),
     Surface.PARTNER: (clients_partner, partners_partner, couriers_partner, events_partner),
-    Surface.GATE: (gates_gate, frames_gate),
+    Surface.GATE: (gates_gate, approvals_gate, frames_gate),
     Surface.STAFF: (
         accounts_staff,
         audit_staff,
@@ -219,7 +223,8 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
             app.state.public_url = settings.public_url
             app.state.recapture = Recapture(settings.recapture_months_child, settings.recapture_months_young)
             app.state.gates = GateSync(resources.db, resources.keys, clock)
-            async with app.state.gates.feed.running():
+            app.state.asking = Asking(resources.db, clock)
+            async with app.state.gates.feed.running(), app.state.asking.feed.running():
                 yield
 
     app = Litestar(
@@ -393,6 +398,11 @@ def _recapture(request: Request[Any, Any, Any]) -> Recapture:
     return recapture
 
 
+def _asking(request: Request[Any, Any, Any]) -> Asking:
+    asking: Asking = request.app.state.asking
+    return asking
+
+
 def _clock(request: Request[Any, Any, Any]) -> Clock:
     clock: Clock = request.app.state.clock
     return clock
@@ -414,6 +424,7 @@ _PROVIDERS: Mapping[str, Callable[..., Any]] = {
     "faces": _faces,
     "tokens": _tokens,
     "pepper": _pepper,
+    "asking": _asking,
     "clock": _clock,
     "sender": _sender,
     "tell": _tell,

@@ -82,6 +82,7 @@ class NewGrantRow(msgspec.Struct, frozen=True):
     presence: Presence
     state: GrantState
     door_groups: tuple[UUID, ...] | None = None
+    ask_first: bool = False
 
 
 class _Id(msgspec.Struct, frozen=True):
@@ -108,15 +109,16 @@ async def insert_grants(
         WITH given AS (
             SELECT gen_random_uuid() AS grant_id, g.*
             FROM unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::timestamptz[], $7::timestamptz[],
-                        $8::timestamptz[], $9::timestamptz[], $10::text[], $12::text[])
+                        $8::timestamptz[], $9::timestamptz[], $10::text[], $12::text[], $13::boolean[])
                 WITH ORDINALITY AS g (subject_id, kind, source, source_id, valid_from, valid_until,
-                                      present_from, present_until, state, door_groups, position)
+                                      present_from, present_until, state, door_groups, ask_first, position)
         ), inserted AS (
             INSERT INTO access_grant (community_id, grant_id, subject_id, kind, source, source_id, valid_from,
-                                      valid_until, present_from, present_until, state, door_groups, created_at,
-                                      ended_at)
+                                      valid_until, present_from, present_until, state, door_groups, ask_first,
+                                      created_at, ended_at)
             SELECT $1, grant_id, subject_id, kind, source, source_id, valid_from, valid_until, present_from,
-                   present_until, state, door_groups::uuid[], $11, CASE WHEN state = 'ended' THEN $11::timestamptz END
+                   present_until, state, door_groups::uuid[], ask_first, $11,
+                   CASE WHEN state = 'ended' THEN $11::timestamptz END
             FROM given
         )
         SELECT grant_id AS id FROM given ORDER BY position
@@ -134,6 +136,7 @@ async def insert_grants(
         now,
         # An array of arrays would have to be as wide everywhere.
         [None if g.door_groups is None else "{" + ",".join(map(str, g.door_groups)) + "}" for g in grants],
+        [g.ask_first for g in grants],
     )
     return [row.id for row in rows]
 

@@ -41,7 +41,10 @@ __all__ = [
 
 
 class NewGrant(msgspec.Struct, frozen=True):
-    """A grant to be made; times with a zone, ``valid_until`` None has no end, ``door_groups`` None is every door."""
+    """A grant to be made; times with a zone, ``valid_until`` None has no end, ``door_groups`` None is every door.
+
+    ``ask_first``: gates let the subject in by it only once somebody of the home that it rests on has said yes.
+    """
 
     subject_id: UUID
     kind: GrantKind
@@ -50,6 +53,7 @@ class NewGrant(msgspec.Struct, frozen=True):
     valid_from: datetime
     valid_until: datetime | None = None
     door_groups: tuple[UUID, ...] | None = None
+    ask_first: bool = False
 
 
 async def grant(
@@ -116,6 +120,7 @@ async def grant_many(conn: Connection, *, community_id: UUID, grants: Sequence[N
                 presence=presence,
                 state=state_at(presence, now),
                 door_groups=None if new.door_groups is None else tuple(sorted(set(new.door_groups))),
+                ask_first=new.ask_first,
             )
         )
     await repository.roster_hold(conn)

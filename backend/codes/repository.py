@@ -21,7 +21,7 @@ __all__ = [
     "insert_key",
     "insert_token",
     "insert_use",
-    "is_for_some_doors",
+    "is_conditional",
     "list_keys",
 ]
 
@@ -150,13 +150,14 @@ async def get_token(conn: Connection, *, community_id: UUID, token_id: bytes, lo
     )  # fmt: skip
 
 
-async def is_for_some_doors(conn: Connection, *, community_id: UUID, pass_id: UUID) -> bool:
-    """Whether a right of the pass is limited to some doors."""
+async def is_conditional(conn: Connection, *, community_id: UUID, pass_id: UUID) -> bool:
+    """Whether a right of the pass is limited to some doors, or the home is to be asked first."""
     found: bool = await conn.fetchval(
         """
         SELECT EXISTS (
             SELECT FROM access_grant
-            WHERE community_id = $1 AND source = 'pass' AND source_id = $2 AND door_groups IS NOT NULL
+            WHERE community_id = $1 AND source = 'pass' AND source_id = $2
+                AND (door_groups IS NOT NULL OR ask_first)
         )
         """,
         community_id, pass_id,

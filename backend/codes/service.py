@@ -212,8 +212,9 @@ async def token_of_pass(
         row = await repository.get_token_of_pass(conn, community_id=community_id, pass_id=pass_id)
         if row is None or _changed(row, wanted):
             row = await _replace(conn, community_id=community_id, before=row, wanted=wanted, now=now)
-    # A gate that has not heard of a token cannot know its doors. Where they matter it has to: known since ever.
-    limited = known_only or await repository.is_for_some_doors(conn, community_id=community_id, pass_id=pass_id)
+    # A gate that has not heard of a token cannot know its doors, nor whom it has to ask first. Where that matters it
+    # has to have heard: known since ever.
+    limited = known_only or await repository.is_conditional(conn, community_id=community_id, pass_id=pass_id)
     code = VisitorCode(
         token_id=row.token_id,
         from_s=int(row.valid_from.timestamp()),

@@ -54,6 +54,7 @@ async def export_of(conn: Connection, *, person_id: UUID) -> dict[str, list[dict
             """
             SELECT d.community_id, d.delivery_id, d.partner_id, d.order_ref, d.expected_from, d.expected_until,
                 d.worker_id, d.asserted_from, d.asserted_until, d.valid_from, d.valid_until, d.ended_at, d.created_at,
+                d.ask_first,
                 CASE WHEN d.host_person_id = $1 THEN d.home_id END AS home_id,
                 CASE WHEN d.host_person_id = $1 THEN d.host_person_id END AS host_person_id,
                 CASE WHEN s.subject_id IS NOT NULL THEN d.subject_id END AS subject_id

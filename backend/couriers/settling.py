@@ -43,6 +43,7 @@ class _Due(msgspec.Struct, frozen=True):
     until: datetime
     subject_id: UUID | None
     enters: bool = True
+    ask_first: bool = False
 
 
 async def settle_worker(
@@ -183,6 +184,7 @@ def _grant(item: _Due, subject_id: UUID) -> NewGrant:
         source_id=item.source_id,
         valid_from=item.begin,
         valid_until=item.until,
+        ask_first=item.ask_first,
     )
 
 
@@ -199,7 +201,14 @@ async def _due(
         *(_Due("shift", s.shift_id, s.worker_id, s.starts_at, s.ends_at, s.subject_id) for s in shifts),
         *(
             _Due(
-                "delivery", d.delivery_id, d.worker_id, d.valid_from, d.valid_until, d.subject_id, d.handover == "door"
+                "delivery",
+                d.delivery_id,
+                d.worker_id,
+                d.valid_from,
+                d.valid_until,
+                d.subject_id,
+                enters=d.handover == "door",
+                ask_first=d.ask_first,
             )
             for d in brought
             if d.worker_id is not None and d.valid_from is not None and d.valid_until is not None

@@ -1,4 +1,4 @@
-"""Wakes the polls that wait for a community's roster to change."""
+"""Wakes the requests that wait for a community: for its roster to change, or for its homes' answers."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from backend.kit.db import Database
 __all__ = ["Generation", "RosterFeed"]
 
 _log = structlog.get_logger(__name__)
-_CHANNEL = "roster"
+_ROSTER = "roster"
 _FIRST_PAUSE_S = 0.1
 _MOST_PAUSE_S = 5.0
 # A connection that died without a word is found out after this long; it carries nothing else that would show it.
@@ -32,9 +32,10 @@ class RosterFeed:
     the roster: a change that commits between his reading and his waiting has raised it, and he does not wait.
     """
 
-    def __init__(self, db: Database) -> None:
-        """Listen on that database, once :meth:`running`."""
+    def __init__(self, db: Database, *, channel: str = _ROSTER) -> None:
+        """Listen on that database, once :meth:`running`, to a channel whose payloads are communities."""
         self._db = db
+        self._channel = channel
         self._connected = 0
         self._heard: dict[UUID, int] = {}
         self._waiting: dict[UUID, dict[UUID, asyncio.Future[bool]]] = {}
@@ -42,7 +43,7 @@ class RosterFeed:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["RosterFeed"]:
         """Listen as long as the block lasts; then let everybody who waits go."""
-        task = asyncio.create_task(self._run(), name="roster-feed")
+        task = asyncio.create_task(self._run(), name=f"{self._channel}-feed")
         try:
             yield self
         finally:
@@ -87,14 +88,14 @@ class RosterFeed:
                 async with self._db.listening() as conn:
                     lost = asyncio.Event()
                     conn.add_termination_listener(lambda _, lost=lost: lost.set())
-                    await conn.add_listener(_CHANNEL, self._hear)
+                    await conn.add_listener(self._channel, self._hear)
                     # What was said while nobody listened is not repeated, so everybody looks for himself.
                     self._connected += 1
                     self._wake_all()
                     pause = _FIRST_PAUSE_S
                     await _until_lost(conn, lost)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                _log.warning("roster feed lost", error=type(error).__name__, retry_after_s=pause)
+                _log.warning("feed lost", channel=self._channel, error=type(error).__name__, retry_after_s=pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _MOST_PAUSE_S)
 

@@ -10,7 +10,7 @@ import msgspec
 __all__ = ["KINDS", "RETRIES", "About", "Channel", "Kind", "KindRule", "channels"]
 
 #: What a notification's ``about_id`` names.
-About = Literal["pass", "delivery", "member", "tenancy", "session", "erasure", "review", "account"]
+About = Literal["pass", "delivery", "member", "tenancy", "session", "erasure", "review", "account", "approval"]
 
 
 class Kind(StrEnum):
@@ -22,6 +22,7 @@ class Kind(StrEnum):
     GUEST_ACCEPTED = "guest_accepted"
     GUEST_ARRIVED = "guest_arrived"
     DELIVERY_ARRIVED = "delivery_arrived"
+    APPROVAL_ASKED = "approval_asked"
     MEMBER_PROPOSED = "member_proposed"
     MEMBER_APPROVED = "member_approved"
     RECAPTURE_DUE = "recapture_due"
@@ -62,6 +63,8 @@ KINDS: Mapping[Kind, KindRule] = {
     Kind.GUEST_ACCEPTED: KindRule("pass"),
     Kind.GUEST_ARRIVED: KindRule("pass", sms=True, urgent=True),
     Kind.DELIVERY_ARRIVED: KindRule("delivery", urgent=True),
+    # No text message: whoever waits at the gate has gone before it has come, and each costs.
+    Kind.APPROVAL_ASKED: KindRule("approval", urgent=True),
     Kind.MEMBER_PROPOSED: KindRule("member"),
     Kind.MEMBER_APPROVED: KindRule("member"),
     # Those who care for children get their text message from what looks after children.

@@ -41,6 +41,10 @@ _TEXTS: Mapping[Kind, Mapping[Language, str]] = {
         "zh-CN": "您等候的配送员已进入$community。",
         "en": "The courier you expect has come in at $community.",
     },
+    Kind.APPROVAL_ASKED: {
+        "zh-CN": "有人在$community门口等候, 请尽快答复是否放行。",
+        "en": "Somebody waits at a gate of $community; say soon whether he may come in.",
+    },
     Kind.MEMBER_PROPOSED: {
         "zh-CN": "您在$community的住户中有人被提名为新成员, 等待小区办公室批准。",
         "en": "A new member of your household at $community was named and waits for the office's approval.",

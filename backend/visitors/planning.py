@@ -136,6 +136,7 @@ async def grant_windows(conn: Connection, *, row: PassRow, subject_id: UUID, now
                 valid_from=begin,
                 valid_until=until,
                 door_groups=None if row.door_groups is None else tuple(row.door_groups),
+                ask_first=row.ask_first,
             )
             for begin, until in windows
             if until > now

@@ -55,6 +55,7 @@ class PassRow(msgspec.Struct, frozen=True):
     recurrence: str | None
     except_dates: list[date]
     first_until: datetime | None
+    ask_first: bool
 
 
 class WindowRow(msgspec.Struct, frozen=True):
@@ -81,6 +82,7 @@ class NewPassRow(msgspec.Struct, frozen=True):
     first_until: datetime | None
     name_hash: bytes | None
     phone_hash: bytes | None
+    ask_first: bool
 
 
 class GuestRow(msgspec.Struct, frozen=True):
@@ -98,15 +100,16 @@ async def insert_pass(conn: Connection, *, community_id: UUID, new: NewPassRow) 
         PassRow,
         """
         INSERT INTO guest_pass (community_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, uses,
-            door_groups, grace_minutes, recurrence, except_dates, first_until, name_hash, phone_hash)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+            door_groups, grace_minutes, recurrence, except_dates, first_until, name_hash, phone_hash,
+            ask_first)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         RETURNING community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
             accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
-            recurrence, except_dates, first_until
+            recurrence, except_dates, first_until, ask_first
         """,
         community_id, new.home_id, new.host_person_id, new.guest_name, new.kind, new.valid_from, new.valid_until,
         new.uses, new.door_groups, new.grace_minutes, new.recurrence, new.except_dates, new.first_until, new.name_hash,
-        new.phone_hash,
+        new.phone_hash, new.ask_first,
     )  # fmt: skip
 
 
@@ -118,7 +121,7 @@ async def read_pass(conn: Connection, *, community_id: UUID, pass_id: UUID) -> P
         """
         SELECT community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
             accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
-            recurrence, except_dates, first_until
+            recurrence, except_dates, first_until, ask_first
         FROM guest_pass WHERE community_id = $1 AND pass_id = $2
         """,
         community_id, pass_id,
@@ -133,7 +136,7 @@ async def lock_pass(conn: Connection, *, community_id: UUID, home_id: UUID | Non
         """
         SELECT community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
             accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
-            recurrence, except_dates, first_until
+            recurrence, except_dates, first_until, ask_first
         FROM guest_pass WHERE community_id = $1 AND pass_id = $3 AND ($2::uuid IS NULL OR home_id = $2)
         FOR UPDATE
         """,
@@ -152,7 +155,7 @@ async def list_of_home(
         """
         SELECT community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
             accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
-            recurrence, except_dates, first_until
+            recurrence, except_dates, first_until, ask_first
         FROM guest_pass
         WHERE community_id = $1 AND home_id = $2
             AND ($3::timestamptz IS NULL OR (valid_from, pass_id) < ($3, $4::uuid))
@@ -172,7 +175,7 @@ async def list_open_of_home(
         """
         SELECT community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
             accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
-            recurrence, except_dates, first_until
+            recurrence, except_dates, first_until, ask_first
         FROM guest_pass
         WHERE community_id = $1 AND home_id = $2 AND ended_at IS NULL AND valid_until > $3
             AND ($4::uuid IS NULL OR host_person_id = $4)
@@ -280,6 +283,7 @@ async def change_pass(
     recurrence: str | None,
     except_dates: tuple[date, ...],
     first_until: datetime | None,
+    ask_first: bool,
 ) -> PassRow:
     """Give a pass another window, other doors or another recurrence."""
     return await require_one(
@@ -287,13 +291,14 @@ async def change_pass(
         PassRow,
         """
         UPDATE guest_pass SET valid_from = $3, valid_until = $4, door_groups = $5, recurrence = $6, except_dates = $7,
-            first_until = $8
+            first_until = $8, ask_first = $9
         WHERE community_id = $1 AND pass_id = $2
         RETURNING community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
             accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
-            recurrence, except_dates, first_until
+            recurrence, except_dates, first_until, ask_first
         """,
         community_id, pass_id, valid_from, valid_until, door_groups, recurrence, except_dates, first_until,
+        ask_first,
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ class NewPass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whom a resident lets in, and when.
 
     One window of at most 30 days; of a delivery at most one, and used once. With ``recurrence`` the window is the
-    first one, of at most a day.
+    first one, of at most a day. With ``ask_first`` gates ask the home each time before they let him in.
     """
 
     guest_name: GuestName
@@ -49,6 +49,7 @@ class NewPass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     door_groups: DoorGroups = []
     grace_minutes: Grace = 0
     recurrence: Recurrence | None = None
+    ask_first: bool = False
 
     def __repr__(self) -> str:
         """Hides who it is."""
@@ -56,7 +57,7 @@ class NewPass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PassChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The window, doors and recurrence as they are to be; what is absent stays. No door groups is every door.
+    """The window, doors, recurrence and asking as they are to be; what is absent stays. No door groups is every door.
 
     The window of a pass that recurs is its first one.
     """
@@ -65,6 +66,7 @@ class PassChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     valid_until: Moment | None = None
     door_groups: DoorGroups | None = None
     recurrence: Recurrence | None = None
+    ask_first: bool | None = None
 
 
 class Pass(msgspec.Struct, frozen=True):
@@ -81,6 +83,7 @@ class Pass(msgspec.Struct, frozen=True):
     door_groups: tuple[UUID, ...]
     recurrence: Recurrence | None
     first_until: datetime | None
+    ask_first: bool
 
     @classmethod
     def of(cls, row: PassRow, now: datetime) -> "Pass":
@@ -97,6 +100,7 @@ class Pass(msgspec.Struct, frozen=True):
             door_groups=tuple(row.door_groups or ()),
             recurrence=None if row.recurrence is None else Recurrence(row.recurrence, row.except_dates),
             first_until=row.first_until,
+            ask_first=row.ask_first,
         )
 
 

@@ -105,6 +105,7 @@ async def invite(
             first_until=plan.first_until,
             name_hash=guest.name_hash,
             phone_hash=guest.phone_hash,
+            ask_first=new.ask_first,
         ),
     )
     if plan.first_until is not None:
@@ -181,6 +182,7 @@ async def change(
         recurrence=None if recurrence is None else recurrence.rule,
         except_dates=() if recurrence is None else tuple(recurrence.except_dates),
         first_until=plan.first_until,
+        ask_first=row.ask_first if change.ask_first is None else change.ask_first,
     )
     if plan.first_until is not None:
         await repository.replace_windows(conn, community_id=community_id, pass_id=pass_id, windows=plan.windows)

@@ -30,6 +30,7 @@ BOUNDED: Mapping[str, str] = {
     "GET /resident/v1/homes": "a person's own homes; each needs a tenancy of his",
     "GET /resident/v1/homes/{community_id}/{home_id}/members": "the home's limit, at most 30",
     "GET /resident/v1/homes/{community_id}/{home_id}/passes/door-groups": "100 groups",
+    "GET /resident/v1/homes/{community_id}/{home_id}/approvals": "50 that wait at a gate now",
     "GET /resident/v1/homes/{community_id}/{home_id}/deliveries": "deliveries that are still expected by a home",
     "GET /resident/v1/notifications/preferences": "a line for each kind of news",
     "GET /resident/v1/notifications/subscriptions": "ten browsers",

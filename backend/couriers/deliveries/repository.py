@@ -36,6 +36,7 @@ class DeliveryRow(msgspec.Struct, frozen=True):
     """A delivery for a home by a company, which the home expects or the company has named, and who brings it when.
 
     ``handover`` is where the recipient takes it: at his door, or at the gate, and then nobody is let in for it.
+    ``ask_first``: he is let in only once somebody of the home has said yes.
     ``host_person_id`` is None where nobody has announced it. ``asserted_*`` is the window that the company gave,
     ``valid_*`` what of it lies in the home's.
     """
@@ -55,6 +56,7 @@ class DeliveryRow(msgspec.Struct, frozen=True):
     valid_until: datetime | None
     subject_id: UUID | None
     handover: Handover
+    ask_first: bool
     ended_at: datetime | None
 
 
@@ -69,6 +71,7 @@ async def insert_delivery(
     expected_from: datetime,
     expected_until: datetime,
     handover: Handover = "door",
+    ask_first: bool = False,
 ) -> DeliveryRow | None:
     """A new announcement, or ``None`` where the home has one of this order."""
     return await fetch_one(
@@ -76,14 +79,15 @@ async def insert_delivery(
         DeliveryRow,
         """
         INSERT INTO delivery (community_id, home_id, partner_id, order_ref, host_person_id, expected_from,
-                              expected_until, handover)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                              expected_until, handover, ask_first)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (community_id, home_id, partner_id, order_ref) WHERE ended_at IS NULL DO NOTHING
         RETURNING community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
-            handover, ended_at
+            handover, ask_first, ended_at
         """,
         community_id, home_id, partner_id, order_ref, host_person_id, expected_from, expected_until, handover,
+        ask_first,
     )  # fmt: skip
 
 
@@ -97,7 +101,7 @@ async def find_announced(
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
-            handover, ended_at
+            handover, ask_first, ended_at
         FROM delivery
         WHERE community_id = $1 AND home_id = $2 AND partner_id = $3 AND order_ref = $4 AND ended_at IS NULL FOR UPDATE
         """,
@@ -115,7 +119,7 @@ async def list_announced(
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
-            handover, ended_at
+            handover, ask_first, ended_at
         FROM delivery
         WHERE community_id = $1 AND partner_id = $2 AND order_ref = $3 AND ended_at IS NULL AND expected_until > $4
         ORDER BY created_at, delivery_id FOR UPDATE
@@ -143,7 +147,7 @@ async def assign(
         WHERE community_id = $1 AND delivery_id = $2
         RETURNING community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
-            handover, ended_at
+            handover, ask_first, ended_at
         """,
         community_id, delivery_id, worker_id, *asserted, *valid,
     )  # fmt: skip
@@ -187,7 +191,7 @@ async def list_of_home(
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
-            handover, ended_at
+            handover, ask_first, ended_at
         FROM delivery
         WHERE community_id = $1 AND home_id = $2 AND ended_at IS NULL AND expected_until > $3
         ORDER BY expected_from, delivery_id LIMIT $4
@@ -204,7 +208,7 @@ async def get_delivery_of_partner(conn: Connection, *, partner_id: UUID, deliver
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
-            handover, ended_at
+            handover, ask_first, ended_at
         FROM delivery WHERE partner_id = $1 AND delivery_id = $2 AND worker_id IS NOT NULL
         """,
         partner_id, delivery_id,
@@ -221,7 +225,7 @@ async def lock_delivery(
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
-            handover, ended_at
+            handover, ask_first, ended_at
         FROM delivery WHERE community_id = $1 AND home_id = $2 AND delivery_id = $3 FOR UPDATE
         """,
         community_id, home_id, delivery_id,
@@ -265,7 +269,7 @@ async def list_open_assigned(
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
-            handover, ended_at
+            handover, ask_first, ended_at
         FROM delivery
         WHERE community_id = $1 AND partner_id = $2 AND ($3::text[] IS NULL OR worker_id = ANY($3))
             AND worker_id IS NOT NULL AND ended_at IS NULL AND valid_until > $4

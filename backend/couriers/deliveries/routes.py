@@ -150,6 +150,7 @@ async def expect_delivery(
             order_ref=data.order_ref,
             expected=(data.valid_from, data.valid_until),
             handover=data.handover,
+            ask_first=data.ask_first,
             now=clock(),
         )
         await audit.record(

@@ -28,13 +28,14 @@ DoorName = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 class ExpectDelivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An order that a home expects of a company."""
+    """An order that a home expects of a company; ``ask_first``: gates ask the home before they let its courier in."""
 
     partner_id: UUID
     order_ref: OrderRef
     valid_from: Moment
     valid_until: Moment
     handover: Handover = "door"
+    ask_first: bool = False
 
 
 class ExpectedDelivery(msgspec.Struct, frozen=True):
@@ -50,6 +51,7 @@ class ExpectedDelivery(msgspec.Struct, frozen=True):
     courier_until: datetime | None
     handover: Handover
     announced: bool
+    ask_first: bool
 
     @classmethod
     def of(cls, row: DeliveryRow) -> "ExpectedDelivery":
@@ -65,6 +67,7 @@ class ExpectedDelivery(msgspec.Struct, frozen=True):
             courier_until=row.valid_until,
             handover=row.handover,
             announced=row.host_person_id is not None,
+            ask_first=row.ask_first,
         )
 
 

@@ -66,6 +66,7 @@ async def expect_delivery(
     order_ref: str,
     expected: tuple[datetime, datetime],
     handover: Handover = "door",
+    ask_first: bool = False,
     now: datetime,
 ) -> DeliveryRow:
     """A home's word that it expects an order of a company; the same word twice is one delivery.
@@ -94,9 +95,11 @@ async def expect_delivery(
         host_person_id=host_person_id,
         expected=(begin, until),
         handover=handover,
+        ask_first=ask_first,
     )
     if not made:
-        if (row.expected_from, row.expected_until, row.handover) != (begin, until, handover):
+        said = (row.expected_from, row.expected_until, row.handover, row.ask_first)
+        if said != (begin, until, handover, ask_first):
             raise DeliveryAnnounced(delivery_id=str(row.delivery_id))
         return row
     if (
@@ -247,6 +250,7 @@ async def _ensure(
     host_person_id: UUID | None,
     expected: tuple[datetime, datetime],
     handover: Handover = "door",
+    ask_first: bool = False,
 ) -> tuple[DeliveryRow, bool]:
     """The home's open delivery of that order, and whether it was made just now. The caller holds the home."""
     while True:
@@ -260,6 +264,7 @@ async def _ensure(
             expected_from=expected[0],
             expected_until=expected[1],
             handover=handover,
+            ask_first=ask_first,
         )
         if made is not None:
             return made, True

@@ -29,6 +29,7 @@ __all__ = [
     "list_members",
     "list_members_in_state",
     "list_memberships",
+    "list_people_of_home",
     "put_activation",
     "rename_members",
     "set_member_joined",
@@ -96,6 +97,20 @@ async def get_home_of_person(
         """,
         community_id, home_id, person_id,
     )  # fmt: skip
+
+
+async def list_people_of_home(conn: Connection, *, community_id: UUID, home_id: UUID) -> list[UUID]:
+    """The people of the home's present household who have joined; bounded by the home's limit."""
+    rows = await conn.fetch(
+        """
+        SELECT DISTINCT m.person_id FROM member m JOIN tenancy t USING (community_id, tenancy_id)
+        WHERE m.community_id = $1 AND t.home_id = $2 AND t.ended_at IS NULL AND m.state = 'active'
+            AND m.person_id IS NOT NULL
+        ORDER BY m.person_id
+        """,
+        community_id, home_id,
+    )  # fmt: skip
+    return [row["person_id"] for row in rows]
 
 
 async def insert_member(

@@ -16,6 +16,7 @@ import msgspec
 
 from backend.access import export as access
 from backend.accounts import export as accounts
+from backend.approvals import export as approvals
 from backend.audit import export as audit
 from backend.codes import export as codes
 from backend.consent import export as consent
@@ -38,6 +39,7 @@ Exported = Mapping[str, Mapping[str, list[dict[str, object]]]]
 #: What the audit trail names by "<word>:<id>", by the column that holds the id.
 _TARGETS = (
     "session", "staff", "member", "tenancy", "pass", "shift", "delivery", "courier", "review", "erasure", "request",
+    "approval",
 )  # fmt: skip
 _SLOTS = (1, 2, 3)
 _STYLE = (
@@ -72,6 +74,7 @@ async def gather(conn: Connection, *, person_id: UUID) -> Exported:
         "codes": await codes.export_of(conn, person_id=person_id),
         "entries": await entries.export_of(conn, person_id=person_id),
         "visitors": await visitors.export_of(conn, person_id=person_id),
+        "approvals": await approvals.export_of(conn, person_id=person_id),
         "couriers": await couriers.export_of(conn, person_id=person_id),
         "enrolment": await enrolment.export_of(conn, person_id=person_id),
         "privacy": await _privacy(conn, person_id),

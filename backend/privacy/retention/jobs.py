@@ -13,6 +13,7 @@ import structlog
 
 from backend.access import repository as access
 from backend.accounts import service as accounts
+from backend.approvals import repository as approvals
 from backend.codes import repository as codes
 from backend.consent import repository as consents
 from backend.couriers.deliveries import repository as deliveries
@@ -68,6 +69,9 @@ IN_COMMUNITIES: Mapping[str, _InCommunity] = {
     ),
     # Every few minutes besides, since people were told of hours; here it is counted.
     "guest_names": lambda conn, community, before, _, limit: traces.blank_pass_names(
+        conn, community_id=community, before=before, limit=limit
+    ),
+    "approvals": lambda conn, community, before, _, limit: approvals.delete_old_approvals(
         conn, community_id=community, before=before, limit=limit
     ),
     "passes": lambda conn, community, before, _, limit: visitors.delete_old_passes(

@@ -93,7 +93,15 @@ def decide(
     return admit(entry, head, now_us=now_us, door=door)
 
 
-def admit(entry: RosterEntry, head: Head, *, now_us: int, by_code: bool = False, door: Door = EVERY_HOUR) -> Verdict:
+def admit(
+    entry: RosterEntry,
+    head: Head,
+    *,
+    now_us: int,
+    by_code: bool = False,
+    door: Door = EVERY_HOUR,
+    approved: bool = False,
+) -> Verdict:
     """Decide about somebody who is known beyond doubt, by his face or by his own code: the same rights either way.
 
     Args:
@@ -102,6 +110,7 @@ def admit(entry: RosterEntry, head: Head, *, now_us: int, by_code: bool = False,
         now_us: trusted time, microseconds since the Unix epoch.
         by_code: codes outlast the faces' leases (:func:`leased`).
         door: what goes for this gate's door.
+        approved: the home was asked, and said yes.
     """
     covering = [grant for grant in entry.grants if grant.covers(now_us)]
     if not covering:
@@ -110,8 +119,16 @@ def admit(entry: RosterEntry, head: Head, *, now_us: int, by_code: bool = False,
     if reason is not None:
         return Verdict(Outcome.DENY, reason, entry.subject)
     # A resident who is also somebody's guest keeps the longer lease.
-    if not any(leased(head, now_us=now_us, visiting=grant.kind.visiting, by_code=by_code) for grant in covering):
+    covering = [
+        grant for grant in covering if leased(head, now_us=now_us, visiting=grant.kind.visiting, by_code=by_code)
+    ]
+    if not covering:
         return Verdict(Outcome.DENY, Reason.LEASE_EXPIRED, entry.subject)
+    if all(grant.ask_first for grant in covering):
+        # Whoever has another right besides needs nobody's leave.
+        if not approved:
+            return Verdict(Outcome.NEEDS_APPROVAL, Reason.ASK_FIRST, entry.subject)
+        return Verdict(Outcome.ALLOW, Reason.APPROVED, entry.subject)
     return Verdict(Outcome.ALLOW, Reason.MATCHED, entry.subject)
 
 

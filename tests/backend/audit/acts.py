@@ -44,6 +44,8 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "POST /homes/{community_id}/{home_id}/passes": "pass.create",
         "PATCH /homes/{community_id}/{home_id}/passes/{pass_id}": "pass.change",
         "DELETE /homes/{community_id}/{home_id}/passes/{pass_id}": "pass.cancel",
+        "POST /homes/{community_id}/{home_id}/approvals/{approval_id}/approve": "approval.approve",
+        "POST /homes/{community_id}/{home_id}/approvals/{approval_id}/deny": "approval.deny",
         "POST /homes/{community_id}/{home_id}/deliveries": "delivery.expect",
         "DELETE /homes/{community_id}/{home_id}/deliveries/{delivery_id}": "delivery.cancel",
         "PUT /homes/{community_id}/{home_id}/deliveries/{delivery_id}/handover": "delivery.hand-over",
@@ -208,6 +210,7 @@ UNRECORDED: Mapping[str, Mapping[str, str]] = {
     "gate": {
         "POST /token": _LOGGING_IN,
         "POST /events": "what gates decided is kept as entries",
+        "POST /asks": "what a home was asked is kept with its answer, which is recorded",
         "POST /uses": "how often a code was used is kept with the code",
         "POST /denied-frames": "a picture that a community asked for; looking at it is recorded",
     },

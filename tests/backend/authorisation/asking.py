@@ -11,7 +11,7 @@ import msgspec
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from gate_sdk.wire import EventBatch, UseClaim
+from gate_sdk.wire import AskRequest, EventBatch, UseClaim
 from tests.backend.authorisation.place import ARCHIVE, FRAME, PICTURE, Place, Who, public_jwk
 from tests.backend.hostile import Route, sample
 from tests.backend.hostile import routes as documented
@@ -102,6 +102,7 @@ FILES: Mapping[str, tuple[str, bytes]] = {
     "POST /partner/v1/shifts/bulk": ("application/x-ndjson", b""),
     "/imports/{import_id}/file": ("text/csv", sheet()),
     "/gate/v1/events": (_MSGPACK, msgspec.msgpack.encode(EventBatch(events=()))),
+    "/gate/v1/asks": (_MSGPACK, msgspec.msgpack.encode(AskRequest(UUID(int=1), UUID(int=2), for_s=1))),
     "/gate/v1/uses": (_MSGPACK, msgspec.msgpack.encode(UseClaim(bytes(8), UUID(int=1)))),
     "/gate/v1/denied-frames": (_MSGPACK, msgspec.msgpack.encode(FRAME)),
 }

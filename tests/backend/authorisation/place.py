@@ -394,6 +394,19 @@ class _Builder:
             )
         )
         (kept,) = (await self._office("GET", "/denied-frames"))["frames"]
+        async with self.world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+            # As if the guest stood at the gate.
+            asked = await conn.fetchval(
+                """
+                INSERT INTO approval (community_id, gate_id, approach_id, subject_id, home_id, source, source_id,
+                    asked_at, expires_at)
+                SELECT community_id, $2, gen_random_uuid(), subject_id, home_id, 'pass', pass_id, $3, $5
+                FROM guest_pass WHERE community_id = $1 AND pass_id = $4 RETURNING approval_id
+                """,
+                town.community_id, UUID(str(device.identity.gate_id)), self.world.clock(), UUID(self.ids["pass_id"]),
+                self.world.clock() + timedelta(hours=1),
+            )  # fmt: skip
+        self._know(approval_id=asked)
         self._know(
             group_id=group, door_id=door, schedule_id=schedule, block_id=block, emergency_id=emergency["emergency_id"],
             gate_id=device.identity.gate_id, frame_id=kept["frame_id"],

@@ -167,6 +167,9 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "GET /homes/{community_id}/{home_id}/members": HOUSEHOLD,
         "POST /homes/{community_id}/{home_id}/members": TENANT.but(FAMILY=403),
         "POST /homes/{community_id}/{home_id}/members/{member_id}/end": HOUSEHOLD,
+        "GET /homes/{community_id}/{home_id}/approvals": HOUSEHOLD,
+        "POST /homes/{community_id}/{home_id}/approvals/{approval_id}/approve": HOUSEHOLD,
+        "POST /homes/{community_id}/{home_id}/approvals/{approval_id}/deny": HOUSEHOLD,
         "GET /homes/{community_id}/{home_id}/passes": HOUSEHOLD,
         "POST /homes/{community_id}/{home_id}/passes": HOUSEHOLD,
         "GET /homes/{community_id}/{home_id}/passes/door-groups": HOUSEHOLD,
@@ -270,6 +273,7 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "POST /token": PUBLIC,
     },
     "gate": {
+        "POST /asks": EVERY_GATE,
         "POST /denied-frames": EVERY_GATE,
         "POST /events": EVERY_GATE,
         "POST /provision": PUBLIC,

@@ -55,6 +55,17 @@ VISITS = (
         by=Enforcement.JOB,
     ),
     Rule(
+        key="approvals",
+        tables=("approval",),
+        what="gates' questions whether a guest or courier may come in, and the home's answer, without who gave it",
+        what_zh="门口询问住户是否放行的记录及答复 (不含答复人)",
+        since="the time until which the gate waited",
+        period=GRACE,
+        why="a gate that was without a network asks again, and the home sees that its answer has come too late",
+        laws=(Law.PIPL_SHORTEST, Law.GDPR_STORAGE),
+        by=Enforcement.JOB,
+    ),
+    Rule(
         key="visitor_codes",
         tables=("visitor_token", "visitor_token_use"),
         what="QR codes of passes: window, and when they were used",

@@ -3,6 +3,7 @@
 Shared by the SDK and the backend. Needs msgspec and cryptography only, never numpy.
 """
 
+from gate_sdk.wire.asks import ASK_S, AskAnswer, AskRequest, AskState
 from gate_sdk.wire.codes import (
     CARD_LOG_N,
     CODE_PREFIX,
@@ -93,6 +94,7 @@ from gate_sdk.wire.sync import PageKind, SyncItem, SyncPage
 from gate_sdk.wire.uses import UseAnswer, UseClaim
 
 __all__ = [
+    "ASK_S",
     "ASSERTION_TTL_S",
     "ASSERTION_TYPE",
     "CARD_LOG_N",
@@ -106,6 +108,9 @@ __all__ = [
     "STEP_S",
     "STEP_TOLERANCE",
     "Acknowledged",
+    "AskAnswer",
+    "AskRequest",
+    "AskState",
     "BadSignature",
     "Card",
     "CardCode",

@@ -51,13 +51,14 @@ class RosterGrant(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     ``from_us`` and ``until_us`` are microseconds since the Unix epoch, UTC; the interval is half open and ``None``
     has no end. The server expands recurrences, so a gate compares two integers and parses no rules.
     ``doors`` are ids of door groups: the subject may pass where the gate belongs to one of them. ``None``, and absent
-    from the body, is every door.
+    from the body, is every door. With ``ask_first`` the home that it rests on is asked each time; absent is no.
     """
 
     kind: GrantKind
     from_us: int
     until_us: int | None = None
     doors: tuple[UUID, ...] | None = None
+    ask_first: bool = False
 
     def covers(self, at_us: int) -> bool:
         """Whether the instant ``at_us`` (microseconds since the epoch) lies in the interval."""

@@ -1,0 +1,1 @@
+"""Asking a home whether its guest or courier may come in."""
