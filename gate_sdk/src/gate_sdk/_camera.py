@@ -18,7 +18,7 @@ from gate_sdk._models import has_liveness, load_liveness, load_recognition
 from gate_sdk._packs import Packs
 from gate_sdk._recognition import Liveness, Recognition
 from gate_sdk.errors import LivenessMissingError
-from gate_sdk.wire import CodeUnreadable, parse_code
+from gate_sdk.wire import CodeUnreadable, Via, parse_code
 
 if TYPE_CHECKING:
     from gate_sdk._observer import Observer, Zone
@@ -117,6 +117,11 @@ class Camera:
                         observer.following.let_in(at)
                     return decision
         return None
+
+    def let_in(self, decision: Decision) -> None:
+        """Note that somebody was let in after all, so that he is taken neither for a follower nor for a new comer."""
+        if self.observer is not None:
+            self.observer.settled.append(decision.subject if decision.via is Via.FACE else None)
 
     def crop(self, decision: Decision) -> bytes | None:
         """The JPEG of the face that this decision was about, once."""

@@ -1,7 +1,7 @@
 """The rule by which a gate decides. Pure: candidate, entry, head and time go in, a verdict comes out."""
 
 from collections.abc import Sequence
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 
@@ -15,6 +15,7 @@ __all__ = [
     "MIN_FACE_PX",
     "Verdict",
     "admit",
+    "approach_of",
     "decide",
     "kept_out",
     "leased",
@@ -45,6 +46,11 @@ class Verdict(msgspec.Struct, frozen=True):
     outcome: Outcome
     reason: Reason
     subject: UUID | None = None
+
+
+def approach_of(verdict: Verdict) -> UUID | None:
+    """A number for the approach, where the home is to be asked about it."""
+    return uuid4() if verdict.reason is Reason.ASK_FIRST else None
 
 
 def threshold(head: Head, *, calibrated: float, floor: float, pack: str | None = None, increment: float = 0.0) -> float:

@@ -31,7 +31,8 @@ class Decision(msgspec.Struct, frozen=True):
     ``(x, y, width, height)`` in pixels of the frame given; ``frames`` how many were used. ``version`` is that of the
     roster decided by. ``event`` is the sequence number under which the decision will be reported, ``None`` where it
     is not reported (nobody was there). ``via`` is by what he wanted to pass; of codes neither score nor box is told;
-    ``credential`` names the key, token or card, and ``use`` numbers a use that is counted.
+    ``credential`` names the key, token or card, and ``use`` numbers a use that is counted. ``approach`` numbers one
+    about which the home is to be asked.
     """
 
     outcome: Outcome
@@ -49,6 +50,7 @@ class Decision(msgspec.Struct, frozen=True):
     via: Via = Via.FACE
     credential: str | None = None
     use: UUID | None = None
+    approach: UUID | None = None
     ms: StageTimes = StageTimes()
 
     @property

@@ -7,6 +7,8 @@ from typing import Protocol
 from gate_sdk.errors import UnreachableError
 from gate_sdk.wire import (
     Acknowledged,
+    AskAnswer,
+    AskRequest,
     DeniedFrame,
     EventBatch,
     EventReceipt,
@@ -63,6 +65,15 @@ class Link(Protocol):
         """
         ...
 
+    def ask(self, request: AskRequest) -> AskAnswer:
+        """Ask a home whether somebody may come in, waiting up to ``request.wait`` seconds for its answer.
+
+        Raises:
+            GateRevokedError: this gate is out of service.
+            ServerError: no answer, for now.
+        """
+        ...
+
     def hand_over(self, frame: DeniedFrame) -> bool:
         """Hand a picture of a denied approach over; whether the server keeps it.
 
@@ -112,6 +123,10 @@ class DeferredLink:
     def count_use(self, claim: UseClaim, timeout: float) -> UseAnswer:
         """See :meth:`Link.count_use`."""
         return self._made().count_use(claim, timeout)
+
+    def ask(self, request: AskRequest) -> AskAnswer:
+        """See :meth:`Link.ask`."""
+        return self._made().ask(request)
 
     def hand_over(self, frame: DeniedFrame) -> bool:
         """See :meth:`Link.hand_over`."""

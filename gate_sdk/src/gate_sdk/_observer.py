@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ import msgspec
 from gate_sdk._cache.index import Roster
 from gate_sdk._clock import TrustedTime
 from gate_sdk._compare import compare
-from gate_sdk._decide import MIN_FACE_PX, Verdict, decide
+from gate_sdk._decide import MIN_FACE_PX, Verdict, approach_of, decide
 from gate_sdk._decision import Decision, StageTimes
 from gate_sdk._following import Following
 from gate_sdk._frames.store import keeps
@@ -94,6 +95,8 @@ class Observer:
         #: Who was let in and who came behind, and how many did so by the last frame.
         self.following = Following()
         self.followed = 0
+        #: Who was let in only once something more was settled, in whatever thread; a code's holder is None.
+        self.settled: deque[UUID | None] = deque()
         #: The last frame observed, decoded, and whether a face of it was embedded.
         self.frame: Frame | None = None
         self.busy = False
@@ -138,6 +141,8 @@ class Observer:
         """Take the next frame, captured at ``at`` (monotonic seconds); a decision once per approach."""
         began = time.perf_counter()
         self.frame, self.busy, self.followed = None, False, 0
+        while self.settled:
+            self.following.let_in(at, self.settled.popleft())
         tracker = self._tracker
         fresh = not tracker.evidence
         if fresh:
@@ -321,5 +326,6 @@ def _decision(
         box=None if face is None else face.box,
         frames=frames,
         version=None if head is None else head.version,
+        approach=approach_of(result.verdict),
         ms=watch.times(),
     )

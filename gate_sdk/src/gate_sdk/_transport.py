@@ -21,6 +21,8 @@ from gate_sdk.errors import UnreachableError
 from gate_sdk.wire import (
     ASSERTION_TTL_S,
     Acknowledged,
+    AskAnswer,
+    AskRequest,
     DeniedFrame,
     EventBatch,
     EventReceipt,
@@ -97,6 +99,11 @@ class Transport:
         """Count one use of a visitor's token across gates; ``timeout`` bounds each wait for the network."""
         response = self._send("POST", "/gate/v1/uses", content=msgspec.msgpack.encode(claim), read_s=timeout)
         return read_answer(response, UseAnswer)
+
+    def ask(self, request: AskRequest) -> AskAnswer:
+        """Ask a home, waiting up to ``request.wait`` seconds for its answer."""
+        body = msgspec.msgpack.encode(request)
+        return read_answer(self._send("POST", "/gate/v1/asks", content=body, read_s=request.wait + 4.0), AskAnswer)
 
     def hand_over(self, frame: DeniedFrame) -> bool:
         """Hand a picture of a denied approach over; whether the server keeps it."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from uuid import UUID
 
 from gate_sdk import _identity
+from gate_sdk._asking import Questions
 from gate_sdk._camera import Camera
 from gate_sdk._clock import Clock, SystemClock, TrustedTime
 from gate_sdk._codes.desk import CodeDesk
@@ -120,6 +121,7 @@ class GateClient:
             self._time,
             self._device.codes,
         )
+        self._questions = Questions(self._desk, lambda: self._engine.roster, self._time)
         self._desk.alarm = self._journal.alarm
         self._loop = SyncLoop(
             self._engine,
@@ -303,6 +305,11 @@ class GateClient:
 
         - ``use_uncounted``: the use is counted across the community's gates where the server answers in time. Without
           it this gate's own count decides, and the server hears of the use with the event.
+        - ``ask_first``: the people of the home by whose leave he comes are asked, and one of them says yes or no
+          within ``timeout``: ``approved``, or ``deny`` with ``approval_refused``, ``approval_timeout`` where nobody
+          answered, ``approval_offline`` where the server could not be reached. Half a minute is a good time; call it in
+          a thread of its own where the camera is to go on meanwhile. Where a limited use is then to be counted, that
+          may take a second more.
         - ``pin_needed``: ``pin`` decides, within two minutes.
         - ``ambiguous``: ``code``, the text of a QR code shown within 30 seconds, decides if it is the code of one of
           the look-alikes; anybody else's is refused.
@@ -311,7 +318,7 @@ class GateClient:
 
         Args:
             decision: of :meth:`observe`, :meth:`decide` or :meth:`decide_qr` of this client.
-            timeout: seconds to wait for the server at most.
+            timeout: seconds to wait for the server, or for a home, at most.
             code: a QR code's text.
             pin: a card's PIN.
         """
@@ -321,6 +328,7 @@ class GateClient:
             code=code,
             pin=pin,
             desk=self._desk,
+            questions=self._questions,
             camera=self._camera,
             link=self._transport,
             reported=self._journal.reported,

@@ -14,9 +14,9 @@ import msgspec
 
 from gate_sdk._cache.index import Roster
 from gate_sdk._clock import TrustedTime
-from gate_sdk._codes.rules import Book, judge_card, judge_phone, judge_visitor
+from gate_sdk._codes.rules import Book, judge_approved, judge_card, judge_phone, judge_visitor
 from gate_sdk._codes.store import CodeStore
-from gate_sdk._decide import Verdict
+from gate_sdk._decide import Verdict, approach_of
 from gate_sdk._decision import Decision, StageTimes
 from gate_sdk.errors import GateError
 from gate_sdk.wire import (
@@ -37,10 +37,17 @@ from gate_sdk.wire import (
 
 __all__ = ["SECOND_FACTOR_S", "CodeDesk", "UseCounter", "credential_of"]
 
-# For how long a question stays open: a PIN typed slowly, a phone dug out of a bag.
+# For how long a question stays open: a PIN typed slowly, a phone dug out of a bag, a resident who is rung up.
 SECOND_FACTOR_S = 30
-_PENDING_S = 120
+_PENDING_S = 150
 _MOST_PENDING = 16
+
+
+class _Waiting(msgspec.Struct, frozen=True):
+    """A code about which something is still to be settled; ``approved`` once its home has said yes."""
+
+    code: Code
+    approved: bool = False
 
 
 class UseCounter(Protocol):
@@ -99,7 +106,7 @@ class CodeDesk:
         self._lock = threading.Lock()
         # Codes that wait for a PIN or a count, by the decision that said so. Never in the decision: a card's secret
         # must not get into a vendor's log.
-        self._pending: OrderedDict[tuple[int, str | None], Code] = OrderedDict()
+        self._pending: OrderedDict[tuple[int, str | None], _Waiting] = OrderedDict()
         #: Called with an alarm's code.
         self.alarm: Callable[[str], None] = lambda _: None
 
@@ -117,10 +124,22 @@ class CodeDesk:
         """Decide again about a card that waited for its PIN; ``None`` if it waits no more."""
         began = time.perf_counter()
         with self._lock:
-            code = self._pending.pop((decision.at_us, decision.credential), None)
-            if not isinstance(code, CardCode) or self._late(decision, _PENDING_S):
+            waiting = self._pop(decision)
+            if waiting is None or not isinstance(waiting.code, CardCode):
                 return None
-            return self._decide(code, pin, began)
+            return self._decide(waiting.code, pin, began)
+
+    def approved(self, decision: Decision) -> Decision | None:
+        """Decide again about a code whose home has said yes; ``None`` if it waits no more."""
+        began = time.perf_counter()
+        with self._lock:
+            waiting = self._pop(decision)
+            return None if waiting is None else self._decide(waiting.code, None, began, approved=True)
+
+    def dismiss(self, decision: Decision) -> None:
+        """Have a code wait no more."""
+        with self._lock:
+            self._pop(decision)
 
     def second_factor(self, decision: Decision, candidates: frozenset[UUID], text: str) -> Decision:
         """Let a code say which of the look-alikes it is; a code of anybody else refuses."""
@@ -145,10 +164,10 @@ class CodeDesk:
         """
         began = time.perf_counter()
         with self._lock:
-            code = self._pending.pop((decision.at_us, decision.credential), None)
-        if not isinstance(code, VisitorCode) or self._late(decision, _PENDING_S):
+            waiting = self._pop(decision)
+        if waiting is None or not isinstance(waiting.code, VisitorCode):
             return None
-        use = uuid4()
+        code, use = waiting.code, uuid4()
         answer = _ask(counter, UseClaim(token_id=code.token_id, use=use), timeout)
         allowed = answer is None or answer.allowed
         with self._lock:
@@ -156,14 +175,19 @@ class CodeDesk:
                 return self._decision(Verdict(Outcome.DENY, Reason.CODE_USED_UP, decision.subject), code, Via.QR, began)
             # Looked at again: a lockdown may have been declared meanwhile, the pass cancelled, another question about
             # the token settled, or a clock set.
-            again = self._decide(code, None, began)
+            again = self._decide(code, None, began, approved=waiting.approved)
             self._pending.pop((again.at_us, again.credential), None)
             if again.reason is not Reason.USE_UNCOUNTED:
                 return again
             # Counted here as well, so that a gate which loses its network goes on from where it was.
             self._store.keep_use(code.token_id, code.until_s * 1_000_000, now_us=self._time.now_us())
-            verdict = Verdict(Outcome.ALLOW, Reason.MATCHED, again.subject)
+            reason = Reason.APPROVED if waiting.approved else Reason.MATCHED
+            verdict = Verdict(Outcome.ALLOW, reason, again.subject)
             return msgspec.structs.replace(self._decision(verdict, code, Via.QR, began), use=use)
+
+    def _pop(self, decision: Decision) -> _Waiting | None:
+        waiting = self._pending.pop((decision.at_us, decision.credential), None)
+        return None if self._late(decision, _PENDING_S) else waiting
 
     def _late(self, decision: Decision, seconds: int) -> bool:
         return not 0 <= self._time.now_us() - decision.at_us <= seconds * 1_000_000
@@ -177,30 +201,34 @@ class CodeDesk:
         hashed = card_hash(self._community, code.secret)
         return index.cards[hashed][0] if hashed in index.cards else None
 
-    def _decide(self, code: Code, pin: str | None, began: float) -> Decision:
+    def _decide(self, code: Code, pin: str | None, began: float, *, approved: bool = False) -> Decision:
         via = Via.CARD if isinstance(code, CardCode) else Via.QR
         roster = self._roster()
         head = roster.head
         if head is None:
             return self._decision(Verdict(Outcome.DENY, Reason.NOT_READY), code, via, began)
         now_us = self._time.now_us()
-        book = Book(self._community, head, roster.entries, roster.codes, self._keys(), now_us, roster.door)
-        if isinstance(code, PhoneCode):
+        book = Book(self._community, head, roster.entries, roster.codes, self._keys(), now_us, roster.door, approved)
+        if approved and not isinstance(code, VisitorCode):
+            # It was right when it was shown, and has been used up since.
+            verdict = judge_approved(self._subject_of(code), book)
+        elif isinstance(code, PhoneCode):
             verdict = self._phone(code, book)
         elif isinstance(code, VisitorCode):
             verdict = judge_visitor(code, book, used=self._store.uses(code.token_id))
         else:
             verdict = self._card(code, book, pin)
         decision = self._decision(verdict, code, via, began, now_us=now_us, head=head)
-        if verdict.reason in {Reason.PIN_NEEDED, Reason.USE_UNCOUNTED}:
-            self._pending[decision.at_us, decision.credential] = code
+        if verdict.reason in {Reason.PIN_NEEDED, Reason.USE_UNCOUNTED, Reason.ASK_FIRST}:
+            self._pending[decision.at_us, decision.credential] = _Waiting(code, approved)
             while len(self._pending) > _MOST_PENDING:
                 self._pending.popitem(last=False)
         return decision
 
     def _phone(self, code: PhoneCode, book: Book) -> Verdict:
         verdict = judge_phone(code, book, last_step=self._store.last_step(code.key_id))
-        if verdict.outcome is Outcome.ALLOW:
+        # One that the home is asked about has been shown: by its screenshot nobody else is to ring.
+        if verdict.outcome in {Outcome.ALLOW, Outcome.NEEDS_APPROVAL}:
             self._store.keep_step(code.key_id, code.step, now_us=book.now_us)
         return verdict
 
@@ -240,4 +268,5 @@ class CodeDesk:
             ms=StageTimes(match=ms, total=ms),
             via=via,
             credential=None if code is None else credential_of(code, self._community),
+            approach=approach_of(verdict),
         )

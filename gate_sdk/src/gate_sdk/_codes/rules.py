@@ -28,7 +28,7 @@ from gate_sdk.wire import (
     verify_visitor,
 )
 
-__all__ = ["Book", "back_off_us", "judge_card", "judge_phone", "judge_visitor"]
+__all__ = ["Book", "back_off_us", "judge_approved", "judge_card", "judge_phone", "judge_visitor"]
 
 # Three slips are an old man's. After them each wrong PIN doubles the wait, 30 seconds to a day: whoever found the card
 # gets some fifteen guesses in the first day and one in each after it, of a million PINs of six digits.
@@ -39,7 +39,7 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 30, 86_400
 class Book(msgspec.Struct, frozen=True):
     """What codes are held against: one version of the roster.
 
-    ``keys`` are the community's server keys, id to raw public key.
+    ``keys`` are the community's server keys, id to raw public key. ``approved``: the home was asked, and said yes.
     """
 
     community: UUID
@@ -49,6 +49,7 @@ class Book(msgspec.Struct, frozen=True):
     keys: dict[str, bytes]
     now_us: int
     door: Door = EVERY_HOUR
+    approved: bool = False
 
 
 def judge_phone(code: PhoneCode, book: Book, *, last_step: int | None) -> Verdict:
@@ -93,8 +94,17 @@ def judge_visitor(code: VisitorCode, book: Book, *, used: int) -> Verdict:
     return Verdict(Outcome.NEEDS_APPROVAL, Reason.USE_UNCOUNTED, subject)
 
 
+def judge_approved(subject: UUID | None, book: Book) -> Verdict:
+    """Decide once more about somebody whose phone's code or card was right, after his home has said yes."""
+    if subject is None:
+        return Verdict(Outcome.DENY, Reason.CODE_UNKNOWN)
+    return _admit(book, subject)
+
+
 def _admit(book: Book, subject: UUID) -> Verdict:
-    return admit(book.entries[subject], book.head, now_us=book.now_us, by_code=True, door=book.door)
+    return admit(
+        book.entries[subject], book.head, now_us=book.now_us, by_code=True, door=book.door, approved=book.approved
+    )
 
 
 def _admit_new(code: VisitorCode, book: Book) -> Verdict:

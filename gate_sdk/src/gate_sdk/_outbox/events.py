@@ -25,6 +25,11 @@ _REPORTED = frozenset(
         Reason.CODE_REPLAYED,
         Reason.CODE_USED_UP,
         Reason.USE_UNCOUNTED,
+        Reason.ASK_FIRST,
+        Reason.APPROVED,
+        Reason.APPROVAL_REFUSED,
+        Reason.APPROVAL_TIMEOUT,
+        Reason.APPROVAL_OFFLINE,
         Reason.PIN_WRONG,
         Reason.PIN_LOCKED,
     }
@@ -38,7 +43,7 @@ def report(decision: Decision) -> GateEvent | None:
     """
     if decision.reason not in _REPORTED:
         return None
-    if decision.reason is Reason.USE_UNCOUNTED and decision.outcome is not Outcome.DENY:
+    if decision.outcome is Outcome.NEEDS_APPROVAL:
         # Half of one decision: the other half is reported.
         return None
     known = decision.subject is not None

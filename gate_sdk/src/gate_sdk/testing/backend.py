@@ -15,12 +15,16 @@ import msgspec
 
 from gate_sdk.testing import http
 from gate_sdk.testing.devices import FakeDevices
+from gate_sdk.testing.homes import FakeHomes
 from gate_sdk.testing.http import Disconnect, Refusal, Request, Response
 from gate_sdk.testing.phone import Phone
 from gate_sdk.testing.roster import FakeRoster, Person
 from gate_sdk.wire import (
     MAX_BATCH,
     Acknowledged,
+    AskAnswer,
+    AskRequest,
+    AskState,
     Card,
     DeniedFrame,
     DoorRules,
@@ -91,6 +95,7 @@ class FakeBackend:
         self._diverged = False
         self._faults: list[tuple[str, int, float | None]] = []
         self._lost: list[str] = []
+        self._homes = FakeHomes()
         self._uses: dict[bytes, tuple[int, set[UUID]]] = {}
 
     @property
@@ -169,6 +174,16 @@ class FakeBackend:
                 uses=uses,
             )
             return encode_visitor(sign_visitor(code, community=self.roster.community, key=self.roster.key))
+
+    @property
+    def asked(self) -> dict[UUID, AskRequest]:
+        """What gates asked homes, by approach; each once, however often it was asked."""
+        return self._homes.asked
+
+    def answer(self, approach: UUID, *, approve: bool) -> bool:
+        """Say yes or no for the home to what a gate has asked; whether it still waited for that."""
+        with self._changing():
+            return self._homes.answer(approach, approve=approve)
 
     def cancel_tokens(self, subject: UUID) -> None:
         """Cancel all of somebody's tokens; his grants stay."""
@@ -295,6 +310,7 @@ class FakeBackend:
             ("GET", "/gate/v1/sync"): self._sync,
             ("POST", "/gate/v1/events"): self._events,
             ("POST", "/gate/v1/uses"): self._use,
+            ("POST", "/gate/v1/asks"): self._ask,
             ("POST", "/gate/v1/denied-frames"): self._frame,
         }
         with self._condition:
@@ -421,6 +437,22 @@ class FakeBackend:
         if allowed:
             uses.add(claim.use)
         answer = UseAnswer(allowed=allowed, left=max(0, most - len(uses)))
+        return Response(200, msgspec.msgpack.encode(answer), {"Content-Type": _MSGPACK})
+
+    def _ask(self, request: Request) -> Response:
+        self._devices.gate(request)
+        asked = msgspec.msgpack.decode(request.body, type=AskRequest)
+        left = self._homes.ask(asked)
+        self._condition.notify_all()
+
+        def settled() -> bool:
+            waits = self._homes.state(asked.approach) is AskState.WAITING
+            return request.cancelled() or self._partitioned or not waits
+
+        self._condition.wait_for(settled, min(asked.wait, left))
+        if self._partitioned or request.cancelled():
+            raise Disconnect
+        answer = AskAnswer(state=self._homes.state(asked.approach))
         return Response(200, msgspec.msgpack.encode(answer), {"Content-Type": _MSGPACK})
 
     def _wake(self) -> None:
