@@ -79,6 +79,11 @@ TEMPLATES: Mapping[str, Mapping[str, str]] = {
         "en": "Doorward: children's faces change. Please have the photographs for $community taken anew; until that is "
         "done, the old ones go on working.",
     },
+    # community: its name; link: the invitation. Neither who invites nor where he lives: it may go to a wrong number.
+    "guest_link": {
+        "zh-CN": "【Doorward】您收到$community的访客邀请。请本人打开链接办理: $link",
+        "en": "Doorward: you are invited to $community as a guest. Open this link yourself: $link",
+    },
     # company: the courier company's name; link: the enrolment's address.
     "courier_link": {
         "zh-CN": "【Doorward】$company 邀请您登记为配送员。请打开链接办理: $link",

@@ -21,6 +21,7 @@ async def export_of(conn: Connection, *, person_id: UUID) -> dict[str, list[dict
             """
             SELECT community_id, pass_id, guest_name, kind, valid_from, valid_until, accepted_at, ended_at, ended_by,
                 created_at, uses, door_groups, grace_minutes, recurrence, except_dates, first_until, ask_first,
+                link_sent_at,
                 CASE WHEN host_person_id = $2 THEN home_id END AS home_id,
                 CASE WHEN host_person_id = $2 THEN host_person_id END AS host_person_id,
                 CASE WHEN subject_id = $3 THEN subject_id END AS subject_id

@@ -14,6 +14,7 @@ __all__ = [
     "PassRow",
     "WindowRow",
     "change_pass",
+    "claim_link",
     "count_open",
     "delete_old_passes",
     "end_pass",
@@ -195,6 +196,40 @@ async def count_open(conn: Connection, *, community_id: UUID, home_id: UUID, now
         community_id, home_id, now,
     )  # fmt: skip
     return count
+
+
+async def claim_link(
+    conn: Connection, *, community_id: UUID, pass_id: UUID, by_host: int, to_one: int, since: datetime, now: datetime
+) -> bool:
+    """Note that the pass's link is sent to its guest's number now; False where too many were since then.
+
+    Args:
+        conn: a transaction in the community's scope.
+        community_id: whose.
+        pass_id: a pass with a number.
+        by_host: how many its host may have sent, this one included.
+        to_one: how many may have gone to this number, whoever sent them.
+        since: the beginning of what is counted.
+        now: the present.
+    """
+    claimed = affected(
+        await conn.execute(
+            """
+            UPDATE guest_pass p SET link_sent_at = $6
+            FROM (
+                SELECT count(*) FILTER (WHERE o.host_person_id = t.host_person_id) AS by_host,
+                    count(*) FILTER (WHERE o.phone_hash = t.phone_hash) AS to_one
+                FROM guest_pass t
+                LEFT JOIN guest_pass o ON o.community_id = $1 AND o.link_sent_at > $5
+                WHERE t.community_id = $1 AND t.pass_id = $2
+            ) AS sent
+            WHERE p.community_id = $1 AND p.pass_id = $2 AND p.phone_hash IS NOT NULL
+                AND sent.by_host < $3 AND sent.to_one < $4
+            """,
+            community_id, pass_id, by_host, to_one, since, now,
+        )
+    )  # fmt: skip
+    return claimed == 1
 
 
 async def list_windows(

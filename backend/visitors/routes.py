@@ -17,6 +17,8 @@ from backend.kit.auth import ResidentPrincipal
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.etag import IfMatch, PreconditionFailed, require_match
+from backend.kit.language import Language
+from backend.kit.messages import MessagesUnavailable, Sender
 from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
 from backend.kit.problems import Unauthorised, problems
 from backend.kit.windows import WindowEmpty, WindowOver, WindowTooFar, WindowTooLong
@@ -52,11 +54,12 @@ async def create_pass(
     data: NewPass,
     resident: ResidentPrincipal,
     db: Database,
+    sender: Sender,
     public_url: str,
     pepper: bytes,
     clock: Clock,
 ) -> PassCreated:
-    """A pass for one window or a recurring one, and the link to send to the guest.
+    """A pass for one window or a recurring one, and its link, which is sent to the guest where his number is given.
 
     It is pending until he accepts on his own phone, also where he has been here before: nobody learns from a pass who
     has a face enrolled.
@@ -81,14 +84,34 @@ async def create_pass(
             action="pass.create",
             target=f"pass:{invited.row.pass_id}",
         )
+    link = link_address(public_url, invited.link_token)
+    sent = await _send(sender, invited, link, data.language)
     return PassCreated(
         pass_id=invited.row.pass_id,
         link_token=invited.link_token,
-        link=link_address(public_url, invited.link_token),
+        link=link,
         valid_from=invited.row.valid_from,
         valid_until=invited.row.valid_until,
         state=state_of(invited.row, now),
+        link_sent=sent,
     )
+
+
+async def _send(sender: Sender, invited: service.Invited, link: str, language: Language) -> bool:
+    if invited.send_to is None:
+        return False
+    try:
+        await sender.send(
+            to=invited.send_to,
+            template="guest_link",
+            values={"community": invited.community, "link": link},
+            language=language,
+            key=str(invited.row.pass_id),
+        )
+    except MessagesUnavailable:
+        # The pass is made all the same, and its host has the link.
+        return False
+    return True
 
 
 @get("/", responses=problems(Unauthorised, HomeNotFound, CursorInvalid), summary="List passes")

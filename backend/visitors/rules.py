@@ -10,6 +10,8 @@ __all__ = [
     "GUEST_DAYS",
     "GUEST_DAYS_OF_ONE",
     "GUEST_DAYS_PERIOD",
+    "LINKS_A_DAY",
+    "LINKS_A_DAY_TO_ONE",
     "LONGEST_SPAN",
     "OPEN_PASSES_PER_HOME",
     "PassState",
@@ -31,6 +33,11 @@ OPEN_PASSES_PER_HOME = 10
 GUEST_DAYS = 90
 GUEST_DAYS_OF_ONE = 60
 GUEST_DAYS_PERIOD = timedelta(days=90)
+
+# Links sent by text message within a day, by one host and to one number: a party's guests, and one who has deleted his.
+# More would be somebody who has messages written at our cost, or to a telephone that did not ask for them.
+LINKS_A_DAY = 20
+LINKS_A_DAY_TO_ONE = 3
 
 PassState = Literal["pending", "accepted", "cancelled", "withdrawn", "expired"]
 _DAY = timedelta(days=1)

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from backend.kit.language import Language
 from backend.kit.windows import Moment
 from backend.visitors.repository import PassRow
 from backend.visitors.rules import PassState, state_of
@@ -18,7 +19,10 @@ Uses = Annotated[int, Meta(ge=0, le=1000, description="How often the QR code is 
 PassKind = Literal["guest", "family", "helper", "delivery"]
 DoorGroups = Annotated[list[UUID], Meta(max_length=16, description="Door groups; none is every door")]
 Grace = Annotated[int, Meta(ge=0, le=60, description="Minutes before and after the window that gates open, too")]
-Number = Annotated[str, Meta(min_length=4, max_length=32, description="A mobile number; only a keyed hash is kept")]
+Number = Annotated[
+    str,
+    Meta(min_length=4, max_length=32, description="A mobile number, where the link goes; only a keyed hash is kept"),
+]
 RuleText = Annotated[str, Meta(min_length=1, max_length=200, description="The value of an RRULE (RFC 5545)")]
 Days = Annotated[list[date], Meta(max_length=60, description="Days of the community without a visit")]
 
@@ -38,6 +42,8 @@ class NewPass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     One window of at most 30 days; of a delivery at most one, and used once. With ``recurrence`` the window is the
     first one, of at most a day. With ``ask_first`` gates ask the home each time before they let him in.
+
+    Where his number is given the link goes there by text message, in ``language``, unless ``send_link`` is false.
     """
 
     guest_name: GuestName
@@ -50,6 +56,8 @@ class NewPass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grace_minutes: Grace = 0
     recurrence: Recurrence | None = None
     ask_first: bool = False
+    send_link: bool = True
+    language: Language = "zh-CN"
 
     def __repr__(self) -> str:
         """Hides who it is."""
@@ -105,7 +113,11 @@ class Pass(msgspec.Struct, frozen=True):
 
 
 class PassCreated(msgspec.Struct, frozen=True):
-    """A new pass and the link to send to the guest; its token is shown this once."""
+    """A new pass and the link to send to the guest; its token is shown this once.
+
+    ``link_sent``: it has gone to his telephone. It has not without his number, where a day's messages are used up, or
+    where the carrier refuses.
+    """
 
     pass_id: UUID
     link_token: str
@@ -113,6 +125,7 @@ class PassCreated(msgspec.Struct, frozen=True):
     valid_from: datetime
     valid_until: datetime
     state: PassState
+    link_sent: bool
 
 
 class PassPage(msgspec.Struct, frozen=True):

@@ -1,13 +1,15 @@
 """Rules of guests' passes."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
 from backend.access import repository as roster
 from backend.access import service as access
+from backend.accounts import phones
+from backend.communities import repository as communities
 from backend.doors import service as doors
 from backend.households.homes import repository as homes
 from backend.households.repository import TenancyRow
@@ -24,7 +26,7 @@ from backend.visitors.errors import GuestPhoneNeeded, PassNotFound, PassOver, To
 from backend.visitors.planning import check_days, ends_at, grant_windows, identify, plan_of, windows_of
 from backend.visitors.policy import repository as policies
 from backend.visitors.repository import GuestRow, NewPassRow, PassRow
-from backend.visitors.rules import DELIVERY_SPAN, LONGEST_SPAN, state_of
+from backend.visitors.rules import DELIVERY_SPAN, LINKS_A_DAY, LINKS_A_DAY_TO_ONE, LONGEST_SPAN, state_of
 from backend.visitors.schemas import NewPass, PassChange, Recurrence
 
 __all__ = [
@@ -40,10 +42,12 @@ __all__ = [
 
 
 class Invited(msgspec.Struct, frozen=True):
-    """A new pass and the token of its link."""
+    """A new pass, the token of its link, the number (E.164) to send that to, if any, and its community's name."""
 
     row: PassRow
     link_token: str
+    send_to: str | None
+    community: str
 
 
 async def invite(
@@ -118,7 +122,20 @@ async def invite(
         expires_at=ends_at(row),
         pepper=pepper,
     )
-    return Invited(row, token)
+    send_to = None
+    if new.phone is not None and new.send_link:
+        claimed = await repository.claim_link(
+            conn,
+            community_id=community_id,
+            pass_id=row.pass_id,
+            by_host=LINKS_A_DAY,
+            to_one=LINKS_A_DAY_TO_ONE,
+            since=now - timedelta(days=1),
+            now=now,
+        )
+        send_to = phones.parse(new.phone) if claimed else None
+    community = await communities.get_community(conn, community_id=community_id)
+    return Invited(row, token, send_to, "" if community is None else community.name)
 
 
 async def change(

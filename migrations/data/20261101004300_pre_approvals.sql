@@ -4,6 +4,11 @@ SET lock_timeout = '3s';
 -- Whoever comes by such a right is let in only once somebody of the home has said yes, each time.
 ALTER TABLE guest_pass ADD COLUMN ask_first boolean NOT NULL DEFAULT false;
 GRANT UPDATE (ask_first) ON guest_pass TO doorward_api;
+-- When the link was sent to the number that the host gave: so many a day, or a stranger's telephone could be rung up, or
+-- numbers that cost be written to, by making passes.
+ALTER TABLE guest_pass ADD COLUMN link_sent_at timestamptz;
+CREATE INDEX guest_pass_link_sent ON guest_pass (community_id, link_sent_at) WHERE link_sent_at IS NOT NULL;
+GRANT UPDATE (link_sent_at) ON guest_pass TO doorward_api;
 ALTER TABLE delivery ADD COLUMN ask_first boolean NOT NULL DEFAULT false;
 ALTER TABLE access_grant ADD COLUMN ask_first boolean NOT NULL DEFAULT false;
 
@@ -211,4 +216,4 @@ $$;
 DROP TABLE approval;
 ALTER TABLE access_grant DROP COLUMN ask_first;
 ALTER TABLE delivery DROP COLUMN ask_first;
-ALTER TABLE guest_pass DROP COLUMN ask_first;
+ALTER TABLE guest_pass DROP COLUMN ask_first, DROP COLUMN link_sent_at;
