@@ -1,7 +1,7 @@
 """SQL of entries."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -17,6 +17,8 @@ __all__ = [
     "OwnEntryKey",
     "OwnEntryRow",
     "delete_entries",
+    "hold_doubles",
+    "insert_doubles",
     "insert_entries",
     "list_entries",
     "list_own_entries",
@@ -81,8 +83,8 @@ class OwnEntryRow(msgspec.Struct, frozen=True):
 
 async def insert_entries(
     conn: Connection, *, community_id: UUID, gate_id: UUID, events: Sequence[Intake], now: datetime
-) -> int:
-    """Keep the events that were not kept before; how many those were."""
+) -> frozenset[int]:
+    """Keep the events of one store that were not kept before; the numbers of those."""
     new = await conn.fetch(
         """
         INSERT INTO entry (community_id, gate_id, received_at, store_epoch, seq, kind, at, clock_wrong, outcome,
@@ -109,6 +111,50 @@ async def insert_entries(
         [e.detail for e in events],
         [e.via for e in events],
         [e.credential for e in events],
+    )
+    return frozenset(row["seq"] for row in new)
+
+
+async def hold_doubles(conn: Connection, *, community_id: UUID) -> None:
+    """Let nobody else look for codes at two gates of the community until the transaction ends."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('entry-doubles:' || $1::uuid, 0))", community_id)
+
+
+async def insert_doubles(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    gate_id: UUID,
+    events: Sequence[Intake],
+    within: timedelta,
+    now: datetime,
+) -> int:
+    """Keep an alarm for each of the gate's events whose code has opened another gate within that time; how many.
+
+    Each once: its number comes from the event's, in a store epoch that no gate's outbox has, 0. ``events`` have a
+    credential and are kept already.
+    """
+    new = await conn.fetch(
+        """
+        INSERT INTO entry (community_id, gate_id, received_at, store_epoch, seq, kind, at, clock_wrong, detail)
+        SELECT $1, $2, $3, 0, 1 + (hashtextextended(e.store_epoch || '/' || e.seq, 0) & 9223372036854775806), 'alarm',
+            e.at, false, 'code-at-two-gates:' || e.credential
+        FROM unnest($4::bigint[], $5::bigint[], $6::timestamptz[], $7::text[]) AS e (store_epoch, seq, at, credential)
+        WHERE EXISTS (
+            SELECT FROM entry o
+            WHERE o.community_id = $1 AND o.at BETWEEN e.at - $8::interval AND e.at + $8::interval
+                AND o.gate_id <> $2 AND o.credential = e.credential AND o.outcome = 'allow'
+        )
+        ON CONFLICT DO NOTHING RETURNING seq
+        """,
+        community_id,
+        gate_id,
+        now,
+        [e.store_epoch for e in events],
+        [e.seq for e in events],
+        [e.at for e in events],
+        [e.credential for e in events],
+        within,
     )
     return len(new)
 
