@@ -16,6 +16,7 @@ from backend.approvals.schemas import Approval, ApprovalList
 from backend.approvals.service import Asking
 from backend.audit import service as audit
 from backend.gates.errors import GateRevoked
+from backend.gates.guards import in_service
 from backend.households import service as households
 from backend.households.errors import HomeNotFound
 from backend.kit.auth import GatePrincipal, ResidentPrincipal
@@ -32,6 +33,7 @@ _MAX_BYTES = 16_384
 
 @post(
     "/asks",
+    guards=[in_service],
     status_code=200,
     media_type=_MSGPACK,
     request_max_body_size=_MAX_BYTES,

@@ -27,7 +27,7 @@ from tests.backend.gates.devices import PUBLIC_URL
 from tests.backend.gates.test_gate_client import Bridge, ServerClock, until
 from tests.backend.households.town import Resident, Town, build_town
 from tests.backend.privacy.faces import NOTHING, left_of
-from tests.backend.privacy.test_certificates import query
+from tests.backend.privacy.papers import query
 from tests.backend.privacy.test_leaving import person_of
 from tests.backend.visitors.test_passes import passes
 from tests.backend.world import World
