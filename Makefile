@@ -82,6 +82,7 @@ lint: $(STAMP) ## Check format, style, types and import layers
 .PHONY: openapi-check
 openapi-check: $(STAMP)
 	@"$(BIN)/doorward" openapi --check
+	@"$(BIN)/doorward" configuration --check
 
 .PHONY: check
 check: lint openapi-check test ## All that must pass before a commit lands (under 12 minutes on 2 cores)
@@ -96,8 +97,9 @@ bench: $(STAMP) models ## Measure; prints, and writes build/bench.json
 	@"$(BIN)/python" -m bench
 
 .PHONY: openapi
-openapi: $(STAMP) ## Write the OpenAPI documents of the five surfaces
+openapi: $(STAMP) ## Write down what is read off the code: five OpenAPI documents, the page of settings
 	@"$(BIN)/doorward" openapi
+	@"$(BIN)/doorward" configuration --write
 
 # PIP_FIND_LINKS, UV_* and configuration files are left out: an index or a folder of one machine
 # must neither choose a version nor add a hash to files that everybody installs from.

@@ -3,15 +3,20 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import msgspec
 from dotenv import dotenv_values
 
-__all__ = ["Settings", "SettingsRefused", "load_settings"]
+__all__ = ["Settings", "SettingsRefused", "load_settings", "settings_table"]
 
 PREFIX = "DOORWARD_"
+
+
+def said(description: str, default: str | None = None) -> msgspec.Meta:
+    """What a setting decides, and what holds where the struct's own default is not the whole answer: for people."""
+    return msgspec.Meta(description=description, extra={"default": default})
 
 
 class SettingsRefused(Exception):
@@ -25,46 +30,92 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ``database_url`` is given, every process logs in with it and takes on its role.
     """
 
-    # Where things are.
-    data_dir: Path | None = None
-    database_url: str | None = None
-    api_database_url: str | None = None
-    worker_database_url: str | None = None
-    migration_database_url: str | None = None
-    keys_database_url: str | None = None
-    s3_bucket: str | None = None
-    s3_endpoint_url: str | None = None
-    s3_region: str | None = None
-    objects_dir: Path | None = None
-    # The key that wraps all others: a file of 32 bytes, made at first start of a single box, or a key of AWS KMS.
-    key_file: Path | None = None
-    kms_key_id: str | None = None
-    kms_endpoint_url: str | None = None
-    kms_region: str | None = None
-    # The master key before, while `doorward keys rewrap` moves everything to the one above.
-    previous_key_file: Path | None = None
-    previous_kms_key_id: str | None = None
-    public_url: str = "http://127.0.0.1:8480"
-    host: str = "127.0.0.1"
-    port: int = 8480
-    api_workers: int = 1
-    # How many reverse proxies of ours stand in front and append to X-Forwarded-For.
-    proxies: int = 0
-    # How one-time codes reach phones.
-    otp_sender: Literal["console", "http"] = "console"
-    otp_console_file: Path | None = None
-    otp_http_url: str | None = None
-    otp_http_token: str | None = None
-    # At which e-mail address browsers' push services may complain; "doorward@" and the public URL's host where none.
-    push_contact: str | None = None
-    # Recognition at enrolment.
-    model_pack: str | None = None
-    models_dir: Path | None = None
-    face_threads: int = 2
-    # After how many months a child under ten, and a minor from ten on, is reminded to have the face taken anew.
-    recapture_months_child: int = 12
-    recapture_months_young: int = 24
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    data_dir: Annotated[
+        Path | None, said("where the single box keeps everything", default="`./doorward-data` for `doorward up`")
+    ] = None
+    database_url: Annotated[
+        str | None, said("one address for every process; each takes on its own role", default="embedded PostgreSQL")
+    ] = None
+    api_database_url: Annotated[
+        str | None, said("log-in of the API, `doorward_api`", default="from `DATABASE_URL`")
+    ] = None
+    worker_database_url: Annotated[
+        str | None, said("log-in of the worker, `doorward_worker`", default="from `DATABASE_URL`")
+    ] = None
+    migration_database_url: Annotated[
+        str | None, said("log-in that owns the tables, `doorward_owner`", default="from `DATABASE_URL`")
+    ] = None
+    keys_database_url: Annotated[
+        str | None, said("the key store; needed beside a database of your own", default="embedded PostgreSQL")
+    ] = None
+    s3_bucket: Annotated[str | None, said("bucket for ciphertext of photographs", default="a directory")] = None
+    s3_endpoint_url: Annotated[str | None, said("another S3 server", default="AWS")] = None
+    s3_region: Annotated[str | None, said("region of the bucket", default="the client's own")] = None
+    objects_dir: Annotated[
+        Path | None, said("directory object store, where no bucket is named", default="`DATA_DIR/objects`")
+    ] = None
+    key_file: Annotated[
+        Path | None, said("the master key, 32 bytes, mode 0600; made at first start", default="`DATA_DIR/master.key`")
+    ] = None
+    kms_key_id: Annotated[
+        str | None,
+        said(
+            "the master key as a key of AWS KMS: its id, ARN or alias; leave `KEY_FILE` out then",
+            default="the file above",
+        ),
+    ] = None
+    kms_endpoint_url: Annotated[
+        str | None, said("another server that speaks KMS' Encrypt and Decrypt", default="AWS")
+    ] = None
+    kms_region: Annotated[str | None, said("region of the key", default="the client's own")] = None
+    previous_key_file: Annotated[
+        Path | None, said("the master key before, while `doorward keys rewrap` replaces it")
+    ] = None
+    previous_kms_key_id: Annotated[str | None, said("the same, where it was a key of KMS")] = None
+    public_url: Annotated[str, said("the address that gates and links use")] = "http://127.0.0.1:8480"
+    host: Annotated[str, said("address to listen on")] = "127.0.0.1"
+    port: Annotated[int, said("port to listen on; 0 takes a free one"), msgspec.Meta(ge=0, le=65535)] = 8480
+    api_workers: Annotated[int, said("processes of the API"), msgspec.Meta(ge=1)] = 1
+    proxies: Annotated[
+        int,
+        said(
+            "how many of your own reverse proxies append to `X-Forwarded-For`; "
+            "log-in limits count by the address they saw"
+        ),
+        msgspec.Meta(ge=0),
+    ] = 0
+    otp_sender: Annotated[
+        Literal["console", "http"], said("`console` writes one-time codes to a file; `http` posts them to a provider")
+    ] = "console"
+    otp_console_file: Annotated[Path | None, said("that file", default="`DATA_DIR/messages.jsonl`")] = None
+    otp_http_url: Annotated[str | None, said("the provider's address")] = None
+    otp_http_token: Annotated[str | None, said("bearer token for the provider")] = None
+    push_contact: Annotated[
+        str | None,
+        said(
+            "e-mail address that browsers' push services get, to complain at",
+            default="`doorward@` and the public address's host",
+        ),
+    ] = None
+    model_pack: Annotated[str | None, said("id of an installed model pack", default="the default pack")] = None
+    models_dir: Annotated[Path | None, said("where model packs are installed", default="the user's cache")] = None
+    face_threads: Annotated[
+        int,
+        said(
+            "photographs checked at the same time, 0.1 s of a processor each; one whose turn does not come within 4 s, "
+            "and one that finds 24 waiting, is answered 503 with `Retry-After`"
+        ),
+        msgspec.Meta(ge=1),
+    ] = 2
+    recapture_months_child: Annotated[
+        int,
+        said("months after which a child under ten is reminded to have its face taken anew"),
+        msgspec.Meta(ge=1, le=120),
+    ] = 12
+    recapture_months_young: Annotated[int, said("the same of minors from ten on"), msgspec.Meta(ge=1, le=120)] = 24
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], said("`DEBUG`, `INFO`, `WARNING` or `ERROR`")
+    ] = "INFO"
 
     @property
     def push_contact_or_default(self) -> str:
@@ -101,8 +152,8 @@ def load_settings(environ: Mapping[str, str] | None = None, *, env_file: Path | 
 _NOT_OURS = frozenset({"test_data", "models", "parent_pid"})
 
 
-def _read(text: str, kind: object) -> object:
-    if kind == Path | None:
+def _read(text: str, kind: Any) -> object:
+    if get_args(kind)[0] == Path | None:
         return Path(text)
     return msgspec.convert(text, kind, strict=False)
 
@@ -119,10 +170,13 @@ def _check(settings: Settings) -> None:
         raise SettingsRefused(f"{PREFIX}PREVIOUS_KEY_FILE and {PREFIX}PREVIOUS_KMS_KEY_ID: leave one out")
     if settings.otp_sender == "http" and settings.otp_http_url is None:
         raise SettingsRefused(f"{PREFIX}OTP_HTTP_URL is needed where {PREFIX}OTP_SENDER is http")
-    if not 0 <= settings.port <= 65535:  # noqa: PLR2004 - the range of ports
-        raise SettingsRefused(f"{PREFIX}PORT must be between 0 and 65535")
-    if settings.api_workers < 1 or settings.face_threads < 1:
-        raise SettingsRefused(f"{PREFIX}API_WORKERS and {PREFIX}FACE_THREADS must be at least 1")
-    months = (settings.recapture_months_child, settings.recapture_months_young)
-    if not all(1 <= month <= 120 for month in months):  # noqa: PLR2004 - at most ten years
-        raise SettingsRefused(f"{PREFIX}RECAPTURE_MONTHS_CHILD and {PREFIX}RECAPTURE_MONTHS_YOUNG: 1 to 120")
+
+
+def settings_table() -> str:
+    """The settings as a table in Markdown, for docs/configuration.md."""
+    rows = ["| variable | default | what it decides |", "|---|---|---|"]
+    for field in msgspec.structs.fields(Settings):
+        meta = next(one for one in get_args(field.type) if isinstance(one, msgspec.Meta) and one.description)
+        default = (meta.extra or {}).get("default") or ("–" if field.default is None else f"`{field.default}`")
+        rows.append(f"| `{PREFIX}{field.name.upper()}` | {default} | {meta.description} |")
+    return "\n".join(rows) + "\n"
