@@ -72,7 +72,7 @@ function row(app, path, one, company) {
       h("p", { class: "soft" }, `${time(one.courier_from ?? one.valid_from)} – ${time(one.courier_until ?? one.valid_until)}`),
       h("p", { class: "soft" }, t(`handover.${one.handover}.now`)),
       !one.announced && h("p", { class: "hint" }, t("deliveries.unannounced"))),
-    action(t(`handover.${other}.choose`), async () => {
+    h("div", { class: "acts" }, action(t(`handover.${other}.choose`), async () => {
       await app.session.send("PUT", `${there}/handover`, { handover: other });
       await app.reload();
     }, app.failed, "plain"),
@@ -82,5 +82,5 @@ function row(app, path, one, company) {
         await app.session.send("DELETE", there);
         await app.reload();
       }, { company }),
-    }, t("deliveries.cancel")));
+    }, t("deliveries.cancel"))));
 }

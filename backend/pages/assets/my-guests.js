@@ -62,7 +62,7 @@ function row(app, path, pass, groups) {
       h("p", { class: "soft" }, `${time(pass.valid_from)} – ${time(pass.valid_until)}`),
       pass.recurrence && h("p", { class: "soft" }, recurring(pass.recurrence)),
       (doors || pass.kind !== "guest") && h("p", { class: "soft" }, [pass.kind !== "guest" && t(`guests.kind.${pass.kind}`), doors].filter(Boolean).join(" · "))),
-    pass.state === "accepted" && action(t("guests.code"), () => codeOf(app, path, pass), app.failed, "plain"),
+    h("div", { class: "acts" }, pass.state === "accepted" && action(t("guests.code"), () => codeOf(app, path, pass), app.failed, "plain"),
     open && h("a", { href: `#pass/${pass.pass_id}`, "aria-label": `${t("pass.edit")} ${pass.guest_name}` }, t("pass.edit")),
     open && h("button", {
       type: "button", class: "plain bad", "aria-label": `${t("guests.cancel")} ${pass.guest_name}`,
@@ -70,7 +70,7 @@ function row(app, path, pass, groups) {
         await app.session.send("DELETE", `${path}/${pass.pass_id}`);
         await app.reload();
       }, { name: pass.guest_name }),
-    }, t("guests.cancel")));
+    }, t("guests.cancel"))));
 }
 
 async function codeOf(app, path, pass) {
