@@ -10,7 +10,7 @@ import msgspec
 
 from backend.audit.repository import AuditRow
 
-__all__ = ["GENESIS", "Fault", "Kind", "entry_hash", "first_break", "first_fault"]
+__all__ = ["GENESIS", "Fault", "Kind", "entry_hash", "first_fault"]
 
 # What the first entry of a chain follows.
 GENESIS = bytes(32)
@@ -59,12 +59,6 @@ def first_fault(community_id: UUID, rows: Iterable[AuditRow], *, after_seq: int,
             return Fault(expected, "changed", until=expected)
         after_hash = row.hash
     return None
-
-
-def first_break(community_id: UUID, rows: Iterable[AuditRow], *, after_seq: int, after_hash: bytes) -> int | None:
-    """The number of the first entry that does not follow from the one before, or ``None``; see :func:`first_fault`."""
-    fault = first_fault(community_id, rows, after_seq=after_seq, after_hash=after_hash)
-    return None if fault is None else fault.seq
 
 
 def _netstring(field: str | None) -> bytes:

@@ -7,9 +7,10 @@ import asyncpg
 import pytest
 
 from backend.accounts.repository import lock
-from backend.audit.chain import GENESIS, entry_hash, first_break
-from backend.audit.repository import list_after
-from backend.audit.service import record, verify_chain
+from backend.audit.chain import GENESIS, Fault, entry_hash, first_fault
+from backend.audit.checking import Checked, check_chain
+from backend.audit.repository import get_head, list_after
+from backend.audit.service import record
 from backend.kit.auth import StaffRole
 from backend.kit.db import Connection, Database, Scope, savepoint
 from backend.kit.pagination import encode_cursor
@@ -30,20 +31,25 @@ async def write(db: Database, community_id: UUID, *targets: str, reason: str | N
             )
 
 
+async def checked(conn: Connection, chain: UUID) -> Checked:
+    return await check_chain(conn, chain=chain, kept=(), keys={})
+
+
 async def test_entries_are_chained_and_verify(db: Database) -> None:
     community = uuid4()
     await write(db, community, "a:1", "a:2", reason="门口重新登记, \"quoted\" 'text'\n🙂")
     await write(db, community, "a:3")
     async with db.transaction(Scope(community_id=community), read_only=True) as conn:
-        report = await verify_chain(conn, community_id=community)
+        report = await checked(conn, community)
         rows = await list_after(conn, community_id=community, seq=0, limit=10)
-    assert report.intact
-    assert report.length == 3
+        head = await get_head(conn, community_id=community)
+    assert (report.length, report.findings) == (3, ())
     assert [row.target for row in rows] == ["a:1", "a:2", "a:3"]
     assert rows[0].previous_hash == GENESIS
     # Python and the database hash the same bytes.
     assert rows[0].hash == entry_hash(GENESIS, community, rows[0])
-    assert rows[2].hash == report.head_hash
+    assert head is not None
+    assert rows[2].hash == head.hash
 
 
 async def test_what_is_rolled_back_leaves_no_entry_and_no_gap(db: Database) -> None:
@@ -55,22 +61,22 @@ async def test_what_is_rolled_back_leaves_no_entry_and_no_gap(db: Database) -> N
     await write(db, community, "a:2")
     async with db.transaction(Scope(community_id=community), read_only=True) as conn:
         rows = await list_after(conn, community_id=community, seq=0, limit=10)
-        assert (await verify_chain(conn, community_id=community)).intact
+        assert (await checked(conn, community)).findings == ()
     assert [(row.seq, row.target) for row in rows] == [(1, "a:1"), (2, "a:2")]
 
 
 async def test_an_empty_chain_verifies(db: Database) -> None:
     async with db.transaction(Scope(community_id=uuid4()), read_only=True) as conn:
-        report = await verify_chain(conn, community_id=uuid4())
-    assert (report.length, report.intact) == (0, True)
+        report = await checked(conn, uuid4())
+    assert (report.length, report.findings) == (0, ())
 
 
 async def test_many_writers_at_once_make_one_chain(db: Database) -> None:
     community = uuid4()
     await asyncio.gather(*(write(db, community, f"a:{n}", f"b:{n}") for n in range(20)))
     async with db.transaction(Scope(community_id=community), read_only=True) as conn:
-        report = await verify_chain(conn, community_id=community)
-    assert (report.length, report.intact) == (40, True)
+        report = await checked(conn, community)
+    assert (report.length, report.findings) == (40, ())
 
 
 async def test_two_transactions_that_record_in_opposite_orders_do_not_wait_for_each_other(db: Database) -> None:
@@ -96,7 +102,7 @@ async def test_two_transactions_that_record_in_opposite_orders_do_not_wait_for_e
 
     await asyncio.wait_for(asyncio.gather(record_first(), lock_first()), timeout=20)
     async with db.transaction(Scope(community_id=community), read_only=True) as conn:
-        assert (await verify_chain(conn, community_id=community)).length == 2
+        assert (await checked(conn, community)).length == 2
 
 
 async def test_no_role_rewrites_the_trail(db: Database, database_urls: DatabaseUrls) -> None:
@@ -163,7 +169,7 @@ async def test_what_was_changed_behind_the_trails_back_shows(db: Database, datab
         await write(db, community, "a:1", "a:2", "a:3", reason="because")
         await _as_superuser(database_urls, tampering, community)
         async with db.transaction(Scope(community_id=community), read_only=True) as conn:
-            assert (await verify_chain(conn, community_id=community)).broken_at == 2
+            assert (await checked(conn, community)).findings[0].startswith("entry 2: ")
 
 
 async def test_a_trail_cut_off_at_its_end_shows(db: Database, database_urls: DatabaseUrls) -> None:
@@ -171,7 +177,11 @@ async def test_a_trail_cut_off_at_its_end_shows(db: Database, database_urls: Dat
     await write(db, community, "a:1", "a:2", "a:3")
     await _as_superuser(database_urls, "DELETE FROM audit_entry WHERE seq = 3 AND community_id = $1", community)
     async with db.transaction(Scope(community_id=community), read_only=True) as conn:
-        assert (await verify_chain(conn, community_id=community)).broken_at == 3
+        assert (await checked(conn, community)).findings[0].startswith("entry 3: ")
+
+
+def _broken_at(fault: Fault | None) -> int | None:
+    return None if fault is None else fault.seq
 
 
 async def test_verifying_begins_where_it_is_told(db: Database) -> None:
@@ -179,10 +189,10 @@ async def test_verifying_begins_where_it_is_told(db: Database) -> None:
     await write(db, community, "a:1", "a:2", "a:3")
     async with db.transaction(Scope(community_id=community), read_only=True) as conn:
         rows = await list_after(conn, community_id=community, seq=0, limit=10)
-    assert first_break(community, rows[1:], after_seq=1, after_hash=rows[0].hash) is None
-    assert first_break(community, rows[1:], after_seq=0, after_hash=rows[0].hash) == 1
-    assert first_break(community, rows[1:], after_seq=1, after_hash=GENESIS) == 2
-    assert first_break(uuid4(), rows, after_seq=0, after_hash=GENESIS) == 1
+    assert first_fault(community, rows[1:], after_seq=1, after_hash=rows[0].hash) is None
+    assert _broken_at(first_fault(community, rows[1:], after_seq=0, after_hash=rows[0].hash)) == 1
+    assert _broken_at(first_fault(community, rows[1:], after_seq=1, after_hash=GENESIS)) == 2
+    assert _broken_at(first_fault(uuid4(), rows, after_seq=0, after_hash=GENESIS)) == 1
 
 
 async def test_staff_page_through_the_trail_newest_first(world: World, db: Database) -> None:
