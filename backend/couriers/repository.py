@@ -36,15 +36,23 @@ async def list_unsettled(
         """
         SELECT DISTINCT w.community_id, w.partner_id, w.worker_id
         FROM (
-            SELECT community_id, partner_id, worker_id, subject_id, true AS enters FROM courier_shift
+            SELECT community_id, partner_id, worker_id, subject_id IS NOT NULL OR simulated AS granted, true AS enters
+            FROM courier_shift
             WHERE ended_at IS NULL AND ends_at > $3
             UNION ALL
-            SELECT community_id, partner_id, worker_id, subject_id, handover = 'door' FROM delivery
+            SELECT community_id, partner_id, worker_id, subject_id IS NOT NULL OR simulated, handover = 'door'
+            FROM delivery
             WHERE ended_at IS NULL AND valid_until > $3 AND worker_id IS NOT NULL
         ) w
         JOIN courier_employment e USING (partner_id, worker_id)
         JOIN partner_community pc USING (community_id, partner_id)
-        WHERE (w.subject_id IS NOT NULL) <> (e.accepted_at IS NOT NULL AND pc.suspended_at IS NULL AND w.enters)
+        WHERE w.granted <> (
+                e.accepted_at IS NOT NULL AND pc.suspended_at IS NULL AND w.enters
+                AND NOT EXISTS (
+                    SELECT FROM courier_suspension s
+                    WHERE s.community_id = w.community_id AND s.person_id = e.person_id
+                )
+            )
             AND ($1::uuid IS NULL OR w.partner_id = $1) AND ($2::text IS NULL OR w.worker_id = $2)
         LIMIT $4
         """,

@@ -1,68 +1,22 @@
-"""Couriers on each surface. Staff: suspending a company."""
+"""Couriers on each surface. Staff: how long their faces are kept."""
 
-from uuid import UUID
-
-from litestar import Router, get, post, put
+from litestar import Router, get, put
 
 from backend.audit import service as audit
-from backend.couriers import repository, settling
+from backend.couriers import repository
 from backend.couriers.deliveries import routes as deliveries
 from backend.couriers.employments import routes as employments
 from backend.couriers.employments.bulk import routes as many_employments
+from backend.couriers.sandbox import routes as sandbox
 from backend.couriers.schemas import CourierFaces
 from backend.couriers.shifts import routes as shifts
 from backend.couriers.shifts.bulk import routes as many_shifts
-from backend.keys.service import Keys
+from backend.couriers.suspensions import routes as suspensions
 from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
-from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.problems import Forbidden, Unauthorised, problems
-from backend.partners.errors import PartnerNotFound
 
 __all__ = ["partner_router", "resident_router", "staff_router"]
-
-
-@post(
-    "/suspend",
-    opt={"needs": Permission.PARTNERS},
-    status_code=204,
-    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PartnerNotFound),
-    summary="Suspend a company",
-)
-async def suspend_partner(community_id: UUID, partner_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> None:
-    """Suspend a company at the community: its couriers' rights to pass end at once, new ones are refused."""
-    async with db.transaction(Scope(community_id=community_id)) as conn:
-        await settling.suspend(conn, community_id=community_id, partner_id=partner_id, now=clock())
-        await audit.record(
-            conn,
-            community_id=community_id,
-            actor=f"staff:{staff.staff_id}",
-            action="partner.suspend",
-            target=f"partner:{partner_id}",
-        )
-
-
-@post(
-    "/resume",
-    opt={"needs": Permission.PARTNERS},
-    status_code=204,
-    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PartnerNotFound),
-    summary="Let a suspended company back",
-)
-async def resume_partner(
-    community_id: UUID, partner_id: UUID, staff: StaffMember, db: Database, keys: Keys, clock: Clock
-) -> None:
-    """Let a company back; shifts and deliveries that are not over count again."""
-    async with db.transaction(Scope(community_id=community_id)) as conn:
-        await settling.resume(conn, community_id=community_id, partner_id=partner_id)
-        await audit.record(
-            conn,
-            community_id=community_id,
-            actor=f"staff:{staff.staff_id}",
-            action="partner.resume",
-            target=f"partner:{partner_id}",
-        )
-    await settling.settle(db, keys, partner_id=partner_id, now=clock())
 
 
 @get(
@@ -104,6 +58,7 @@ partner_router = Router(
         many_employments.partner_router,
         shifts.partner_router,
         many_shifts.partner_router,
+        sandbox.partner_router,
         deliveries.partner_router,
     ],
 )
@@ -111,10 +66,7 @@ resident_router = deliveries.resident_router
 staff_router = Router(
     path="/",
     route_handlers=[
-        Router(
-            path="/communities/{community_id:uuid}/partners/{partner_id:uuid}",
-            route_handlers=[suspend_partner, resume_partner],
-        ),
+        suspensions.staff_router,
         Router(path="/courier-faces", route_handlers=[read_face_days, set_face_days]),
     ],
     tags=["partners"],

@@ -61,6 +61,8 @@ class _Granted(Protocol):
     def subject_id(self) -> object | None: ...
     @property
     def ended_at(self) -> datetime | None: ...
+    @property
+    def simulated(self) -> bool: ...
 
 
 def state_of_worker(employment: _Employment) -> CourierState:
@@ -74,7 +76,7 @@ def state_of(row: _Granted, *, until: datetime, now: datetime) -> GrantedState:
     """Whether a shift or a delivery opens gates: it waits for the courier's yes, and then until it is over."""
     if row.ended_at is not None or until <= now:
         return "ended"
-    return "waiting" if row.subject_id is None else "granted"
+    return "granted" if row.subject_id is not None or row.simulated else "waiting"
 
 
 def intersection(one: tuple[datetime, datetime], other: tuple[datetime, datetime]) -> tuple[datetime, datetime] | None:

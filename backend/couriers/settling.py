@@ -5,7 +5,7 @@ wait for another's. Whatever stops the work in between (a crash, a lost connecti
 compares what was said with what stands, and changes the difference. The worker does so every half minute.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -20,15 +20,15 @@ from backend.couriers.employments import repository as single
 from backend.couriers.employments.bulk import repository as employments
 from backend.couriers.shifts import repository as shift_rows
 from backend.couriers.shifts.bulk import repository as many_shifts
+from backend.couriers.suspensions import repository as suspensions
 from backend.enrolment import service as enrolment
 from backend.keys.service import Keys
 from backend.kit.db import Connection, Database, Scope
 from backend.partners import repository as partners
-from backend.partners.errors import PartnerNotFound
 from backend.people import repository as people
 from gate_sdk.wire import GrantKind
 
-__all__ = ["attach_worker", "resume", "settle", "settle_worker", "settle_workers", "suspend"]
+__all__ = ["attach_worker", "hold", "settle", "settle_worker", "settle_workers", "simulated_now", "workers_with_work"]
 
 _BATCH = 500
 
@@ -42,6 +42,7 @@ class _Due(msgspec.Struct, frozen=True):
     begin: datetime
     until: datetime
     subject_id: UUID | None
+    simulated: bool
     enters: bool = True
     ask_first: bool = False
 
@@ -61,20 +62,26 @@ async def settle_workers(
 ) -> dict[str, UUID]:
     """Make and end workers' grants at one community as their and the authority's word now is.
 
-    Needs the scopes of the community and the platform. Answers, by worker, the pseudonym there of those who have a
-    grant now.
+    Of a sandbox's workers it is only written down where there would be a grant. Needs the scopes of the community and
+    the platform. Answers, by worker, the pseudonym there of those who have a grant now.
     """
-    await roster.roster_hold(conn)
+    sandbox = await hold(conn, partner_id=partner_id)
     employed = await employments.share_employments(conn, partner_id=partner_id, worker_ids=worker_ids)
     admission = await partners.get_admission(conn, community_id=community_id, partner_id=partner_id)
     due = await _due(conn, community_id=community_id, partner_id=partner_id, worker_ids=worker_ids, now=now)
     admitted = admission is not None and admission.suspended_at is None
     with_work = {item.worker_id for item in due if item.enters}
+    suspended = await suspensions.list_suspended(
+        conn, community_id=community_id, person_ids=[row.person_id for row in employed]
+    )
     agreed = {
         row.worker_id: row.person_id
         for row in employed
-        if admitted and row.accepted_at is not None and row.worker_id in with_work
+        if admitted and row.accepted_at is not None and row.worker_id in with_work and row.person_id not in suspended
     }
+    if sandbox:
+        await _simulate(conn, community_id=community_id, due=due, agreed=agreed)
+        return {}
     pseudonyms = {}
     if agreed:
         pseudonyms = await people.ensure_subjects(conn, community_id=community_id, person_ids=list(agreed.values()))
@@ -145,35 +152,38 @@ async def attach_worker(
     )
 
 
-async def suspend(conn: Connection, *, community_id: UUID, partner_id: UUID, now: datetime) -> None:
-    """Suspend a company at a community: its couriers' grants end in this transaction. Repeating is harmless.
+async def workers_with_work(
+    conn: Connection,
+    *,
+    community_id: UUID,
+    partner_id: UUID,
+    worker_ids: Sequence[str] | None = None,
+    now: datetime,
+) -> list[str]:
+    """Those of a company's workers (or of these) who have a shift or a delivery at the community that is not over."""
+    due = await _due(conn, community_id=community_id, partner_id=partner_id, worker_ids=worker_ids, now=now)
+    return sorted({item.worker_id for item in due})
 
-    Raises:
-        PartnerNotFound: the company was never admitted there.
+
+async def simulated_now(
+    conn: Connection, *, community_id: UUID, partner_id: UUID, worker_id: str, now: datetime
+) -> bool:
+    """Whether a sandbox's worker would be let in at the community at this moment."""
+    due = await _due(conn, community_id=community_id, partner_id=partner_id, worker_ids=[worker_id], now=now)
+    return any(item.simulated and item.begin <= now < item.until for item in due)
+
+
+async def hold(conn: Connection, *, partner_id: UUID) -> bool:
+    """Let changes of the company's work follow each other; whether the company is only trying its system out.
+
+    By the roster of the community in scope, as every other change of grants. What a sandbox does changes no grant, and
+    must not make those wait that do.
     """
+    if await partners.is_sandbox(conn, partner_id=partner_id):
+        await partners.lock_sandbox(conn, partner_id=partner_id)
+        return True
     await roster.roster_hold(conn)
-    admission = await partners.get_admission(conn, community_id=community_id, partner_id=partner_id)
-    if admission is None:
-        raise PartnerNotFound
-    await partners.set_suspended(conn, community_id=community_id, partner_id=partner_id, suspended_at=now)
-    for item in await _due(conn, community_id=community_id, partner_id=partner_id, worker_ids=None, now=now):
-        if item.subject_id is not None:
-            await access.end_grants(
-                conn, community_id=community_id, source=item.source, source_id=item.source_id, now=now
-            )
-            await _set_subjects(conn, community_id=community_id, changed=[(item, None)])
-
-
-async def resume(conn: Connection, *, community_id: UUID, partner_id: UUID) -> None:
-    """Let a suspended company back; settling then makes the grants of what is not over.
-
-    Raises:
-        PartnerNotFound: the company was never admitted there.
-    """
-    await roster.roster_hold(conn)
-    if await partners.get_admission(conn, community_id=community_id, partner_id=partner_id) is None:
-        raise PartnerNotFound
-    await partners.set_suspended(conn, community_id=community_id, partner_id=partner_id, suspended_at=None)
+    return False
 
 
 def _grant(item: _Due, subject_id: UUID) -> NewGrant:
@@ -198,7 +208,7 @@ async def _due(
         conn, community_id=community_id, partner_id=partner_id, worker_ids=worker_ids, now=now
     )
     return [
-        *(_Due("shift", s.shift_id, s.worker_id, s.starts_at, s.ends_at, s.subject_id) for s in shifts),
+        *(_Due("shift", s.shift_id, s.worker_id, s.starts_at, s.ends_at, s.subject_id, s.simulated) for s in shifts),
         *(
             _Due(
                 "delivery",
@@ -207,6 +217,7 @@ async def _due(
                 d.valid_from,
                 d.valid_until,
                 d.subject_id,
+                d.simulated,
                 enters=d.handover == "door",
                 ask_first=d.ask_first,
             )
@@ -225,3 +236,17 @@ async def _set_subjects(conn: Connection, *, community_id: UUID, changed: Sequen
             await deliveries.set_subject(
                 conn, community_id=community_id, delivery_id=item.source_id, subject_id=subject_id
             )
+
+
+async def _simulate(conn: Connection, *, community_id: UUID, due: Sequence[_Due], agreed: Collection[str]) -> None:
+    """Say of each shift and delivery whether it would have a grant, where that has changed."""
+    for granted in (True, False):
+        changed = [
+            item
+            for item in due
+            if item.simulated is not granted and (item.enters and item.worker_id in agreed) is granted
+        ]
+        for source, set_simulated in (("shift", many_shifts.set_simulated), ("delivery", deliveries.set_simulated)):
+            ids = [item.source_id for item in changed if item.source == source]
+            if ids:
+                await set_simulated(conn, community_id=community_id, ids=ids, simulated=granted)

@@ -24,6 +24,7 @@ class Permission(StrEnum):
     RECOGNITION = "recognition"
     PARTNERS_READ = "partners.read"
     PARTNERS = "partners"
+    SUSPEND = "couriers.suspend"
     ENTRIES_READ = "entries.read"
     ERASURE = "erasure"
     PRIVACY = "privacy"
@@ -51,6 +52,7 @@ ELEVATED: frozenset[Permission] = frozenset(
         Permission.EMERGENCY,
         Permission.RECOGNITION,
         Permission.PARTNERS,
+        Permission.SUSPEND,
         Permission.STAFF,
         Permission.LEGAL_HOLD,
     }

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+from backend.partners.events.kinds import SuspensionReason
 
 __all__ = [
     "AdmissionRow",
@@ -19,13 +20,16 @@ __all__ = [
     "has_live_key",
     "insert_partner",
     "insert_secret",
+    "is_sandbox",
     "list_admissions",
     "list_live_secrets",
     "list_of_community",
     "list_partners",
     "lock_partner",
+    "lock_sandbox",
+    "resume",
     "revoke_secret",
-    "set_suspended",
+    "suspend",
 ]
 
 
@@ -58,16 +62,20 @@ class AdmissionRow(msgspec.Struct, frozen=True):
     partner_name: str
     admitted_at: datetime
     suspended_at: datetime | None
+    suspended_for: SuspensionReason | None
+    sandbox: bool
 
 
-async def insert_partner(conn: Connection, *, authority_id: UUID, name: str, client_id: str) -> PartnerRow:
+async def insert_partner(
+    conn: Connection, *, authority_id: UUID, name: str, client_id: str, sandbox: bool
+) -> PartnerRow:
     """A new company. Needs the platform scope."""
     return await require_one(
         conn,
         PartnerRow,
-        "INSERT INTO partner (authority_id, name, client_id) VALUES ($1, $2, $3) "
+        "INSERT INTO partner (authority_id, name, client_id, sandbox) VALUES ($1, $2, $3, $4) "
         "RETURNING partner_id, authority_id, name, client_id, sandbox, created_at",
-        authority_id, name, client_id,
+        authority_id, name, client_id, sandbox,
     )  # fmt: skip
 
 
@@ -189,7 +197,7 @@ async def get_admission(conn: Connection, *, community_id: UUID, partner_id: UUI
         AdmissionRow,
         """
         SELECT pc.community_id, c.name AS community_name, pc.partner_id, p.name AS partner_name, pc.admitted_at,
-            pc.suspended_at
+            pc.suspended_at, pc.suspended_for, p.sandbox
         FROM partner_community pc JOIN community c USING (community_id) JOIN partner p USING (partner_id)
         WHERE pc.community_id = $1 AND pc.partner_id = $2
         """,
@@ -207,7 +215,7 @@ async def list_admissions(
         AdmissionRow,
         """
         SELECT pc.community_id, c.name AS community_name, pc.partner_id, p.name AS partner_name, pc.admitted_at,
-            pc.suspended_at
+            pc.suspended_at, pc.suspended_for, p.sandbox
         FROM partner_community pc JOIN community c USING (community_id) JOIN partner p USING (partner_id)
         WHERE pc.partner_id = $1 AND ($2::text IS NULL OR (c.name, pc.community_id) > ($2, $3::uuid))
         ORDER BY c.name, pc.community_id LIMIT $4
@@ -217,30 +225,60 @@ async def list_admissions(
 
 
 async def list_of_community(
-    conn: Connection, *, community_id: UUID, after: tuple[str, UUID] | None, limit: int, suspended: bool
+    conn: Connection, *, community_id: UUID, after: tuple[str, UUID] | None, limit: int, everybody: bool
 ) -> list[AdmissionRow]:
-    """The companies that were admitted to this community, by name, those after (name, partner_id)."""
+    """The companies admitted to this community, by name, those after (name, partner_id).
+
+    Without ``everybody`` those that may come: neither suspended ones nor sandboxes.
+    """
     name, last = after or (None, None)
     return await fetch_all(
         conn,
         AdmissionRow,
         """
         SELECT pc.community_id, c.name AS community_name, pc.partner_id, p.name AS partner_name, pc.admitted_at,
-            pc.suspended_at
+            pc.suspended_at, pc.suspended_for, p.sandbox
         FROM partner_community pc JOIN community c USING (community_id) JOIN partner p USING (partner_id)
-        WHERE pc.community_id = $1 AND ($2 OR pc.suspended_at IS NULL)
+        WHERE pc.community_id = $1 AND ($2 OR (pc.suspended_at IS NULL AND NOT p.sandbox))
             AND ($3::text IS NULL OR (p.name, pc.partner_id) > ($3, $4::uuid))
         ORDER BY p.name, pc.partner_id LIMIT $5
         """,
-        community_id, suspended, name, last, limit,
+        community_id, everybody, name, last, limit,
     )  # fmt: skip
 
 
-async def set_suspended(
-    conn: Connection, *, community_id: UUID, partner_id: UUID, suspended_at: datetime | None
-) -> None:
-    """Suspend the company at this community, or let it back."""
-    await conn.execute(
-        "UPDATE partner_community SET suspended_at = $3 WHERE community_id = $1 AND partner_id = $2",
-        community_id, partner_id, suspended_at,
+async def suspend(
+    conn: Connection, *, community_id: UUID, partner_id: UUID, reason: SuspensionReason, now: datetime
+) -> bool:
+    """Suspend the company at this community; whether it was not before."""
+    done = await conn.fetchval(
+        """
+        UPDATE partner_community SET suspended_at = $3, suspended_for = $4
+        WHERE community_id = $1 AND partner_id = $2 AND suspended_at IS NULL RETURNING true
+        """,
+        community_id, partner_id, now, reason,
     )  # fmt: skip
+    return done is not None
+
+
+async def resume(conn: Connection, *, community_id: UUID, partner_id: UUID) -> bool:
+    """Let it back; whether it was suspended."""
+    done = await conn.fetchval(
+        """
+        UPDATE partner_community SET suspended_at = NULL, suspended_for = NULL
+        WHERE community_id = $1 AND partner_id = $2 AND suspended_at IS NOT NULL RETURNING true
+        """,
+        community_id, partner_id,
+    )  # fmt: skip
+    return done is not None
+
+
+async def is_sandbox(conn: Connection, *, partner_id: UUID) -> bool:
+    """Whether the company only tries its system out. In the platform's scope, or where it is admitted."""
+    sandbox: bool | None = await conn.fetchval("SELECT sandbox FROM partner WHERE partner_id = $1", partner_id)
+    return bool(sandbox)
+
+
+async def lock_sandbox(conn: Connection, *, partner_id: UUID) -> None:
+    """Let two requests of one sandbox follow each other."""
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('sandbox/' || $1::text, 14))", str(partner_id))

@@ -45,12 +45,17 @@ __all__ = ["partner_router", "resident_router", "staff_router"]
 async def create_partner(
     data: NewPartner, staff: StaffMember, db: Database, pepper: bytes, clock: Clock
 ) -> PartnerCreated:
-    """Admit a courier company to communities of the caller's authority; its secret is shown this once."""
+    """Admit a courier company to communities of the caller's authority; its secret is shown this once.
+
+    A `sandbox` tries its system out: it is answered as any other, and nothing of it reaches a gate, a household or a
+    telephone.
+    """
     async with db.transaction(Scope(platform=True)) as conn:
         row, secret = await service.create(
             conn,
             authority_id=staff.authority_id,
             name=data.name,
+            sandbox=data.sandbox,
             community_ids=data.communities,
             pepper=pepper,
             now=clock(),
@@ -80,7 +85,8 @@ async def list_partners(
         rows = await repository.list_partners(conn, authority_id=staff.authority_id, after=after, limit=limit + 1)
     page, next_cursor = split_page(rows, limit, lambda row: NameKey(row.name, row.partner_id))
     return PartnerSummaryList(
-        tuple(PartnerSummary(partner_id=row.partner_id, name=row.name) for row in page), next_cursor
+        tuple(PartnerSummary(partner_id=row.partner_id, name=row.name, sandbox=row.sandbox) for row in page),
+        next_cursor,
     )
 
 
@@ -134,7 +140,7 @@ async def list_community_partners(
     after = _after(cursor)
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await repository.list_of_community(
-            conn, community_id=community_id, after=after, limit=limit + 1, suspended=True
+            conn, community_id=community_id, after=after, limit=limit + 1, everybody=True
         )
     return _summaries(rows, limit)
 
@@ -152,7 +158,7 @@ async def list_for_resident(
         if subject is None or not await access.kinds(conn, community_id=community_id, subject_id=subject.subject_id):
             raise CommunityNotFound
         rows = await repository.list_of_community(
-            conn, community_id=community_id, after=after, limit=limit + 1, suspended=False
+            conn, community_id=community_id, after=after, limit=limit + 1, everybody=False
         )
     return _summaries(rows, limit)
 
@@ -165,7 +171,13 @@ def _after(cursor: str | None) -> tuple[str, UUID] | None:
 def _summaries(rows: Sequence[AdmissionRow], limit: int) -> PartnerSummaryList:
     page, next_cursor = split_page(rows, limit, lambda row: NameKey(row.partner_name, row.partner_id))
     shown = tuple(
-        PartnerSummary(partner_id=row.partner_id, name=row.partner_name, suspended=row.suspended_at is not None)
+        PartnerSummary(
+            partner_id=row.partner_id,
+            name=row.partner_name,
+            suspended=row.suspended_at is not None,
+            reason=row.suspended_for,
+            sandbox=row.sandbox,
+        )
         for row in page
     )
     return PartnerSummaryList(shown, next_cursor)

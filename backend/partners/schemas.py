@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from backend.partners.events.kinds import SuspensionReason
 from backend.partners.repository import AdmissionRow, PartnerRow, SecretRow
 
 __all__ = [
@@ -35,6 +36,7 @@ class NewPartner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Name
     communities: Annotated[list[UUID], Meta(min_length=1, max_length=1000)]
+    sandbox: bool = False
 
 
 class Admission(msgspec.Struct, frozen=True):
@@ -43,11 +45,17 @@ class Admission(msgspec.Struct, frozen=True):
     community_id: UUID
     name: str
     suspended: bool
+    reason: SuspensionReason | None
 
     @classmethod
     def of(cls, row: AdmissionRow) -> "Admission":
         """From the database's row."""
-        return cls(community_id=row.community_id, name=row.community_name, suspended=row.suspended_at is not None)
+        return cls(
+            community_id=row.community_id,
+            name=row.community_name,
+            suspended=row.suspended_at is not None,
+            reason=row.suspended_for,
+        )
 
 
 class AdmissionList(msgspec.Struct, frozen=True):
@@ -78,6 +86,7 @@ class Partner(msgspec.Struct, frozen=True):
     partner_id: UUID
     name: str
     client_id: str
+    sandbox: bool
     communities: tuple[Admission, ...]
     secrets: tuple[Secret, ...]
 
@@ -88,6 +97,7 @@ class Partner(msgspec.Struct, frozen=True):
             partner_id=row.partner_id,
             name=row.name,
             client_id=row.client_id,
+            sandbox=row.sandbox,
             communities=tuple(Admission.of(admission) for admission in admissions),
             secrets=tuple(Secret(secret_id=s.secret_id, created_at=s.created_at) for s in secrets),
         )
@@ -107,6 +117,8 @@ class PartnerSummary(msgspec.Struct, frozen=True):
     partner_id: UUID
     name: str
     suspended: bool = False
+    reason: SuspensionReason | None = None
+    sandbox: bool = False
 
 
 class PartnerSummaryList(msgspec.Struct, frozen=True):

@@ -44,7 +44,14 @@ SECRET_PURPOSE = "partner-secret"  # noqa: S105 - what its hash is for, not the 
 
 
 async def create(
-    conn: Connection, *, authority_id: UUID, name: str, community_ids: Sequence[UUID], pepper: bytes, now: datetime
+    conn: Connection,
+    *,
+    authority_id: UUID,
+    name: str,
+    community_ids: Sequence[UUID],
+    sandbox: bool = False,
+    pepper: bytes,
+    now: datetime,
 ) -> tuple[PartnerRow, NewSecret]:
     """A new company of the authority, admitted to these communities, with its first secret.
 
@@ -53,7 +60,9 @@ async def create(
     """
     await _require_communities(conn, authority_id=authority_id, community_ids=community_ids)
     client_id = f"courier-{new_code().lower()}"
-    row = await repository.insert_partner(conn, authority_id=authority_id, name=name, client_id=client_id)
+    row = await repository.insert_partner(
+        conn, authority_id=authority_id, name=name, client_id=client_id, sandbox=sandbox
+    )
     await repository.admit(conn, partner_id=row.partner_id, community_ids=community_ids, now=now)
     return row, await _insert_secret(conn, partner=row, pepper=pepper, now=now)
 

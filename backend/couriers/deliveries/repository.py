@@ -25,6 +25,7 @@ __all__ = [
     "list_open_assigned",
     "lock_delivery",
     "set_handover",
+    "set_simulated",
     "set_subject",
 ]
 
@@ -37,13 +38,14 @@ class DeliveryRow(msgspec.Struct, frozen=True):
 
     ``handover`` is where the recipient takes it: at his door, or at the gate, and then nobody is let in for it.
     ``ask_first``: he is let in only once somebody of the home has said yes.
+    ``home_id`` is None of a sandbox's, of which ``simulated`` says that it would have a grant.
     ``host_person_id`` is None where nobody has announced it. ``asserted_*`` is the window that the company gave,
     ``valid_*`` what of it lies in the home's.
     """
 
     community_id: UUID
     delivery_id: UUID
-    home_id: UUID
+    home_id: UUID | None
     partner_id: UUID
     order_ref: str
     host_person_id: UUID | None
@@ -58,13 +60,14 @@ class DeliveryRow(msgspec.Struct, frozen=True):
     handover: Handover
     ask_first: bool
     ended_at: datetime | None
+    simulated: bool
 
 
 async def insert_delivery(
     conn: Connection,
     *,
     community_id: UUID,
-    home_id: UUID,
+    home_id: UUID | None,
     partner_id: UUID,
     order_ref: str,
     host_person_id: UUID | None,
@@ -84,7 +87,7 @@ async def insert_delivery(
         ON CONFLICT (community_id, home_id, partner_id, order_ref) WHERE ended_at IS NULL DO NOTHING
         RETURNING community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
-            handover, ask_first, ended_at
+            handover, ask_first, ended_at, simulated
         """,
         community_id, home_id, partner_id, order_ref, host_person_id, expected_from, expected_until, handover,
         ask_first,
@@ -101,7 +104,7 @@ async def find_announced(
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
-            handover, ask_first, ended_at
+            handover, ask_first, ended_at, simulated
         FROM delivery
         WHERE community_id = $1 AND home_id = $2 AND partner_id = $3 AND order_ref = $4 AND ended_at IS NULL FOR UPDATE
         """,
@@ -119,7 +122,7 @@ async def list_announced(
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
-            handover, ask_first, ended_at
+            handover, ask_first, ended_at, simulated
         FROM delivery
         WHERE community_id = $1 AND partner_id = $2 AND order_ref = $3 AND ended_at IS NULL AND expected_until > $4
         ORDER BY created_at, delivery_id FOR UPDATE
@@ -143,11 +146,11 @@ async def assign(
         DeliveryRow,
         """
         UPDATE delivery SET worker_id = $3, asserted_from = $4, asserted_until = $5, valid_from = $6, valid_until = $7,
-            subject_id = NULL
+            subject_id = NULL, simulated = false
         WHERE community_id = $1 AND delivery_id = $2
         RETURNING community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
-            handover, ask_first, ended_at
+            handover, ask_first, ended_at, simulated
         """,
         community_id, delivery_id, worker_id, *asserted, *valid,
     )  # fmt: skip
@@ -158,6 +161,14 @@ async def set_subject(conn: Connection, *, community_id: UUID, delivery_id: UUID
     await conn.execute(
         "UPDATE delivery SET subject_id = $3 WHERE community_id = $1 AND delivery_id = $2",
         community_id, delivery_id, subject_id,
+    )  # fmt: skip
+
+
+async def set_simulated(conn: Connection, *, community_id: UUID, ids: Sequence[UUID], simulated: bool) -> None:
+    """Say of a sandbox's deliveries whether they would have grants."""
+    await conn.execute(
+        "UPDATE delivery SET simulated = $3 WHERE community_id = $1 AND delivery_id = ANY($2)",
+        community_id, list(ids), simulated,
     )  # fmt: skip
 
 
@@ -191,7 +202,7 @@ async def list_of_home(
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
-            handover, ask_first, ended_at
+            handover, ask_first, ended_at, simulated
         FROM delivery
         WHERE community_id = $1 AND home_id = $2 AND ended_at IS NULL AND expected_until > $3
         ORDER BY expected_from, delivery_id LIMIT $4
@@ -208,7 +219,7 @@ async def get_delivery_of_partner(conn: Connection, *, partner_id: UUID, deliver
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
-            handover, ask_first, ended_at
+            handover, ask_first, ended_at, simulated
         FROM delivery WHERE partner_id = $1 AND delivery_id = $2 AND worker_id IS NOT NULL
         """,
         partner_id, delivery_id,
@@ -216,17 +227,18 @@ async def get_delivery_of_partner(conn: Connection, *, partner_id: UUID, deliver
 
 
 async def lock_delivery(
-    conn: Connection, *, community_id: UUID, home_id: UUID, delivery_id: UUID
+    conn: Connection, *, community_id: UUID, home_id: UUID | None, delivery_id: UUID
 ) -> DeliveryRow | None:
-    """A home's delivery, locked."""
+    """A home's delivery (or a sandbox's), locked."""
     return await fetch_one(
         conn,
         DeliveryRow,
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
-            handover, ask_first, ended_at
-        FROM delivery WHERE community_id = $1 AND home_id = $2 AND delivery_id = $3 FOR UPDATE
+            handover, ask_first, ended_at, simulated
+        FROM delivery
+        WHERE community_id = $1 AND delivery_id = $3 AND home_id IS NOT DISTINCT FROM $2 FOR UPDATE
         """,
         community_id, home_id, delivery_id,
     )  # fmt: skip
@@ -269,7 +281,7 @@ async def list_open_assigned(
         """
         SELECT community_id, delivery_id, home_id, partner_id, order_ref, host_person_id, expected_from,
             expected_until, worker_id, asserted_from, asserted_until, valid_from, valid_until, subject_id,
-            handover, ask_first, ended_at
+            handover, ask_first, ended_at, simulated
         FROM delivery
         WHERE community_id = $1 AND partner_id = $2 AND ($3::text[] IS NULL OR worker_id = ANY($3))
             AND worker_id IS NOT NULL AND ended_at IS NULL AND valid_until > $4

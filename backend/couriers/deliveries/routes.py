@@ -25,6 +25,7 @@ from backend.couriers.deliveries.schemas import (
 )
 from backend.couriers.employments.errors import WorkerNotFound
 from backend.couriers.rules import WINDOW_REFUSALS
+from backend.couriers.suspensions.errors import CourierSuspended
 from backend.households import service as households
 from backend.households.errors import HomeNotFound, OutsideTenancy
 from backend.households.guards import of_household
@@ -47,6 +48,7 @@ __all__ = ["partner_router", "resident_router"]
         InsufficientScope,
         PartnerNotAdmitted,
         WorkerNotFound,
+        CourierSuspended,
         HomeNotFound,
         DeliveryUnexpected,
         DeliveryWindowApart,

@@ -29,7 +29,8 @@ from backend.couriers.rules import (
     UNANNOUNCED_LONGEST,
     intersection,
 )
-from backend.couriers.settling import settle_worker
+from backend.couriers.settling import hold, settle_worker
+from backend.couriers.suspensions.rules import require_welcome
 from backend.households import service as households
 from backend.households.errors import HomeNotFound
 from backend.households.homes import repository as homes
@@ -37,6 +38,7 @@ from backend.households.repository import TenancyRow
 from backend.kit.db import Connection
 from backend.kit.windows import check_window
 from backend.partners import service as partners
+from backend.partners.errors import PartnerNotAdmitted
 
 __all__ = [
     "Place",
@@ -83,7 +85,9 @@ async def expect_delivery(
     begin, until = check_window(*expected, now=now, longest=EXPECTED_LONGEST, ahead=DELIVERY_AHEAD)
     households.require_within(tenancy, begin=begin, until=until)
     community_id, home_id = tenancy.community_id, tenancy.home_id
-    await partners.require_admitted(conn, community_id=community_id, partner_id=partner_id)
+    admission = await partners.require_admitted(conn, community_id=community_id, partner_id=partner_id)
+    if admission.sandbox:
+        raise PartnerNotAdmitted
     # Two announcements at once would each count the other's place as free.
     await homes.get_home_for_update(conn, community_id=community_id, home_id=home_id)
     row, made = await _ensure(
@@ -152,18 +156,20 @@ async def deliver(
         HomeNotFound: nobody lives in such a home there.
         TooManyDeliveries: the home expects as many as it may.
         WorkerNotFound: it has told of no such worker.
+        CourierSuspended: the community does not let him in.
         DeliveryUnexpected: nobody there expects the order.
         DeliveryWindowApart: the recipient expects it at another time.
     """
     begin, until = check_window(*asserted, now=now, longest=DELIVERY_LONGEST, ahead=DELIVERY_AHEAD)
     await partners.require_admitted(conn, community_id=community_id, partner_id=partner_id)
-    await roster.roster_hold(conn)
-    await require_worker(conn, partner_id=partner_id, worker_id=worker_id)
+    sandbox = await hold(conn, partner_id=partner_id)
+    employment = await require_worker(conn, partner_id=partner_id, worker_id=worker_id)
+    await require_welcome(conn, community_id=community_id, employment=employment)
     announced = await deliveries.list_announced(
         conn, community_id=community_id, partner_id=partner_id, order_ref=order_ref, now=now
     )
     if place is not None:
-        home_id = await _lived_in(conn, community_id=community_id, place=place, now=now)
+        home_id = None if sandbox else await _lived_in(conn, community_id=community_id, place=place, now=now)
         announced = [row for row in announced if row.home_id == home_id] or [
             await _unannounced(
                 conn,
@@ -183,9 +189,10 @@ async def deliver(
             break
         agreed = intersection((begin, until), (row.expected_from, row.expected_until))
         if agreed is not None and agreed[1] > now:
-            await access.end_grants(
-                conn, community_id=community_id, source="delivery", source_id=row.delivery_id, now=now
-            )
+            if not sandbox:
+                await access.end_grants(
+                    conn, community_id=community_id, source="delivery", source_id=row.delivery_id, now=now
+                )
             found = await deliveries.assign(
                 conn,
                 community_id=community_id,
@@ -225,18 +232,22 @@ async def hand_over(
 
 
 async def end_delivery(
-    conn: Connection, *, community_id: UUID, home_id: UUID, delivery_id: UUID, now: datetime
+    conn: Connection, *, community_id: UUID, home_id: UUID | None, delivery_id: UUID, now: datetime
 ) -> None:
     """End a delivery and its grant at once: it came, or no longer comes. Repeating is harmless.
+
+    ``home_id`` None is a sandbox's, which has no home and no grant.
 
     Raises:
         DeliveryNotFound: the home has none such.
     """
-    await roster.roster_hold(conn)
+    if home_id is not None:
+        await roster.roster_hold(conn)
     row = await deliveries.lock_delivery(conn, community_id=community_id, home_id=home_id, delivery_id=delivery_id)
     if row is None:
         raise DeliveryNotFound
-    await access.end_grants(conn, community_id=community_id, source="delivery", source_id=delivery_id, now=now)
+    if home_id is not None:
+        await access.end_grants(conn, community_id=community_id, source="delivery", source_id=delivery_id, now=now)
     await deliveries.end_delivery(conn, community_id=community_id, delivery_id=delivery_id, now=now)
 
 
@@ -244,7 +255,7 @@ async def _ensure(
     conn: Connection,
     *,
     community_id: UUID,
-    home_id: UUID,
+    home_id: UUID | None,
     partner_id: UUID,
     order_ref: str,
     host_person_id: UUID | None,
@@ -269,6 +280,8 @@ async def _ensure(
         if made is not None:
             return made, True
         # It may have ended since: who ends it does not hold the home. Then there is none, and nobody else makes one.
+        if home_id is None:
+            raise LookupError("what is for no home stands in nobody's way")
         found = await deliveries.find_announced(
             conn, community_id=community_id, home_id=home_id, partner_id=partner_id, order_ref=order_ref
         )
@@ -280,7 +293,7 @@ async def _unannounced(
     conn: Connection,
     *,
     community_id: UUID,
-    home_id: UUID,
+    home_id: UUID | None,
     partner_id: UUID,
     order_ref: str,
     window: tuple[datetime, datetime],
@@ -297,8 +310,12 @@ async def _unannounced(
         host_person_id=None,
         expected=window,
     )
-    count = await deliveries.count_open(conn, community_id=community_id, home_id=home_id, now=now)
-    if made and count > OPEN_DELIVERIES_PER_HOME:
+    if not made or home_id is None:
+        return row
+    if (
+        await deliveries.count_open(conn, community_id=community_id, home_id=home_id, now=now)
+        > OPEN_DELIVERIES_PER_HOME
+    ):
         raise TooManyDeliveries(limit=OPEN_DELIVERIES_PER_HOME)
     return row
 

@@ -17,6 +17,7 @@ from backend.kit.crypto import keyed_hash
 from backend.kit.db import Connection
 from backend.links import service as links
 from backend.links.errors import LinkClosed
+from backend.partners import repository as partners
 from backend.partners.events import service as events
 from backend.partners.events.kinds import EventKind
 from backend.partners.events.service import NewEvent
@@ -27,6 +28,7 @@ __all__ = [
     "accept",
     "get_worker",
     "leave",
+    "phone_purpose",
     "register",
     "require_worker",
     "unname",
@@ -34,7 +36,7 @@ __all__ = [
 
 
 class Registered(msgspec.Struct, frozen=True):
-    """A worker, and the token of a link that is to be sent to his phone where one is due."""
+    """A worker, and the token of a link that is to be sent to his phone where one is due; never of a sandbox's."""
 
     employment: EmploymentRow
     link_token: str | None
@@ -70,7 +72,8 @@ async def register(
         CourierHasWorkerId: the company has that number under another worker id.
     """
     await employments.lock_worker(conn, partner_id=partner_id, worker_id=worker_id)
-    phone_hash = keyed_hash(pepper, "courier-phone", phone)
+    sandbox = await partners.is_sandbox(conn, partner_id=partner_id)
+    phone_hash = keyed_hash(pepper, phone_purpose(partner_id, sandbox=sandbox), phone)
     await employments.lock_phone(conn, phone_hash=phone_hash)
     courier = await employments.find_courier(conn, phone_hash=phone_hash)
     if courier is None:
@@ -93,7 +96,7 @@ async def register(
         await links.close(conn, invitation_id=before.courier_id, partner_id=partner_id, now=now)
     employment = await get_worker(conn, partner_id=partner_id, worker_id=worker_id)
     recently = employment.link_sent_at is not None and employment.link_sent_at > now - RESEND_AFTER
-    if employment.accepted_at is not None or recently:
+    if employment.accepted_at is not None or recently or sandbox:
         return Registered(employment, None)
     await links.close(conn, invitation_id=courier.courier_id, partner_id=partner_id, now=now)
     token = await links.create(
@@ -106,6 +109,11 @@ async def register(
         pepper=pepper,
     )
     return Registered(employment, token)
+
+
+def phone_purpose(partner_id: UUID, *, sandbox: bool) -> str:
+    """What couriers' numbers are hashed for: the one number is another courier in each sandbox than in life."""
+    return f"sandbox-courier-phone/{partner_id}" if sandbox else "courier-phone"
 
 
 async def get_worker(conn: Connection, *, partner_id: UUID, worker_id: str) -> EmploymentRow:

@@ -21,7 +21,10 @@ __all__ = [
 
 
 class ShiftRow(msgspec.Struct, frozen=True):
-    """A worker at a community for one window; ``subject_id`` once a grant was made for it."""
+    """A worker at a community for one window; ``subject_id`` once a grant was made for it.
+
+    ``simulated`` where a sandbox's would have one.
+    """
 
     community_id: UUID
     shift_id: UUID
@@ -31,6 +34,7 @@ class ShiftRow(msgspec.Struct, frozen=True):
     ends_at: datetime
     subject_id: UUID | None
     ended_at: datetime | None
+    simulated: bool
 
 
 async def ensure_shift(
@@ -44,7 +48,7 @@ async def ensure_shift(
         INSERT INTO courier_shift (community_id, partner_id, worker_id, starts_at, ends_at)
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (community_id, partner_id, worker_id, starts_at, ends_at) WHERE ended_at IS NULL DO NOTHING
-        RETURNING community_id, shift_id, partner_id, worker_id, starts_at, ends_at, subject_id, ended_at
+        RETURNING community_id, shift_id, partner_id, worker_id, starts_at, ends_at, subject_id, ended_at, simulated
         """,
         community_id, partner_id, worker_id, starts_at, ends_at,
     )  # fmt: skip
@@ -54,7 +58,7 @@ async def ensure_shift(
         conn,
         ShiftRow,
         """
-        SELECT community_id, shift_id, partner_id, worker_id, starts_at, ends_at, subject_id, ended_at
+        SELECT community_id, shift_id, partner_id, worker_id, starts_at, ends_at, subject_id, ended_at, simulated
         FROM courier_shift
         WHERE community_id = $1 AND partner_id = $2 AND worker_id = $3 AND starts_at = $4 AND ends_at = $5
             AND ended_at IS NULL
@@ -70,7 +74,7 @@ async def get_shift(conn: Connection, *, partner_id: UUID, shift_id: UUID) -> Sh
         conn,
         ShiftRow,
         """
-        SELECT community_id, shift_id, partner_id, worker_id, starts_at, ends_at, subject_id, ended_at
+        SELECT community_id, shift_id, partner_id, worker_id, starts_at, ends_at, subject_id, ended_at, simulated
         FROM courier_shift WHERE partner_id = $1 AND shift_id = $2
         """,
         partner_id, shift_id,
@@ -83,7 +87,7 @@ async def lock_shift(conn: Connection, *, community_id: UUID, shift_id: UUID) ->
         conn,
         ShiftRow,
         """
-        SELECT community_id, shift_id, partner_id, worker_id, starts_at, ends_at, subject_id, ended_at
+        SELECT community_id, shift_id, partner_id, worker_id, starts_at, ends_at, subject_id, ended_at, simulated
         FROM courier_shift WHERE community_id = $1 AND shift_id = $2 FOR UPDATE
         """,
         community_id, shift_id,
@@ -117,7 +121,7 @@ async def list_open_shifts(
         conn,
         ShiftRow,
         """
-        SELECT community_id, shift_id, partner_id, worker_id, starts_at, ends_at, subject_id, ended_at
+        SELECT community_id, shift_id, partner_id, worker_id, starts_at, ends_at, subject_id, ended_at, simulated
         FROM courier_shift
         WHERE community_id = $1 AND partner_id = $2 AND ($3::text[] IS NULL OR worker_id = ANY($3))
             AND ended_at IS NULL AND ends_at > $4

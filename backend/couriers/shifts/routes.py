@@ -12,6 +12,7 @@ from backend.couriers.shifts import repository as shifts
 from backend.couriers.shifts import service
 from backend.couriers.shifts.errors import ShiftNotFound
 from backend.couriers.shifts.schemas import NewShift, Shift
+from backend.couriers.suspensions.errors import CourierSuspended
 from backend.keys.service import Keys
 from backend.kit.auth import PartnerPrincipal
 from backend.kit.clock import Clock
@@ -25,7 +26,9 @@ __all__ = ["partner_router"]
 @post(
     "/",
     opt={"needs": "shifts:write"},
-    responses=problems(Unauthorised, InsufficientScope, PartnerNotAdmitted, WorkerNotFound, *WINDOW_REFUSALS),
+    responses=problems(
+        Unauthorised, InsufficientScope, PartnerNotAdmitted, WorkerNotFound, CourierSuspended, *WINDOW_REFUSALS
+    ),
     summary="Assert a shift",
 )
 async def assert_shift(

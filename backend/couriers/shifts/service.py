@@ -7,17 +7,17 @@ two of them follow each other, and what one has read still holds when it writes.
 from datetime import datetime
 from uuid import UUID
 
-from backend.access import repository as roster
 from backend.access import service as access
 from backend.couriers.employments.service import require_worker
 from backend.couriers.rules import (
     SHIFT_AHEAD,
     SHIFT_LONGEST,
 )
-from backend.couriers.settling import settle_worker
+from backend.couriers.settling import hold, settle_worker
 from backend.couriers.shifts import repository as shifts
 from backend.couriers.shifts.errors import ShiftNotFound
 from backend.couriers.shifts.repository import ShiftRow
+from backend.couriers.suspensions.rules import require_welcome
 from backend.kit.db import Connection
 from backend.kit.windows import check_window
 from backend.partners import service as partners
@@ -47,11 +47,13 @@ async def assert_shift(
         WindowEmpty, WindowOver, WindowTooLong, WindowTooFar: the window cannot be asked for.
         PartnerNotAdmitted: the company may not send anybody there.
         WorkerNotFound: it has told of no such worker.
+        CourierSuspended: the community does not let him in.
     """
     starts_at, ends_at = check_window(starts_at, ends_at, now=now, longest=SHIFT_LONGEST, ahead=SHIFT_AHEAD)
     await partners.require_admitted(conn, community_id=community_id, partner_id=partner_id)
-    await roster.roster_hold(conn)
-    await require_worker(conn, partner_id=partner_id, worker_id=worker_id)
+    await hold(conn, partner_id=partner_id)
+    employment = await require_worker(conn, partner_id=partner_id, worker_id=worker_id)
+    await require_welcome(conn, community_id=community_id, employment=employment)
     shift, made = await shifts.ensure_shift(
         conn,
         community_id=community_id,
@@ -71,9 +73,10 @@ async def end_shift(conn: Connection, *, community_id: UUID, partner_id: UUID, s
     Raises:
         ShiftNotFound: the company has none such.
     """
-    await roster.roster_hold(conn)
+    sandbox = await hold(conn, partner_id=partner_id)
     shift = await shifts.lock_shift(conn, community_id=community_id, shift_id=shift_id)
     if shift is None or shift.partner_id != partner_id:
         raise ShiftNotFound
-    await access.end_grants(conn, community_id=community_id, source="shift", source_id=shift_id, now=now)
+    if not sandbox:
+        await access.end_grants(conn, community_id=community_id, source="shift", source_id=shift_id, now=now)
     await shifts.end_shift(conn, community_id=community_id, shift_id=shift_id, now=now)

@@ -9,19 +9,22 @@ from backend.kit.problems import Unauthorised, problems
 from backend.partners.errors import InsufficientScope
 from backend.partners.events import repository
 from backend.partners.events.schemas import Event, EventKey, EventList
-from backend.partners.service import require_scope
 
 __all__ = ["partner_router"]
 
 
-@get("/", responses=problems(CursorInvalid, Unauthorised, InsufficientScope), summary="Read what happened")
+@get(
+    "/",
+    opt={"needs": "events:read"},
+    responses=problems(CursorInvalid, Unauthorised, InsufficientScope),
+    summary="Read what happened",
+)
 async def list_events(partner: PartnerPrincipal, db: Database, limit: Limit = 200, cursor: Cursor = None) -> EventList:
     """What your couriers did and what became of them, oldest first; nothing is skipped, and nothing comes twice.
 
     Keep `next_cursor` and ask again with it, now where there is `more`, later where there is not. An entry is told
     where it falls into a shift or delivery of yours, and only then. Events are kept for 14 days.
     """
-    require_scope(partner, "events:read")
     key = decode_cursor(cursor, EventKey) or EventKey(0)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         rows = await repository.list_events(conn, partner_id=partner.partner_id, after=key.seq, limit=limit + 1)

@@ -26,6 +26,7 @@ from gate_sdk.testing import Phone
 from gate_sdk.wire import DeniedFrame, Reason
 from tests.backend.codes.test_codes import register as register_phone
 from tests.backend.couriers.company import Company, Visitor, admit, open_link
+from tests.backend.couriers.roster import grants
 from tests.backend.gates.devices import Device
 from tests.backend.guardians.children import agree, child_of, name_child
 from tests.backend.households.town import Resident, Town, build_town
@@ -298,6 +299,14 @@ class _Builder:
         self.courier = await company.courier("W-1")
         _good(await self.courier.accept())
         shift = _good(await company.shift("W-1"))
+        (subject_id,) = {one.subject_id for one in await grants(self.town, "courier")}
+        other_courier = await company.courier("W-9")
+        _good(await other_courier.accept())
+        _good(await company.shift("W-9"))
+        (unwelcome,) = {one.subject_id for one in await grants(self.town, "courier")} - {subject_id}
+        made = await self._office("POST", f"/couriers/{unwelcome}/suspend", {"reason": "other"})
+        self._know(suspension_id=made["suspension_id"])
+        self._under("/staff/v1/communities/{community_id}/couriers", subject_id=subject_id)
         _good(await company.name("W-2", self.world.new_phone()))
         expected = _good(await company.expected_by(tenant, "O-1"))
         for order_ref in ("O-2", "O-3"):

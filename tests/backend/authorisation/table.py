@@ -89,6 +89,7 @@ COURIER = _only(Who.COURIER)
 # Companies and gates.
 EVERY_COMPANY = _only(*_COMPANIES)
 COMPANY = _only(Who.COMPANY)
+NOBODY_HERE = _only()
 EVERY_GATE = _only(Who.GATE, Who.OTHER_GATE)
 
 # Staff of the community. _PROVEN: with the second factor only.
@@ -270,6 +271,8 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "DELETE /shifts/{shift_id}": COMPANY,
         "POST /shifts/bulk": EVERY_COMPANY,
         "GET /events": EVERY_COMPANY,
+        # Neither of them is a sandbox.
+        "POST /sandbox/events": NOBODY_HERE,
         "POST /token": PUBLIC,
     },
     "gate": {
@@ -404,8 +407,11 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "POST /members/{member_id}/number/seen": DESK_PROVEN,
         "POST /members/{member_id}/young-link": OFFICE,
         "GET /partners": READERS,
-        "POST /partners/{partner_id}/resume": ADMINISTRATOR_PROVEN,
-        "POST /partners/{partner_id}/suspend": ADMINISTRATOR_PROVEN,
+        "POST /partners/{partner_id}/resume": OFFICE_PROVEN,
+        "POST /partners/{partner_id}/suspend": OFFICE_PROVEN,
+        "POST /couriers/{subject_id}/suspend": OFFICE_PROVEN,
+        "GET /courier-suspensions": READERS,
+        "DELETE /courier-suspensions/{suspension_id}": OFFICE_PROVEN,
         "GET /register": OFFICE_PROVEN,
         "GET /register-photos/imports": OFFICE_PROVEN,
         "POST /register-photos/imports": OFFICE_PROVEN,

@@ -127,10 +127,10 @@ async def token(api: httpx.AsyncClient, **form: str) -> httpx.Response:
     return await api.post("/partner/v1/token", data={"grant_type": "client_credentials", **form})
 
 
-async def admit(town: Town, *communities: UUID, name: str = "Parcels") -> Company:
+async def admit(town: Town, *communities: UUID, name: str = "Parcels", sandbox: bool = False) -> Company:
     """A company admitted to the town (and further communities), logged in."""
     ids = [str(c) for c in (town.community_id, *communities)]
-    answer = await town.office.post("/staff/v1/partners", json={"name": name, "communities": ids})
+    answer = await town.office.post("/staff/v1/partners", json={"name": name, "communities": ids, "sandbox": sandbox})
     assert answer.status_code == 201, answer.text
     created: dict[str, Any] = answer.json()
     actor = await log_in(town, client_id=created["client_id"], client_secret=created["client_secret"])

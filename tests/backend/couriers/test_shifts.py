@@ -202,14 +202,14 @@ async def test_a_suspended_company_is_off_the_gates_at_once_and_back_when_resume
     await company.shift()
     await company.shift(community=second)
     path = f"{town.staff_path}/partners/{company.partner_id}"
-    assert (await town.office.post(f"{path}/suspend")).status_code == 204
+    assert (await town.office.post(f"{path}/suspend", json={"reason": "safety"})).status_code == 204
     assert await grants(town, "courier") == []
     assert len(await grants(town, "courier", community=second)) == 1
     refused = await company.shift(begin=world.clock() + timedelta(hours=1))
     assert (refused.status_code, refused.json()["code"]) == (404, "partner-not-admitted")
     assert (await town.office.post(f"{path}/resume")).status_code == 204
     assert len(await grants(town, "courier")) == 1
-    unknown = await town.office.post(f"{town.staff_path}/partners/{uuid4()}/suspend")
+    unknown = await town.office.post(f"{town.staff_path}/partners/{uuid4()}/suspend", json={"reason": "safety"})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "partner-not-found")
 
 

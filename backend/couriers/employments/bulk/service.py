@@ -9,11 +9,12 @@ import msgspec
 from backend.couriers.employments.bulk import repository
 from backend.couriers.employments.bulk.repository import NewEmploymentRow
 from backend.couriers.employments.errors import CourierHasWorkerId
-from backend.couriers.employments.service import Registered
+from backend.couriers.employments.service import Registered, phone_purpose
 from backend.couriers.rules import LINK_LIFE, RESEND_AFTER
 from backend.kit.crypto import keyed_hash
 from backend.kit.db import Connection
 from backend.links import service as links
+from backend.partners import repository as partners
 from backend.people import repository as people
 
 __all__ = ["Naming", "RegisteredMany", "apart", "register_many"]
@@ -58,7 +59,9 @@ async def register_many(
 
     No worker and no number may stand in ``namings`` twice, see :func:`apart`.
     """
-    hashes = [keyed_hash(pepper, "courier-phone", naming.phone) for naming in namings]
+    sandbox = await partners.is_sandbox(conn, partner_id=partner_id)
+    purpose = phone_purpose(partner_id, sandbox=sandbox)
+    hashes = [keyed_hash(pepper, purpose, naming.phone) for naming in namings]
     worker_ids = [naming.worker_id for naming in namings]
     await repository.lock_all(conn, partner_id=partner_id, worker_ids=worker_ids, phone_hashes=hashes)
     couriers = await repository.find_couriers(conn, phone_hashes=hashes)
@@ -96,7 +99,9 @@ async def register_many(
     due = [
         row
         for row in employments.values()
-        if row.accepted_at is None and (row.link_sent_at is None or row.link_sent_at <= now - RESEND_AFTER)
+        if not sandbox
+        and row.accepted_at is None
+        and (row.link_sent_at is None or row.link_sent_at <= now - RESEND_AFTER)
     ]
     tokens = await links.create_for_couriers(
         conn,

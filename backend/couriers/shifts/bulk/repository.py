@@ -9,7 +9,7 @@ import msgspec
 from backend.couriers.shifts.repository import ShiftRow
 from backend.kit.db import Connection, affected, fetch_all
 
-__all__ = ["WindowRow", "insert_shifts", "list_asserted", "set_subjects"]
+__all__ = ["WindowRow", "insert_shifts", "list_asserted", "set_simulated", "set_subjects"]
 
 
 class WindowRow(msgspec.Struct, frozen=True):
@@ -46,7 +46,8 @@ async def list_asserted(
         conn,
         ShiftRow,
         """
-        SELECT s.community_id, s.shift_id, s.partner_id, s.worker_id, s.starts_at, s.ends_at, s.subject_id, s.ended_at
+        SELECT s.community_id, s.shift_id, s.partner_id, s.worker_id, s.starts_at, s.ends_at, s.subject_id,
+            s.ended_at, s.simulated
         FROM unnest($3::text[], $4::timestamptz[], $5::timestamptz[])
             WITH ORDINALITY AS g (worker_id, starts_at, ends_at, position)
         JOIN courier_shift s ON s.community_id = $1 AND s.partner_id = $2 AND s.worker_id = g.worker_id
@@ -70,4 +71,12 @@ async def set_subjects(conn: Connection, *, community_id: UUID, shifts: Sequence
         WHERE s.community_id = $1 AND s.shift_id = g.shift_id
         """,
         community_id, [shift_id for shift_id, _ in shifts], [subject_id for _, subject_id in shifts],
+    )  # fmt: skip
+
+
+async def set_simulated(conn: Connection, *, community_id: UUID, ids: Sequence[UUID], simulated: bool) -> None:
+    """Say of a sandbox's shifts whether they would have grants."""
+    await conn.execute(
+        "UPDATE courier_shift SET simulated = $3 WHERE community_id = $1 AND shift_id = ANY($2)",
+        community_id, list(ids), simulated,
     )  # fmt: skip

@@ -18,6 +18,7 @@ from backend.couriers.rules import state_of
 from backend.couriers.shifts.bulk import service
 from backend.couriers.shifts.bulk.schemas import BulkShift, ShiftLine, ShiftsAsserted, ShiftThere
 from backend.couriers.shifts.bulk.service import Asserted, Wanted
+from backend.couriers.suspensions.errors import CourierSuspended
 from backend.enrolment import service as enrolment
 from backend.keys.service import Keys
 from backend.kit.auth import PartnerPrincipal
@@ -92,6 +93,7 @@ class _Many(msgspec.Struct, frozen=True):
                     refused |= dict.fromkeys((one.number for one in part), problem)
                     continue
                 refused |= dict.fromkeys(done.gone, WorkerNotFound())
+                refused |= dict.fromkeys(done.unwelcome, CourierSuspended(community_id=str(community_id)))
                 for number, row in done.shifts:
                     state = state_of(row, until=row.ends_at, now=now)
                     there.setdefault(number, []).append(ShiftThere(community_id, row.shift_id, state))

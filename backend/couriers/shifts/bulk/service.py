@@ -6,15 +6,16 @@ from uuid import UUID
 
 import msgspec
 
-from backend.access import repository as roster
 from backend.couriers.employments.bulk import repository as employments
 from backend.couriers.employments.errors import WorkerNotFound
+from backend.couriers.employments.repository import EmploymentRow
 from backend.couriers.rules import SHIFT_AHEAD, SHIFT_LONGEST
-from backend.couriers.settling import settle_workers
+from backend.couriers.settling import hold, settle_workers
 from backend.couriers.shifts.bulk import repository
 from backend.couriers.shifts.bulk.repository import WindowRow
 from backend.couriers.shifts.bulk.schemas import BulkShift
 from backend.couriers.shifts.repository import ShiftRow
+from backend.couriers.suspensions.repository import list_suspended
 from backend.kit.db import Connection
 from backend.kit.problems import Problem
 from backend.kit.windows import check_window
@@ -36,12 +37,13 @@ class Wanted(msgspec.Struct, frozen=True):
 class Asserted(msgspec.Struct, frozen=True):
     """What was done at one community.
 
-    ``shifts`` are by the numbers of their lines, ``gone`` the numbers of lines whose worker was named no longer, and
-    ``subjects`` the pseudonyms that have a grant.
+    ``shifts`` are by the numbers of their lines, ``gone`` the numbers of lines whose worker was named no longer,
+    ``unwelcome`` of those whose worker is suspended there, and ``subjects`` the pseudonyms that have a grant.
     """
 
     shifts: list[tuple[int, ShiftRow]]
     gone: list[int]
+    unwelcome: list[int]
     subjects: frozenset[UUID]
 
 
@@ -92,11 +94,12 @@ async def assert_many(
         PartnerNotAdmitted: the company may not send anybody there any more.
     """
     await partners.require_admitted(conn, community_id=community_id, partner_id=partner_id)
-    await roster.roster_hold(conn)
+    await hold(conn, partner_id=partner_id)
     worker_ids = sorted({one.window.worker_id for one in wanted})
     named = await employments.share_employments(conn, partner_id=partner_id, worker_ids=worker_ids)
     still = {row.worker_id for row in named}
-    good = [one for one in wanted if one.window.worker_id in still]
+    unwelcome = await _unwelcome(conn, community_id=community_id, named=named)
+    good = [one for one in wanted if one.window.worker_id in still - unwelcome]
     windows = [one.window for one in good]
     await repository.insert_shifts(conn, community_id=community_id, partner_id=partner_id, windows=windows)
     subjects = await settle_workers(
@@ -106,5 +109,13 @@ async def assert_many(
     return Asserted(
         shifts=[(one.number, row) for one, row in zip(good, rows, strict=True)],
         gone=[one.number for one in wanted if one.window.worker_id not in still],
+        unwelcome=[one.number for one in wanted if one.window.worker_id in unwelcome],
         subjects=frozenset(subjects.values()),
     )
+
+
+async def _unwelcome(conn: Connection, *, community_id: UUID, named: Sequence[EmploymentRow]) -> set[str]:
+    """The workers whom the community does not let in, see :func:`suspensions.rules.require_welcome`."""
+    accepted = {row.person_id: row.worker_id for row in named if row.accepted_at is not None}
+    suspended = await list_suspended(conn, community_id=community_id, person_ids=list(accepted))
+    return {accepted[person_id] for person_id in suspended}

@@ -1,0 +1,1 @@
+"""Companies and couriers that a community does not let in at present."""
