@@ -92,6 +92,8 @@ from backend.partners.events.routes import partner_router as events_partner
 from backend.partners.routes import partner_router as partners_partner
 from backend.partners.routes import resident_router as partners_resident
 from backend.partners.routes import staff_router as partners_staff
+from backend.partners.webhooks.documented import webhooks_section
+from backend.partners.webhooks.routes import partner_router as webhooks_partner
 from backend.privacy.certificates.routes import public_router as certificates_public
 from backend.privacy.desk.routes import staff_router as desk_privacy_staff
 from backend.privacy.holds.routes import staff_router as holds_staff
@@ -152,8 +154,8 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         requests_visitor,
         retention_visitor,
     ),
-    Surface.PARTNER: (clients_partner, partners_partner, couriers_partner, events_partner),
     Surface.GATE: (gates_gate, approvals_gate, frames_gate),
+    Surface.PARTNER: (clients_partner, partners_partner, couriers_partner, events_partner, webhooks_partner),
     Surface.STAFF: (
         accounts_staff,
         audit_staff,
@@ -302,6 +304,8 @@ def openapi_document(surface: Surface) -> dict[str, Any]:
             for handler in route.route_handlers:
                 if creates(handler):
                     document(schema["paths"][route.path_format]["post"])
+    if surface is Surface.PARTNER:
+        schema["webhooks"] = webhooks_section()
     return schema
 
 

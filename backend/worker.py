@@ -55,6 +55,9 @@ from backend.notifications.push import Push, PushService
 from backend.notifications.sending.service import Sending
 from backend.notifications.sending.service import enqueue_due as enqueue_due_notifications
 from backend.partners.publishing import publish
+from backend.partners.webhooks.rules import JOB as WEBHOOK
+from backend.partners.webhooks.sending.service import Webhooks
+from backend.partners.webhooks.sending.service import enqueue_due as enqueue_due_webhooks
 from backend.privacy import imported
 from backend.privacy import jobs as privacy
 from backend.privacy import service as erasing
@@ -105,18 +108,26 @@ async def main(settings: Settings, *, clock: Clock = utc_now, stop: asyncio.Even
         push = PushService(outgoing, pepper=resources.pepper, contact=settings.push_contact_or_default, clock=clock)
         _log.info("worker-started")
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_work(resources, push, clock, stop, settings))
+            tasks.create_task(_work(resources, push, outgoing, clock, stop, settings))
             tasks.create_task(_lead(resources, clock, stop, settings))
     _log.info("worker-stopped")
 
 
-async def _work(resources: Resources, push: Push, clock: Clock, stop: asyncio.Event, settings: Settings) -> None:
+async def _work(
+    resources: Resources, push: Push, outgoing: Outgoing, clock: Clock, stop: asyncio.Event, settings: Settings
+) -> None:
     """Carry out queued jobs, over a new connection whenever one is lost."""
     sending = Sending(resources.db, resources.sender, push, clock)
 
     async def send_notification(job: Job) -> None:
         person_id, notification_id = map(UUID, (job.payload or b"").decode("ascii").split("/"))
         await sending.send(person_id=person_id, notification_id=notification_id)
+
+    webhooks = Webhooks(resources.db, outgoing, pepper=resources.pepper, clock=clock)
+
+    async def send_webhooks(job: Job) -> None:
+        partner_id, endpoint_id = map(UUID, (job.payload or b"").decode("ascii").split("/"))
+        await webhooks.send(partner_id=partner_id, endpoint_id=endpoint_id)
 
     saga = Saga(
         resources.db, resources.keys, resources.objects, clock, sender=resources.sender, public_url=settings.public_url
@@ -159,6 +170,8 @@ async def _work(resources: Resources, push: Push, clock: Clock, stop: asyncio.Ev
                 queue.entrypoint(imports.JOB, concurrency_limit=1)(run_import)
                 queue.entrypoint(erasing.JOB, concurrency_limit=_BATCHES_OF_ERASURES * MOST_TOGETHER)(erase)
                 queue.entrypoint(notifications.JOB, concurrency_limit=8)(send_notification)
+                # One for each endpoint: many wait for slow ones, and cost nothing meanwhile.
+                queue.entrypoint(WEBHOOK, concurrency_limit=64)(send_webhooks)
                 queue.entrypoint(PHOTO_IMPORT, concurrency_limit=1)(read_photos)
                 ending = asyncio.create_task(_end_with(queue, stop))
                 try:
@@ -228,7 +241,8 @@ async def _duties(
         "ending-soon": (300, lambda: notices.tell_ending(db, now=clock())),
         "imports": (5, lambda: imports.rerun(db)),
         "imported-files": (60, lambda: imports.shred(db, keys, objects, now=clock())),
-        "companies' events": (0.5, lambda: publish(db)),
+        "companies' events": (0.5, lambda: publish(db, now=clock())),
+        "webhooks": (5, lambda: enqueue_due_webhooks(db, now=clock())),
         "couriers": (30, lambda: couriers.settle(db, keys, now=clock())),
         "plans-of-doors": (5, lambda: plans.renew_due(db, clock)),
         "waiting-faces": (60, lambda: enrolment.attach_waiting(db, keys, now=clock())),

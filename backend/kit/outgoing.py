@@ -11,6 +11,8 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,6 +23,7 @@ __all__ = ["AddressRefused", "Answer", "Outgoing", "Target", "is_public", "read_
 _HTTPS = 443
 _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 _WHOLE_S = 15.0
+_LOOK_UPS = 64
 _MOST_HEADER = 200
 # All unicast addresses that are routed at present; what maps IPv4 into IPv6 (::ffff:0:0/96, 64:ff9b::/96) is outside.
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
@@ -99,6 +102,7 @@ class Outgoing:
         connect_to: int = _HTTPS,
         trusted: ssl.SSLContext | None = None,
         timeout: httpx.Timeout = _TIMEOUT,
+        whole_s: float = _WHOLE_S,
     ) -> None:
         """Connect nothing yet.
 
@@ -107,10 +111,14 @@ class Outgoing:
             resolve: the IP addresses of a host and port; raises OSError where it has none. The system's where None.
             connect_to: the port there; addresses name 443 in any case.
             trusted: whose certificates are believed; the system's where None.
-            timeout: for each step; the whole of a request ends after 15 seconds in any case.
+            timeout: for each step.
+            whole_s: seconds after which a request ends in any case.
         """
         self._is_allowed = is_allowed
-        self._look_up = resolve or _look_up
+        # Its own: names that nobody answers for would keep all of the loop's threads waiting.
+        self._resolvers = ThreadPoolExecutor(_LOOK_UPS, thread_name_prefix="outgoing")
+        self._look_up = resolve or self._ask_system
+        self._whole_s = whole_s
         self._port = connect_to
         self._client = httpx.AsyncClient(
             verify=trusted or ssl.create_default_context(),
@@ -119,7 +127,8 @@ class Outgoing:
             # A proxy of the environment would resolve the name again.
             trust_env=False,
             # A kept connection is found by its IP address, and may have been made for another host behind it.
-            limits=httpx.Limits(max_keepalive_connections=0),
+            # As many as there are: one slow host must not hold up the others.
+            limits=httpx.Limits(max_keepalive_connections=0, max_connections=None),
         )
 
     async def post(self, url: str, *, content: bytes, headers: Mapping[str, str]) -> Answer:
@@ -131,7 +140,7 @@ class Outgoing:
             TimeoutError: it took too long.
         """
         target = read_target(url)
-        async with asyncio.timeout(_WHOLE_S):
+        async with asyncio.timeout(self._whole_s):
             address = await self._resolve(target)
             literal = f"[{address}]" if ":" in address else address
             request = self._client.build_request(
@@ -151,6 +160,7 @@ class Outgoing:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+        self._resolvers.shutdown(wait=False, cancel_futures=True)
 
     async def _resolve(self, target: Target) -> str:
         """The first of the name's addresses, all of which must be allowed."""
@@ -162,7 +172,7 @@ class Outgoing:
             raise AddressRefused
         return addresses[0]
 
-
-async def _look_up(host: str, port: int) -> Sequence[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(info[4][0]) for info in found]
+    async def _ask_system(self, host: str, port: int) -> Sequence[str]:
+        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._resolvers, ask)
+        return [str(info[4][0]) for info in found]

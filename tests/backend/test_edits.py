@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.backend.couriers.company import admit
 from tests.backend.gates.devices import Device
 from tests.backend.hostile import Route, routes
 from tests.backend.households.town import build_town
@@ -104,7 +105,15 @@ async def editable(world: World) -> dict[str, tuple[Actor, str, dict[str, Any], 
     until = [{"valid_until": (begin + timedelta(hours=hours)).isoformat()} for hours in (5, 6)]
     planned = [{"ends_at": (begin + timedelta(days=days)).isoformat()} for days in (30, 60)]
     day = {"day": "2026-10-01", "name": "National Day"}
+    company = await admit(town)
+    address = {"url": "https://company.example/doorward"}
+    webhook = await company.actor.post("/partner/v1/webhooks", json=address)
+    assert webhook.status_code == 201, webhook.text
     return {
+        "PUT /partner/v1/webhooks/{endpoint_id}": (
+            company.actor, f"/partner/v1/webhooks/{webhook.json()['endpoint_id']}",
+            {**address, "types": ["courier.entry"]}, {**address, "enabled": False},
+        ),
         "PATCH /resident/v1/me": (tenant.actor, "/resident/v1/me", {"name": "A"}, {"name": "B"}),
         "PATCH /resident/v1/homes/{community_id}/{home_id}/passes/{pass_id}": (
             tenant.actor, f"{passes}/{invited.json()['pass_id']}", until[0], until[1],

@@ -4,6 +4,7 @@ import json
 
 from backend.app import openapi_document
 from backend.kit.auth import Surface
+from backend.partners.events.kinds import EventKind
 
 
 def test_the_openapi_documents_say_which_routes_need_no_token() -> None:
@@ -34,3 +35,19 @@ def test_no_value_of_the_openapi_documents_may_be_of_two_kinds_at_once() -> None
     # What the framework makes of a tuple with a bound: "exactly one of this, and anything".
     for surface in Surface:
         assert ", {}]" not in json.dumps(openapi_document(surface))
+
+
+def test_the_companies_document_describes_every_webhook_by_a_schema_that_it_has() -> None:
+    document = openapi_document(Surface.PARTNER)
+    assert document["openapi"].startswith("3.1")
+    assert document["webhooks"].keys() == {kind.value for kind in EventKind}
+    for item in document["webhooks"].values():
+        schema = item["post"]["requestBody"]["content"]["application/json"]["schema"]
+        named = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        assert {"id", "type", "timestamp", "data"} <= named["properties"].keys()
+        assert {one["name"] for one in item["post"]["parameters"]} == {
+            "webhook-id",
+            "webhook-timestamp",
+            "webhook-signature",
+        }
+    assert all("webhooks" not in openapi_document(surface) for surface in Surface if surface is not Surface.PARTNER)

@@ -64,6 +64,8 @@ FORMS: Mapping[str, Mapping[str, Any]] = {
     "/me/number/verify": {"current_code": "000000", "new_code": "000000", "code": "000000"},
     "/requests": {"kind": "correction", "name": "Name"},
     "POST /partner/v1/deliveries": {"home": ...},
+    "/webhooks": {"url": "https://company.example/doorward"},
+    "/webhooks/{endpoint_id}": {"url": "https://company.example/doorward"},
     "/desk-enrolments": {"guardianship_id": ...},
     "/notifications/subscriptions": TestBrowser().subscription(),
     "POST /staff/v1/communities": {"time_zone": "Asia/Shanghai"},

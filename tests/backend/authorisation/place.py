@@ -306,6 +306,8 @@ class _Builder:
         (unwelcome,) = {one.subject_id for one in await grants(self.town, "courier")} - {subject_id}
         made = await self._office("POST", f"/couriers/{unwelcome}/suspend", {"reason": "other"})
         self._know(suspension_id=made["suspension_id"])
+        webhook = await company.actor.post("/partner/v1/webhooks", json={"url": "https://company.example/doorward"})
+        self._know(endpoint_id=_good(webhook)["endpoint_id"])
         self._under("/staff/v1/communities/{community_id}/couriers", subject_id=subject_id)
         _good(await company.name("W-2", self.world.new_phone()))
         expected = _good(await company.expected_by(tenant, "O-1"))

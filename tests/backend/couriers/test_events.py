@@ -18,7 +18,10 @@ from tests.backend.couriers.company import Company, admit, open_link, token
 from tests.backend.couriers.roster import grants
 from tests.backend.gates.devices import Device
 from tests.backend.households.town import Town, build_town
-from tests.backend.world import World
+from tests.backend.world import MovableClock, World
+
+# Matters to what is sent, not to what is read.
+NOW = MovableClock().now
 
 
 async def feed(company: Company, **query: str) -> dict[str, Any]:
@@ -30,7 +33,7 @@ async def feed(company: Company, **query: str) -> dict[str, Any]:
 
 async def told(company: Company, worker_db: Database) -> list[tuple[str, dict[str, Any]]]:
     """Everything that the company is told by now: type and data."""
-    await publish(worker_db)
+    await publish(worker_db, now=NOW)
     return [(one["type"], one["data"]) for one in (await feed(company))["events"]]
 
 
@@ -75,7 +78,7 @@ async def test_a_company_reads_its_courier_s_yes_his_entries_and_his_no(world: W
     world.clock.advance(minutes=1)
     await courier.withdraw()
     await courier.withdraw()
-    await publish(worker_db)
+    await publish(worker_db, now=NOW)
     page = await feed(company)
     assert [(one["seq"], one["type"]) for one in page["events"]] == [
         (1, "courier.active"),
@@ -161,12 +164,12 @@ async def test_who_reads_on_misses_nobody_who_committed_late(world: World, worke
         await tell(slow, events=[event("slow")], now=now)
         async with db.transaction(Scope(community_id=town.community_id)) as quick:
             await tell(quick, events=[event("quick")], now=now)
-        assert await publish(worker_db) == 1
+        assert await publish(worker_db, now=NOW) == 1
         page = await feed(company)
         assert [one["data"]["worker_id"] for one in page["events"]] == ["quick"]
         again = await feed(company, cursor=page["next_cursor"])
         assert (again["events"], again["next_cursor"], again["more"]) == ([], page["next_cursor"], False)
-    assert await publish(worker_db) == 1
+    assert await publish(worker_db, now=NOW) == 1
     later = await feed(company, cursor=page["next_cursor"])
     assert [(one["seq"], one["data"]["worker_id"]) for one in later["events"]] == [(2, "slow")]
 
@@ -181,7 +184,7 @@ async def test_two_workers_number_at_once_without_gap_or_repetition(world: World
     async with worker_db.transaction(Scope(platform=True)) as held:
         # One holds the head; the other waits for it and goes on from there.
         await held.execute("INSERT INTO partner_event_head (partner_id) VALUES ($1)", company.partner_id)
-    assert sum(await asyncio.gather(publish(worker_db), publish(worker_db))) == 700
+    assert sum(await asyncio.gather(publish(worker_db, now=NOW), publish(worker_db, now=NOW))) == 700
     cursor, found = "", []
     while True:
         page = await feed(company, **({"cursor": cursor} if cursor else {}))
@@ -214,7 +217,7 @@ async def test_events_go_after_fourteen_days_and_with_the_person(world: World, w
     await (await company.courier()).accept()
     other = await company.name("W-2", world.new_phone())
     assert other.status_code == 200
-    await publish(worker_db)
+    await publish(worker_db, now=NOW)
     assert len((await feed(company))["events"]) == 1
     delete = ON_PLATFORM["partner_events"]
     now = world.clock()
@@ -226,7 +229,7 @@ async def test_events_go_after_fourteen_days_and_with_the_person(world: World, w
     phone = world.new_phone()
     await company.name("W-3", phone)
     await (await open_link(world.api, company.link_sent_to(phone))).accept()
-    await publish(worker_db)
+    await publish(worker_db, now=NOW)
     assert [one["seq"] for one in (await feed(company))["events"]] == [2]
     async with worker_db.transaction(Scope(platform=True)) as conn:
         await conn.execute("DELETE FROM courier_employment WHERE worker_id = 'W-3'")

@@ -7,7 +7,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -88,15 +88,20 @@ class TestPushService:
         self.received: list[Received] = []
         # By path; 201 where there is none.
         self.answers: dict[str, tuple[int, dict[str, str]]] = {}
-        self._certificate = folder / "push.pem"
-        self._certificate.write_bytes(_certificate())
+        # Set with the first request.
+        self.arrived = threading.Event()
+        # By path: answers that wait, and answers that never end.
+        self.held: dict[str, threading.Event] = {}
+        self.endless: set[str] = set()
+        self.certificate = folder / "push.pem"
+        self.certificate.write_bytes(_certificate())
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self._certificate)
+        context.load_cert_chain(self.certificate)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.port: int = self._server.server_address[1]
 
-    def outgoing(self, *, addresses: Sequence[str] = ("127.0.0.1",)) -> Outgoing:
+    def outgoing(self, *, addresses: Sequence[str] = ("127.0.0.1",), whole_s: float = 15) -> Outgoing:
         """What connects to it, and to 127.0.0.1 only, by the name that it has nowhere else."""
 
         async def resolve(host: str, port: int) -> Sequence[str]:
@@ -107,7 +112,8 @@ class TestPushService:
             is_allowed=lambda address: address == "127.0.0.1",
             resolve=resolve,
             connect_to=self.port,
-            trusted=ssl.create_default_context(cafile=str(self._certificate)),
+            whole_s=whole_s,
+            trusted=ssl.create_default_context(cafile=str(self.certificate)),
         )
 
     def start(self) -> None:
@@ -123,11 +129,18 @@ class TestPushService:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 service.received.append(Received(self.path, headers, body))
+                service.arrived.set()
+                if self.path in service.held:
+                    service.held[self.path].wait(30)
                 status, extra = service.answers.get(self.path, (201, {}))
                 self.send_response(status)
-                for name, value in {**extra, "Content-Length": "0"}.items():
+                endless = self.path in service.endless
+                for name, value in {**extra, "Content-Length": "1000000000" if endless else "0"}.items():
                     self.send_header(name, value)
                 self.end_headers()
+                with suppress(OSError):
+                    while endless:
+                        self.wfile.write(b"x" * 65536)
 
             def log_message(self, *_: object) -> None:
                 pass

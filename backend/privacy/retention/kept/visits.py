@@ -124,7 +124,7 @@ VISITS = (
     ),
     Rule(
         key="partner_events",
-        tables=("partner_event",),
+        tables=("partner_event", "webhook_delivery"),
         what="what companies are told of their own couriers, by the company's own number: entries within its shifts "
         "and deliveries, his yes and no, suspensions",
         what_zh="向企业通报的本企业快递、外卖人员事件 (以企业工号表示)",

@@ -1,0 +1,1 @@
+"""Sending companies what happened, signed, to addresses that they name (Standard Webhooks)."""

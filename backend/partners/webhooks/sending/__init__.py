@@ -1,0 +1,1 @@
+"""Sending what happened to companies' endpoints: the worker's."""
