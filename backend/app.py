@@ -69,6 +69,7 @@ from backend.kit.auth import AuthMiddleware, Surface, Tokens
 from backend.kit.callers import known, looked_up
 from backend.kit.clock import Clock, utc_now
 from backend.kit.db import Database, DatabaseUnavailable, Scope
+from backend.kit.deprecation import DeprecationMiddleware
 from backend.kit.etag import EntityTagMiddleware
 from backend.kit.idempotency.middleware import IdempotencyMiddleware, creates, document
 from backend.kit.messages import Sender, Tell
@@ -245,6 +246,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
         exception_handlers=exception_handlers,  # type: ignore[arg-type]  # Litestar's map is invariant in the exception
         middleware=[
             RequestIdMiddleware(),
+            DeprecationMiddleware(),
             DefineMiddleware(AuthMiddleware, exclude_from_auth_key="public"),
             RateLimitMiddleware(),
             EntityTagMiddleware(),
