@@ -21,6 +21,7 @@ __all__ = [
     "list_faces",
     "list_tombstones",
     "new_epoch",
+    "skip_event_numbers",
 ]
 
 
@@ -103,6 +104,17 @@ async def delete_log_ins(conn: Connection) -> None:
     await conn.execute("DELETE FROM session")
     await conn.execute("DELETE FROM login_challenge")
     await conn.execute("DELETE FROM gate_claim WHERE used_at IS NULL")
+
+
+async def skip_event_numbers(conn: Connection) -> None:
+    """Number companies' events beyond whatever they have read of what the backup does not remember.
+
+    Who goes on from a number that was given out after the backup would miss all that get it anew. Seconds since 1970:
+    nobody is told of more than one event a second for years, and restoring twice never gives a number twice.
+    """
+    await conn.execute(
+        "UPDATE partner_event_head SET seq = greatest(seq + 1, extract(epoch FROM clock_timestamp())::bigint)"
+    )
 
 
 async def list_tombstones(conn: Connection) -> list[TombstoneRow]:

@@ -229,6 +229,7 @@ async def _begin_anew(postgres: EmbeddedPostgres) -> int:
         assert database is not None
         async with database.transaction(Scope()) as conn:
             await repository.delete_log_ins(conn)
+            await repository.skip_event_numbers(conn)
             communities = await repository.list_communities(conn)
     worker = Database(postgres.url("doorward_worker", DATABASE + _NEW), max_size=1)
     try:

@@ -2,16 +2,17 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
 
-from backend.kit.db import Database, Scope
+from backend.kit.db import Connection, Database, Scope
 from backend.partners.events.kinds import EventKind
 from backend.partners.events.service import NewEvent, tell
 from backend.partners.publishing import publish
 from backend.privacy.retention.jobs import ON_PLATFORM
+from backend.upkeep.repository import skip_event_numbers
 from gate_sdk.wire import EventKind as GateEventKind
 from gate_sdk.wire import GateEvent, Outcome, Reason
 from tests.backend.couriers.company import Company, admit, open_link, token
@@ -194,6 +195,35 @@ async def test_two_workers_number_at_once_without_gap_or_repetition(world: World
             break
     assert [one["seq"] for one in found] == list(range(1, 701))
     assert len({one["id"] for one in found}) == 700
+
+
+async def test_who_had_read_what_a_restored_backup_forgot_misses_nothing_that_comes(
+    world: World, worker_db: Database
+) -> None:
+    town = await build_town(world)
+    company = await admit(town)
+    now = world.clock()
+
+    async def happen(*worker_ids: str) -> None:
+        async with world.resources.db.transaction(Scope(platform=True)) as conn:
+            events = [NewEvent(company.partner_id, EventKind.COURIER_ACTIVE, now, worker_id=one) for one in worker_ids]
+            await tell(conn, events=events, now=now)
+        await publish(worker_db, now=NOW)
+
+    await happen("W-1", "W-2", "W-3")
+    read = (await feed(company))["next_cursor"]
+    # As it was after the first of them.
+    conn = await asyncpg.connect(world.urls.superuser)
+    try:
+        await conn.execute("DELETE FROM partner_event WHERE seq > 1")
+        await conn.execute("UPDATE partner_event_head SET seq = 1")
+        await conn.execute("BEGIN")
+        await skip_event_numbers(cast("Connection", conn))
+        await conn.execute("COMMIT")
+    finally:
+        await conn.close()
+    await happen("W-4")
+    assert [one["data"]["worker_id"] for one in (await feed(company, cursor=read))["events"]] == ["W-4"]
 
 
 async def test_the_feed_needs_its_scope_and_a_cursor_of_its_own(world: World) -> None:

@@ -9,12 +9,14 @@ import sys
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from backend.kit.clock import utc_now
 from backend.kit.crypto import SealBroken
 from backend.kit.db import Scope
 from backend.kit.outgoing import Outgoing
@@ -22,9 +24,13 @@ from backend.partners.events.kinds import EventKind
 from backend.partners.publishing import publish
 from backend.partners.webhooks.rules import DISABLE_AFTER, JOB, MOST_ENDPOINTS, RETRIES
 from backend.partners.webhooks.sending.service import Webhooks, enqueue_due
+from backend.settings import Settings
 from tests.backend.couriers.company import admit
+from tests.backend.households.town import build_town
 from tests.backend.notifications.pushing import HOST
 from tests.backend.partners.receiving import PATH, Receiver, verified
+from tests.backend.privacy.test_worker import Workers, until
+from tests.backend.world import World
 
 ACTIVE, LEFT = EventKind.COURIER_ACTIVE, EventKind.COURIER_LEFT
 
@@ -411,3 +417,30 @@ async def test_a_sandbox_s_events_go_to_its_own_webhooks_alone(hooks: Receiver) 
     assert await hooks.send() == 2
     assert [one["type"] for one in hooks.bodies("/trial")] == ["courier.active"]
     assert [one["type"] for one in hooks.bodies("/one")] == ["courier.left"]
+
+
+async def test_a_running_worker_numbers_what_happens_and_sends_it(
+    world: World, settings: Settings, tmp_path: Path
+) -> None:
+    world.clock.now = utc_now()
+    company = await admit(await build_town(world))
+    made = await company.actor.post(PATH, json={"url": f"https://{HOST}/one"})
+    assert made.status_code == 201, made.text
+    owner = await asyncpg.connect(world.urls.superuser)
+    workers = Workers(settings, tmp_path / "worker.log")
+    try:
+        # An address that no test may look up is none for the worker either: it refuses this one by itself.
+        await owner.execute("UPDATE webhook_endpoint SET url = 'https://127.0.0.1/one'")
+        await workers.start()
+        await (await company.courier()).accept()
+
+        async def tried() -> bool:
+            return bool(await owner.fetchval("SELECT EXISTS (SELECT FROM webhook_delivery WHERE attempts > 0)"))
+
+        await until(tried, workers)
+        (event,) = (await company.actor.get("/partner/v1/events")).json()["events"]
+        assert event["type"] == "courier.active"
+        assert "duty-failed" not in workers.log()
+    finally:
+        await workers.stop()
+        await owner.close()
