@@ -113,7 +113,7 @@ async def suspend_courier(
     summary="List suspended couriers",
 )
 async def list_suspensions(
-    community_id: UUID, staff: StaffMember, db: Database, limit: Limit = 200, cursor: Cursor = None
+    community_id: UUID, db: Database, limit: Limit = 200, cursor: Cursor = None
 ) -> CourierSuspensionList:
     """The couriers who may not come at present, the newest suspension first."""
     after = decode_cursor(cursor, SuspensionKey)

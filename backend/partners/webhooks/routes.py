@@ -13,9 +13,9 @@ from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, 
 from backend.kit.problems import Unauthorised, problems
 from backend.partners.errors import InsufficientScope
 from backend.partners.events.schemas import EventKey
-from backend.partners.service import require_scope
 from backend.partners.webhooks import repository, service
 from backend.partners.webhooks.errors import EndpointDisabled, EndpointNotFound, TooManyEndpoints, UrlRefused
+from backend.partners.webhooks.guards import of_own
 from backend.partners.webhooks.schemas import (
     ChangeEndpoint,
     DeadLetter,
@@ -31,12 +31,13 @@ from backend.partners.webhooks.schemas import (
 
 __all__ = ["partner_router"]
 
-_SCOPE = "webhooks:write"
+_NEEDS = {"needs": "webhooks:write"}
 _REFUSED = (Unauthorised, InsufficientScope, EndpointNotFound)
 
 
 @post(
     "/",
+    opt=_NEEDS,
     responses=problems(Unauthorised, InsufficientScope, UrlRefused, TooManyEndpoints),
     summary="Add a webhook",
 )
@@ -47,7 +48,6 @@ async def create_webhook(
 
     The secret is shown this once. Check each signature with it, and refuse what is older than five minutes.
     """
-    require_scope(partner, _SCOPE)
     async with db.transaction(Scope(platform=True)) as conn:
         row, secret = await service.create(
             conn, partner_id=partner.partner_id, url=data.url, kinds=data.types, pepper=pepper, now=clock()
@@ -56,24 +56,28 @@ async def create_webhook(
     return EndpointCreated(endpoint_id=row.endpoint_id, secret=secret)
 
 
-@get("/", responses=problems(Unauthorised, InsufficientScope), summary="List webhooks")
+@get("/", opt=_NEEDS, responses=problems(Unauthorised, InsufficientScope), summary="List webhooks")
 async def list_webhooks(partner: PartnerPrincipal, db: Database) -> EndpointList:
     """Yours, ten at most."""
-    require_scope(partner, _SCOPE)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         rows = await repository.list_endpoints(conn, partner_id=partner.partner_id)
     return EndpointList(tuple(Endpoint.of(row) for row in rows))
 
 
-@get("/{endpoint_id:uuid}", responses=problems(*_REFUSED), summary="Read a webhook")
+@get("/{endpoint_id:uuid}", opt=_NEEDS, guards=[of_own], responses=problems(*_REFUSED), summary="Read a webhook")
 async def read_webhook(endpoint_id: UUID, partner: PartnerPrincipal, db: Database) -> Endpoint:
     """Where it goes, and whether it works."""
-    require_scope(partner, _SCOPE)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         return Endpoint.of(await service.get(conn, partner_id=partner.partner_id, endpoint_id=endpoint_id))
 
 
-@put("/{endpoint_id:uuid}", responses=problems(*_REFUSED, UrlRefused, PreconditionFailed), summary="Change a webhook")
+@put(
+    "/{endpoint_id:uuid}",
+    opt=_NEEDS,
+    guards=[of_own],
+    responses=problems(*_REFUSED, UrlRefused, PreconditionFailed),
+    summary="Change a webhook",
+)
 async def change_webhook(
     endpoint_id: UUID,
     data: ChangeEndpoint,
@@ -83,7 +87,6 @@ async def change_webhook(
     if_match: IfMatch = None,
 ) -> Endpoint:
     """Another address or other types, or switch it off and on again; the secret stays."""
-    require_scope(partner, _SCOPE)
     async with db.transaction(Scope(platform=True)) as conn:
         before = await service.lock(conn, partner_id=partner.partner_id, endpoint_id=endpoint_id)
         require_match(if_match, Endpoint.of(before))
@@ -100,21 +103,25 @@ async def change_webhook(
     return Endpoint.of(row)
 
 
-@delete("/{endpoint_id:uuid}", responses=problems(*_REFUSED), summary="Delete a webhook")
+@delete("/{endpoint_id:uuid}", opt=_NEEDS, guards=[of_own], responses=problems(*_REFUSED), summary="Delete a webhook")
 async def delete_webhook(endpoint_id: UUID, partner: PartnerPrincipal, db: Database) -> None:
     """Nothing is sent there any more, what is on its way included; events can still be read."""
-    require_scope(partner, _SCOPE)
     async with db.transaction(Scope(platform=True)) as conn:
         await service.delete(conn, partner_id=partner.partner_id, endpoint_id=endpoint_id)
         await _record(conn, partner, "webhook.delete", endpoint_id)
 
 
-@post("/{endpoint_id:uuid}/rotate", responses=problems(*_REFUSED), summary="Change a webhook's secret")
+@post(
+    "/{endpoint_id:uuid}/rotate",
+    opt=_NEEDS,
+    guards=[of_own],
+    responses=problems(*_REFUSED),
+    summary="Change a webhook's secret",
+)
 async def rotate_secret(
     endpoint_id: UUID, partner: PartnerPrincipal, db: Database, pepper: bytes, clock: Clock
 ) -> EndpointSecret:
     """A new secret, shown this once. For 24 hours messages carry the signatures of both."""
-    require_scope(partner, _SCOPE)
     async with db.transaction(Scope(platform=True)) as conn:
         secret, until = await service.rotate(
             conn, partner_id=partner.partner_id, endpoint_id=endpoint_id, pepper=pepper, now=clock()
@@ -125,24 +132,30 @@ async def rotate_secret(
 
 @post(
     "/{endpoint_id:uuid}/test",
+    opt=_NEEDS,
+    guards=[of_own],
     status_code=204,
     responses=problems(*_REFUSED, EndpointDisabled),
     summary="Send a test event",
 )
 async def test_webhook(endpoint_id: UUID, partner: PartnerPrincipal, db: Database, clock: Clock) -> None:
     """Send a `webhook.test` to this webhook within seconds, whichever types it takes; your events show it, too."""
-    require_scope(partner, _SCOPE)
     async with db.transaction(Scope(platform=True)) as conn:
         await service.test(conn, partner_id=partner.partner_id, endpoint_id=endpoint_id, now=clock())
         await _record(conn, partner, "webhook.test", endpoint_id)
 
 
-@get("/{endpoint_id:uuid}/dead-letters", responses=problems(CursorInvalid, *_REFUSED), summary="List dead letters")
+@get(
+    "/{endpoint_id:uuid}/dead-letters",
+    opt=_NEEDS,
+    guards=[of_own],
+    responses=problems(CursorInvalid, *_REFUSED),
+    summary="List dead letters",
+)
 async def list_dead_letters(
     endpoint_id: UUID, partner: PartnerPrincipal, db: Database, limit: Limit = 200, cursor: Cursor = None
 ) -> DeadLetterList:
     """What could not be delivered within three days, or when the webhook was switched off."""
-    require_scope(partner, _SCOPE)
     after = decode_cursor(cursor, EventKey) or EventKey(0)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         await service.get(conn, partner_id=partner.partner_id, endpoint_id=endpoint_id)
@@ -155,13 +168,14 @@ async def list_dead_letters(
 
 @post(
     "/{endpoint_id:uuid}/replay",
+    opt=_NEEDS,
+    guards=[of_own],
     status_code=200,
     responses=problems(*_REFUSED, EndpointDisabled),
     summary="Send dead letters again",
 )
 async def replay(endpoint_id: UUID, data: Replay, partner: PartnerPrincipal, db: Database, clock: Clock) -> Replayed:
     """These, or the oldest thousand; each under the `webhook-id` that it had."""
-    require_scope(partner, _SCOPE)
     async with db.transaction(Scope(platform=True)) as conn:
         count = await service.replay(
             conn, partner_id=partner.partner_id, endpoint_id=endpoint_id, event_ids=data.event_ids, now=clock()
