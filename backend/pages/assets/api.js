@@ -88,9 +88,12 @@ export class Session {
     return this.#authorised("GET", path, {});
   }
 
-  /** `[value, etag]`: to change it by `send`, which then overwrites nobody else's change. */
-  read(path) {
-    return this.#authorised("GET", path, { tagged: true });
+  /** `[value, etag]`: to change it by `send`, which then overwrites nobody else's change.
+   *
+   * The value is null where it is as it was when its tag was `known`.
+   */
+  read(path, known = null) {
+    return this.#authorised("GET", path, { tagged: true, known });
   }
 
   send(method, path, body, etag = null) {
@@ -122,11 +125,12 @@ export class Session {
     return this.#renewing;
   }
 
-  async #call(method, path, { json, blob, token, whole, tagged, etag }) {
+  async #call(method, path, { json, blob, token, whole, tagged, etag, known }) {
     const headers = { "Accept-Language": document.documentElement.lang };
     if (token) headers.Authorization = `Bearer ${token}`;
     if (json !== undefined) headers["Content-Type"] = "application/json";
     if (etag) headers["If-Match"] = etag;
+    if (known) headers["If-None-Match"] = known;
     if (blob) headers["Content-Type"] = blob.type || "image/jpeg";
     // What creates is named, so that a repeated request after a lost connection creates nothing twice.
     if (method === "POST") headers["Idempotency-Key"] = crypto.randomUUID();
@@ -164,6 +168,7 @@ async function once(address, request, { whole, tagged }) {
   } catch {
     throw new Unreachable();
   }
+  if (response.status === 304) return [null, response.headers.get("etag")];
   if (response.ok && whole) return content;
   const answer = content && response.headers.get("content-type")?.includes("json") ? JSON.parse(content) : {};
   if (!response.ok) throw new Refused(answer, response.status, Number(response.headers.get("retry-after")) || 0);

@@ -53,6 +53,7 @@ function expectation(app, path, companies) {
       { name: "valid_from", label: t("from"), type: "datetime-local", value: local(now), required: true },
       { name: "valid_until", label: t("until"), type: "datetime-local", value: local(now + EXPECTED_HOURS * HOUR_MS), required: true },
       { name: "handover", label: t("handover"), options: PLACES.map((place) => [place, t(`handover.${place}`)]) },
+      { name: "ask_first", label: t("ask.first"), type: "checkbox", hint: t("ask.first.note"), when: ({ handover }) => handover === "door" },
     ],
     submit: t("deliveries.expect"),
     ended: app.failed,
@@ -70,7 +71,7 @@ function row(app, path, one, company) {
     h("div", {}, h("strong", {}, company), " ", h("span", { class: `state ${one.state === "assigned" ? "good" : "wait"}` }, t(`delivery.${one.state}`)),
       h("p", { class: "soft" }, one.order_ref),
       h("p", { class: "soft" }, `${time(one.courier_from ?? one.valid_from)} – ${time(one.courier_until ?? one.valid_until)}`),
-      h("p", { class: "soft" }, t(`handover.${one.handover}.now`)),
+      h("p", { class: "soft" }, [t(`handover.${one.handover}.now`), one.ask_first && t("ask.first.short")].filter(Boolean).join(" ")),
       !one.announced && h("p", { class: "hint" }, t("deliveries.unannounced"))),
     h("div", { class: "acts" }, action(t(`handover.${other}.choose`), async () => {
       await app.session.send("PUT", `${there}/handover`, { handover: other });

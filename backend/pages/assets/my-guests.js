@@ -61,7 +61,7 @@ function row(app, path, pass, groups) {
       h("span", { class: `state ${TONE[pass.state] ?? ""}` }, t(`pass.${pass.state}`)),
       h("p", { class: "soft" }, `${time(pass.valid_from)} – ${time(pass.valid_until)}`),
       pass.recurrence && h("p", { class: "soft" }, recurring(pass.recurrence)),
-      (doors || pass.kind !== "guest") && h("p", { class: "soft" }, [pass.kind !== "guest" && t(`guests.kind.${pass.kind}`), doors].filter(Boolean).join(" · "))),
+      (doors || pass.ask_first || pass.kind !== "guest") && h("p", { class: "soft" }, [pass.kind !== "guest" && t(`guests.kind.${pass.kind}`), doors, pass.ask_first && t("ask.first.short")].filter(Boolean).join(" · "))),
     h("div", { class: "acts" }, pass.state === "accepted" && action(t("guests.code"), () => codeOf(app, path, pass), app.failed, "plain"),
     open && h("a", { href: `#pass/${pass.pass_id}`, "aria-label": `${t("pass.edit")} ${pass.guest_name}` }, t("pass.edit")),
     open && h("button", {

@@ -50,15 +50,16 @@ export function invitation(app, path, groups, made) {
         when: ({ kind }) => kind !== "delivery",
       },
       doors(groups),
+      { name: "ask_first", label: t("ask.first"), type: "checkbox", hint: t("ask.first.note") },
       { name: "phone", label: t("guests.phone"), type: "tel", maxlength: 32, hint: t("guests.phone.note"), autocomplete: "off" },
       { name: "grace_minutes", label: t("guests.grace"), options: GRACE_MINUTES.map((minutes) => [minutes, t("guests.minutes", { minutes })]) },
     ],
     submit: t("guests.invite"),
     ended: app.failed,
-    work: async ({ valid_from, valid_until, kind, uses, phone, door_groups, grace_minutes, repeat, days, last, guest_name }) => {
+    work: async ({ valid_from, valid_until, kind, uses, phone, door_groups, grace_minutes, repeat, days, last, guest_name, ask_first }) => {
       const rule = kind === "delivery" ? null : ruleOf({ repeat, days, begin: valid_from, last });
       made(guest_name, await app.session.send("POST", path, {
-        guest_name, kind, valid_from: moment(valid_from), valid_until: moment(valid_until), door_groups,
+        guest_name, kind, valid_from: moment(valid_from), valid_until: moment(valid_until), door_groups, ask_first,
         grace_minutes: Number(grace_minutes), ...(kind === "delivery" ? {} : { uses: Number(uses) }),
         ...(phone ? { phone } : {}), ...(rule ? { recurrence: { rule } } : {}),
       }));
@@ -85,16 +86,17 @@ export async function passView(app) {
           { name: "valid_until", label: t(pass.recurrence ? "repeat.first.until" : "until"), type: "datetime-local", value: local(Date.parse(first)), required: true },
           { name: "skipped", label: t("repeat.skip"), type: "date", when: () => pass.recurrence !== null },
           doors(groups, pass.door_groups),
+          { name: "ask_first", label: t("ask.first"), type: "checkbox", hint: t("ask.first.note"), checked: pass.ask_first },
         ],
         submit: t("pass.save"),
         ended: app.failed,
-        work: async ({ valid_from, valid_until, skipped, door_groups }) => {
+        work: async ({ valid_from, valid_until, skipped, door_groups, ask_first }) => {
           // A window that was not touched is left alone: the field has no seconds.
           const moved = (text, before) => text !== local(Date.parse(before));
           await app.session.send("PATCH", `${path}/${pass.pass_id}`, {
             ...(moved(valid_from, pass.valid_from) ? { valid_from: moment(valid_from) } : {}),
             ...(moved(valid_until, first) ? { valid_until: moment(valid_until) } : {}),
-            door_groups,
+            door_groups, ask_first,
             ...(skipped ? { recurrence: { ...pass.recurrence, except_dates: [...pass.recurrence.except_dates, skipped] } } : {}),
           }, etag);
           app.go("guests");

@@ -4,6 +4,7 @@ import { action, h, show } from "./dom.js";
 import { mustLogIn, words } from "./form.js";
 import { accountView } from "./my-account.js";
 import { entriesView, sessionsView } from "./my-activity.js";
+import { Approvals } from "./my-approvals.js";
 import { childView } from "./my-children.js";
 import { codeView } from "./my-code.js";
 import { deliveriesView } from "./my-deliveries.js";
@@ -66,6 +67,9 @@ const app = {
 };
 
 const notices = new Notices(app);
+const approvals = new Approvals(app);
+// What goes on by itself while somebody is logged in.
+const watches = [notices, approvals];
 
 const current = () => {
   const [name] = location.hash.slice(1).split("/");
@@ -92,7 +96,7 @@ async function loggedIn() {
   }
   localStorage.setItem(PERSON, me.person_id);
   app.homes = null;
-  notices.begin();
+  watches.forEach((watch) => watch.begin());
   if (location.hash === "" || location.hash === "#code") await reload();
   else app.go("code");
 }
@@ -102,7 +106,7 @@ async function forgotten() {
   if (canHoldKeys()) for (const place of await keyring.list()) await keyring.drop(place);
   await dropHere();
   session.forget();
-  notices.end();
+  watches.forEach((watch) => watch.end());
   localStorage.removeItem(PERSON);
   app.homes = null;
 }
@@ -111,7 +115,7 @@ async function forgotten() {
 async function again() {
   await session.send("POST", "/logout").catch(() => {});
   session.forget();
-  notices.end();
+  watches.forEach((watch) => watch.end());
   logIn(app, t("login.fresh"));
 }
 
@@ -119,7 +123,7 @@ function failed(error) {
   if (error instanceof Refused && error.code === "fresh-log-in-needed") return again();
   if (mustLogIn(error)) {
     session.forget();
-    notices.end();
+    watches.forEach((watch) => watch.end());
     return logIn(app, t("login.ended"));
   }
   const kind = error instanceof Unreachable ? "network" : "other";
@@ -132,7 +136,7 @@ function frame(...content) {
   const at = ABOVE[current()] ?? current();
   const change = h("button", { type: "button", class: "plain", click: () => {
     switchLanguage();
-    notices.draw();
+    for (const watch of watches) watch.draw();
     redraw();
     // Messages follow the page; where that fails they keep the language before.
     if (session.known) session.send("PATCH", "/me", { language: language() }).catch(() => {});
@@ -141,6 +145,7 @@ function frame(...content) {
   return [
     h("header", {}, h("img", { src: new URL("icon.svg", import.meta.url).href, alt: "" }), h("strong", {}, "Doorward"),
       session.known && notices.bell, change),
+    session.known && approvals.above,
     session.known && NOTICED.includes(current()) && notices.above,
     ...content,
     session.known && h("nav", { "aria-label": t("views") }, TABS.map((name) =>
@@ -151,6 +156,6 @@ function frame(...content) {
 addTexts({ "zh-CN": zh, en });
 chooseLanguage();
 window.addEventListener("hashchange", reload);
-if (session.known) notices.begin();
+if (session.known) watches.forEach((watch) => watch.begin());
 navigator.serviceWorker?.register("/my-offline.js", { scope: "/my" }).catch(() => {});
 reload();

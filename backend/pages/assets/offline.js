@@ -33,9 +33,13 @@ self.addEventListener("push", (event) => {
   } catch {
     // Not what this release understands: that there is news is all that is said of it anyway.
   }
-  event.waitUntil(self.registration.showNotification("Doorward", {
-    body: told.text ?? "有新消息 · You have news", tag: told.notification_id, icon: `${ASSETS}/icon.svg`,
-  }));
+  event.waitUntil(Promise.all([
+    self.registration.showNotification("Doorward", {
+      body: told.text ?? "有新消息 · You have news", tag: told.notification_id, icon: `${ASSETS}/icon.svg`,
+    }),
+    // A page that is open looks at once: somebody may wait at a gate.
+    self.clients.matchAll({ type: "window" }).then((pages) => pages.forEach((page) => page.postMessage("news"))),
+  ]));
 });
 
 self.addEventListener("notificationclick", (event) => {

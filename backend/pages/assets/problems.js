@@ -14,7 +14,7 @@ const each = (codes, words) => Object.fromEntries(codes.map((code) => [code, wor
 
 const PROBLEMS = {
   ...each([
-    "certificate-not-found", "company-not-found", "delivery-not-found", "enrolment-not-found", "gone", "home-not-found",
+    "approval-not-found", "certificate-not-found", "company-not-found", "delivery-not-found", "enrolment-not-found", "gone", "home-not-found",
     "key-not-found", "member-not-found", "no-number-change", "not-found", "notification-not-found", "pass-not-found",
     "push-subscription-not-found", "request-not-found", "session-not-found", "community-not-found", "link-unknown",
   ], STALE),
@@ -35,6 +35,8 @@ const PROBLEMS = {
   "age-unknown": ["请先请管理处确认出生日期。", "Ask the office to confirm the birth date first."],
   "already-member": ["此激活码属于另一位同住人，请用对方的手机登录。", "This code is for somebody else of your home, who logs in with their own phone."],
   "answer-lost": ["已经完成，只是没有收到答复。请在列表中查看。", "It was done; only the answer got lost. You find it in the list."],
+  "approval-answered": ["已经答复过了，之前的答复有效。", "This was answered before, by you or somebody else of the home; that answer stands."],
+  "approval-over": ["已经没有人在等了。", "Nobody waits for the answer any more."],
   "certificate-awaited": ["证明还没有做好，请过一分钟再试。", "The certificate is being made. Try again in a minute."],
   "code-refused": ["验证码不正确或已过期，请核对或重新获取。", "That code is wrong or too old. Check it, or ask for another."],
   "consent-missing": ["请先阅读并同意，再拍照。", "Read the text and agree first; then come the pictures."],
