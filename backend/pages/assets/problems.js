@@ -62,6 +62,7 @@ const PROBLEMS = {
   "messages-unavailable": ["短信暂时发不出去，请稍后再试。", "Messages cannot be sent at the moment. Try again later."],
   "nobody-here": ["您目前不能进入这个小区。", "You may not enter this community at present."],
   "notification-not-refusable": ["这类消息关系到您的账号或权利，不能关闭。", "This kind guards your account or your rights, so it cannot be turned off."],
+  "number-in-use": ["这个号码已有其他人在用，请联系管理处。", "Somebody else has this number. Ask the office."],
   "number-not-proven": ["两个验证码中有一个不正确或已过期，请重新获取两个验证码。", "One of the two codes is wrong or too old. Ask for both again."],
   "number-taken": ["这个号码已有账号。如果是您的，请先用它登录并注销。", "This number has an account. If it is yours, log in with it and delete that account first."],
   "outside-tenancy": ["所选时间超出您的租期。", "That time lies outside your tenancy."],
