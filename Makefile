@@ -88,8 +88,19 @@ openapi-check: $(STAMP)
 check: lint openapi-check test ## All that must pass before a commit lands (under 12 minutes on 2 cores)
 
 .PHONY: check-deep
-check-deep: $(STAMP) models ## Kill tests, real S3, long fuzzing (under 45 minutes)
+check-deep: $(STAMP) models infra-tools ## Kill tests, real S3, long fuzzing (under 45 minutes)
 	@"$(BIN)/python" -m pytest -m deep
+
+INFRA := .venv-infra
+
+.PHONY: infra-tools
+infra-tools: $(INFRA)/.installed
+
+# Where it cannot be had, the test that needs it is skipped, and says so.
+$(INFRA)/.installed: requirements/infra.txt | $(STAMP)
+	@"$(BIN)/uv" --no-config venv --quiet --clear --python "$(BIN)/python" "$(INFRA)"
+	@"$(BIN)/uv" pip install --quiet --python "$(INFRA)/bin/python" --require-hashes -r requirements/infra.txt && touch "$@" \
+		|| echo "checkov could not be installed: infra/ stays unchecked by it" >&2
 
 .PHONY: bench
 bench: $(STAMP) models ## Measure; prints, and writes build/bench.json
@@ -113,6 +124,9 @@ requirements: $(STAMP) ## Compile requirements/*.txt anew (ARGS=--upgrade takes 
 		-o requirements/dev.txt
 	@$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
 	@$(COMPILE) gate_sdk/pyproject.toml --extra face --extra qr -c requirements/dev.txt -o requirements/sdk.txt
+	@$(COMPILE) gate_sdk/pyproject.toml --extra face --extra models -c requirements/dev.txt -o requirements/models.txt
+	@$(COMPILE) --group build -c requirements/dev.txt -o requirements/build.txt
+	@$(COMPILE) --group infra -o requirements/infra.txt
 	@if grep -nE '://|file:|^-|^torch' requirements/*.txt; then \
 		echo "requirements carry an address, an option or a package that does not belong there" >&2; exit 1; fi
 

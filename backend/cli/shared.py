@@ -60,7 +60,8 @@ def databases(settings: Settings, *, new: bool = False) -> Iterator[Settings]:
     from backend.embedded.provision import KEY_DATABASE
     from backend.migrate import migrate
 
-    if settings.database_url is not None or settings.api_database_url is not None:
+    named = (settings.database_url, settings.api_database_url, settings.migration_database_url)
+    if any(url is not None for url in named):
         migration = settings.migration_database_url or settings.database_url
         yield msgspec.structs.replace(settings, migration_database_url=migration)
         return

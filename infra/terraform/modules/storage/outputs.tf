@@ -3,7 +3,7 @@ output "bucket" {
   value       = aws_s3_bucket.objects.id
 }
 
-output "service_policy_json" {
-  description = "Least privilege for the role that API and worker run as."
-  value       = data.aws_iam_policy_document.service.json
+output "key_arn" {
+  description = "The key of KMS that the bucket is encrypted with."
+  value       = aws_kms_key.objects.arn
 }

@@ -1,0 +1,27 @@
+output "balancer_dns_name" {
+  description = "What the public address must point to."
+  value       = module.service.balancer.dns_name
+}
+
+output "databases" {
+  description = "Host names of the two databases, and where RDS keeps their administrators' passwords."
+  value = {
+    addresses = module.database.addresses
+    passwords = module.database.administrator_secret_arns
+  }
+}
+
+output "secret_arns" {
+  description = "Where the settings must be written that Terraform does not see."
+  value       = module.secrets.arns
+}
+
+output "migration" {
+  description = "Cluster and task that bring the databases to a release's schema."
+  value       = { cluster = module.service.cluster, task = module.service.migration_task }
+}
+
+output "nat_addresses" {
+  description = "Where our requests come from."
+  value       = module.network.nat_addresses
+}
