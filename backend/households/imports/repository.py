@@ -43,6 +43,7 @@ __all__ = [
     "set_received",
     "set_state",
     "settle_batch",
+    "touches",
 ]
 
 ImportState = Literal[
@@ -180,25 +181,42 @@ async def get_import(conn: Connection, *, authority_id: UUID, import_id: UUID, l
 
 
 async def list_imports(
-    conn: Connection, *, authority_id: UUID, staff_id: UUID | None, before: tuple[datetime, UUID] | None, limit: int
+    conn: Connection,
+    *,
+    authority_id: UUID,
+    staff_id: UUID,
+    reach: Sequence[UUID] | None,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
 ) -> list[ImportRow]:
-    """The authority's imports, the newest first; only those of one member of staff where he is named."""
+    """The authority's imports, the newest first; with ``reach`` those of the member of staff and of those places."""
     at, import_id = before or (None, None)
     return await fetch_all(
         conn,
         ImportRow,
         """
-        SELECT * FROM register_import
-        WHERE authority_id = $1 AND ($2::uuid IS NULL OR staff_id = $2)
-            AND ($3::timestamptz IS NULL OR (created_at, import_id) < ($3, $4::uuid))
-        ORDER BY created_at DESC, import_id DESC LIMIT $5
+        SELECT * FROM register_import i
+        WHERE authority_id = $1 AND ($3::uuid[] IS NULL OR staff_id = $2 OR EXISTS (
+                SELECT FROM register_import_batch b WHERE b.community_id = ANY ($3) AND b.import_id = i.import_id
+            ))
+            AND ($4::timestamptz IS NULL OR (created_at, import_id) < ($4, $5::uuid))
+        ORDER BY created_at DESC, import_id DESC LIMIT $6
         """,
-        authority_id, staff_id, at, import_id, limit,
+        authority_id, staff_id, None if reach is None else list(reach), at, import_id, limit,
     )  # fmt: skip
 
 
-async def get_progress(conn: Connection, *, import_id: UUID) -> Progress:
-    """Sums over the import's batches: some hundred rows."""
+async def touches(conn: Connection, *, import_id: UUID, communities: Sequence[UUID]) -> bool:
+    """Whether the import has lines of one of these communities."""
+    found: bool = await conn.fetchval(
+        "SELECT EXISTS (SELECT FROM register_import_batch WHERE community_id = ANY ($2) AND import_id = $1)",
+        import_id, list(communities),
+    )  # fmt: skip
+    return found
+
+
+async def get_progress(conn: Connection, *, import_id: UUID, communities: Sequence[UUID] | None = None) -> Progress:
+    """Sums over the import's batches, or those of some communities: some hundred rows."""
     return await require_one(
         conn,
         Progress,
@@ -207,10 +225,10 @@ async def get_progress(conn: Connection, *, import_id: UUID) -> Progress:
             coalesce(sum(created), 0) AS created, coalesce(sum(updated), 0) AS updated,
             coalesce(sum(unchanged), 0) AS unchanged, coalesce(sum(ended), 0) AS ended,
             coalesce(sum(refused), 0) AS refused
-        FROM register_import_batch WHERE import_id = $1
+        FROM register_import_batch WHERE import_id = $1 AND ($2::uuid[] IS NULL OR community_id = ANY ($2))
         """,
-        import_id,
-    )
+        import_id, None if communities is None else list(communities),
+    )  # fmt: skip
 
 
 async def set_received(conn: Connection, *, import_id: UUID, file_bytes: int, blocks: int) -> bool:
@@ -399,9 +417,14 @@ async def settle_batch(
 
 
 async def list_outcomes(
-    conn: Connection, *, import_id: UUID, after: tuple[int, int] | None, limit: int
+    conn: Connection,
+    *,
+    import_id: UUID,
+    communities: Sequence[UUID] | None,
+    after: tuple[int, int] | None,
+    limit: int,
 ) -> list[OutcomeRow]:
-    """Batches by their first line, those after (first line, position)."""
+    """Batches by their first line, those after (first line, position); of all communities, or of some."""
     line, position = after or (None, None)
     return await fetch_all(
         conn,
@@ -409,9 +432,10 @@ async def list_outcomes(
         """
         SELECT position, community_id, first_line, outcome FROM register_import_batch
         WHERE import_id = $1 AND ($2::integer IS NULL OR (first_line, position) > ($2, $3::integer))
+            AND ($5::uuid[] IS NULL OR community_id = ANY ($5))
         ORDER BY first_line, position LIMIT $4
         """,
-        import_id, line, position, limit,
+        import_id, line, position, limit, None if communities is None else list(communities),
     )  # fmt: skip
 
 

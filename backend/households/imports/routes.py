@@ -19,8 +19,9 @@ from backend.households.imports.errors import (
     ImportsFull,
 )
 from backend.households.imports.guards import of_own, of_register
-from backend.households.imports.repository import ImportRow, OutcomeRow
+from backend.households.imports.repository import OutcomeRow
 from backend.households.imports.schemas import Apply, Import, ImportKey, ImportPage, NewImport
+from backend.households.imports.service import Shown
 from backend.households.imports.staging import MAX_BYTES
 from backend.keys.service import Keys
 from backend.kit.auth import SecondFactorRequired, StaffMember
@@ -49,7 +50,7 @@ async def create_import(data: NewImport, staff: StaffMember, db: Database, clock
     now = clock()
     async with db.transaction(Scope(platform=True)) as conn:
         row = await service.begin(conn, staff=staff, new=data, now=now)
-        return await _shown(conn, row, clock)
+        return await _shown(conn, Shown(row, None), clock)
 
 
 @put(
@@ -73,33 +74,36 @@ async def receive_file(
     """The CSV as the request's body, UTF-8 or GB18030, at most 256 MiB; reading begins once all of it is there."""
     row = await service.receive(db, keys, objects, request.stream(), staff=staff, import_id=import_id)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
-        return await _shown(conn, row, clock)
+        return await _shown(conn, Shown(row, None), clock)
 
 
 @get("/imports", responses=problems(CursorInvalid, Unauthorised, Forbidden), summary="List imports")
 async def list_imports(
     staff: StaffMember, db: Database, clock: Clock, limit: Limit = 50, cursor: Cursor = None
 ) -> ImportPage:
-    """The authority's imports, the newest first; managers see their own."""
+    """The authority's imports, the newest first; managers see their own, and those with lines of their communities."""
     key = decode_cursor(cursor, ImportKey)
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         reach = await service.reach_of(conn, staff)
         rows = await repository.list_imports(
             conn,
             authority_id=staff.authority_id,
-            staff_id=service.owner_of(staff, reach),
+            staff_id=staff.staff_id,
+            reach=reach,
             before=None if key is None else (key.created_at, key.import_id),
             limit=limit + 1,
         )
         page, next_cursor = split_page(rows, limit, lambda row: ImportKey(row.created_at, row.import_id))
-        return ImportPage(tuple([await _shown(conn, row, clock) for row in page]), next_cursor)
+        return ImportPage(
+            tuple([await _shown(conn, service.shown(staff, reach, row), clock) for row in page]), next_cursor
+        )
 
 
 @get("/imports/{import_id:uuid}", responses=problems(Unauthorised, Forbidden, ImportNotFound), summary="Read an import")
 async def read_import(import_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> Import:
-    """How far an import is."""
+    """How far an import is; of one that somebody else has begun, the lines of the caller's communities alone."""
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
-        return await _shown(conn, await service.get(conn, staff=staff, import_id=import_id), clock)
+        return await _shown(conn, await service.look(conn, staff=staff, import_id=import_id), clock)
 
 
 @post(
@@ -112,7 +116,8 @@ async def read_import(import_id: UUID, staff: StaffMember, db: Database, clock: 
 async def apply_import(import_id: UUID, data: Apply, staff: StaffMember, db: Database, clock: Clock) -> Import:
     """Do in earnest what the check has shown, with the same file."""
     async with db.transaction(Scope(platform=True)) as conn:
-        return await _shown(conn, await service.apply(conn, staff=staff, import_id=import_id, confirmed=data), clock)
+        row = await service.apply(conn, staff=staff, import_id=import_id, confirmed=data)
+        return await _shown(conn, Shown(row, None), clock)
 
 
 @post(
@@ -124,7 +129,8 @@ async def apply_import(import_id: UUID, data: Apply, staff: StaffMember, db: Dat
 async def cancel_import(import_id: UUID, staff: StaffMember, db: Database, clock: Clock) -> Import:
     """Stop an import and destroy its file. What it has done stands; the report says what that is."""
     async with db.transaction(Scope(platform=True)) as conn:
-        return await _shown(conn, await service.cancel(conn, staff=staff, import_id=import_id, now=clock()), clock)
+        row = await service.cancel(conn, staff=staff, import_id=import_id, now=clock())
+        return await _shown(conn, Shown(row, None), clock)
 
 
 @get(
@@ -141,9 +147,9 @@ async def read_report(
 ) -> Stream:
     """What became of each line, by its number: a code, what it means and what to do. It names nobody."""
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
-        await service.get(conn, staff=staff, import_id=import_id)
+        found = await service.look(conn, staff=staff, import_id=import_id)
     return Stream(
-        _report(db, import_id, report_format, only_problems=lines == "problems"),
+        _report(db, found, report_format, only_problems=lines == "problems"),
         media_type="text/csv; charset=utf-8" if report_format == "csv" else "application/x-ndjson",
         headers={
             "Content-Disposition": f'attachment; filename="import-{import_id}.{report_format}"',
@@ -153,11 +159,11 @@ async def read_report(
 
 
 async def _report(
-    db: Database, import_id: UUID, form: Literal["ndjson", "csv"], *, only_problems: bool
+    db: Database, found: Shown, form: Literal["ndjson", "csv"], *, only_problems: bool
 ) -> AsyncIterator[bytes]:
     held: list[reports.ReportLine] = []
     first = True
-    async for line in reports.in_order(_outcomes(db, import_id)):
+    async for line in reports.in_order(_outcomes(db, found)):
         if only_problems and line.code is None:
             continue
         held.append(line)
@@ -167,12 +173,14 @@ async def _report(
     yield reports.rendered(held, form, first=first)
 
 
-async def _outcomes(db: Database, import_id: UUID) -> AsyncIterator[OutcomeRow]:
+async def _outcomes(db: Database, found: Shown) -> AsyncIterator[OutcomeRow]:
     # A transaction for each page: a slow reader holds none open.
     after: tuple[int, int] | None = None
     while True:
         async with db.transaction(Scope(platform=True), read_only=True) as conn:
-            rows = await repository.list_outcomes(conn, import_id=import_id, after=after, limit=_PAGE)
+            rows = await repository.list_outcomes(
+                conn, import_id=found.row.import_id, communities=found.communities, after=after, limit=_PAGE
+            )
         for row in rows:
             yield row
         if len(rows) < _PAGE:
@@ -180,8 +188,9 @@ async def _outcomes(db: Database, import_id: UUID) -> AsyncIterator[OutcomeRow]:
         after = rows[-1].first_line, rows[-1].position
 
 
-async def _shown(conn: Connection, row: ImportRow, clock: Clock) -> Import:
-    return Import.of(row, await repository.get_progress(conn, import_id=row.import_id), clock())
+async def _shown(conn: Connection, found: Shown, clock: Clock) -> Import:
+    progress = await repository.get_progress(conn, import_id=found.row.import_id, communities=found.communities)
+    return Import.of(found.row, progress, clock())
 
 
 staff_router = Router(

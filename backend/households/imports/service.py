@@ -17,7 +17,21 @@ from backend.kit.db import Connection, Database, Scope
 from backend.kit.problems import Forbidden
 from backend.kit.storage import ObjectStore
 
-__all__ = ["JOB", "KEPT", "apply", "begin", "cancel", "get", "owner_of", "reach_of", "receive", "rerun", "shred"]
+__all__ = [
+    "JOB",
+    "KEPT",
+    "Shown",
+    "apply",
+    "begin",
+    "cancel",
+    "get",
+    "look",
+    "reach_of",
+    "receive",
+    "rerun",
+    "shown",
+    "shred",
+]
 
 #: The job that runs an import; its payload is the import's id.
 JOB = "register.import"
@@ -61,9 +75,17 @@ async def reach_of(
     return None
 
 
-def owner_of(staff: StaffMember, reach: list[UUID] | None) -> UUID | None:
-    """Whose imports somebody of that reach sees: everybody's, or his own."""
-    return None if reach is None else staff.staff_id
+class Shown(msgspec.Struct, frozen=True):
+    """An import, and of which communities' lines it is shown; None is every line, also those of no community."""
+
+    row: ImportRow
+    communities: tuple[UUID, ...] | None
+
+
+def shown(staff: StaffMember, reach: list[UUID] | None, row: ImportRow) -> Shown:
+    """An import that he may see. Whoever began it sees the whole file, others what it says of their communities."""
+    whole = reach is None or row.staff_id == staff.staff_id
+    return Shown(row, None if whole or reach is None else tuple(reach))
 
 
 async def begin(conn: Connection, *, staff: StaffMember, new: NewImport, now: datetime) -> ImportRow:
@@ -91,7 +113,7 @@ async def begin(conn: Connection, *, staff: StaffMember, new: NewImport, now: da
 
 
 async def get(conn: Connection, *, staff: StaffMember, import_id: UUID, lock: bool = False) -> ImportRow:
-    """An import that this member of staff may see.
+    """An import that this member of staff may steer: his own, or with a role for the whole authority any.
 
     Raises:
         Forbidden: he may write no register.
@@ -99,9 +121,28 @@ async def get(conn: Connection, *, staff: StaffMember, import_id: UUID, lock: bo
     """
     reach = await reach_of(conn, staff)
     row = await repository.get_import(conn, authority_id=staff.authority_id, import_id=import_id, lock=lock)
-    if row is None or owner_of(staff, reach) not in (None, row.staff_id):
+    if row is None or shown(staff, reach, row).communities is not None:
         raise ImportNotFound
     return row
+
+
+async def look(conn: Connection, *, staff: StaffMember, import_id: UUID) -> Shown:
+    """An import that this member of staff may look at: also one that somebody else has begun for his community.
+
+    Raises:
+        Forbidden: he may write no register.
+        ImportNotFound: there is none, or it touches none of his communities.
+    """
+    reach = await reach_of(conn, staff)
+    row = await repository.get_import(conn, authority_id=staff.authority_id, import_id=import_id)
+    if row is None:
+        raise ImportNotFound
+    found = shown(staff, reach, row)
+    if found.communities is not None and not await repository.touches(
+        conn, import_id=import_id, communities=found.communities
+    ):
+        raise ImportNotFound
+    return found
 
 
 async def receive(

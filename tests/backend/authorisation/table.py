@@ -117,7 +117,8 @@ EVERY_AUTHORITY = _of_authority(Who.ADMINISTRATOR, Who.UNELEVATED, Who.OTHER_ADM
 EVERY_AUTHORITY_PROVEN = _of_authority(Who.ADMINISTRATOR, Who.OTHER_ADMINISTRATOR)
 AUTHORITY = _of_authority(Who.ADMINISTRATOR, Who.UNELEVATED)
 AUTHORITY_PROVEN = _of_authority(Who.ADMINISTRATOR)
-# An import is its authority's: managers may begin some, and find those of their own communities.
+# An import is its authority's: managers may begin some, and look at what others' say of their own communities. This
+# one has no lines yet.
 IMPORT = AUTHORITY.but(MANAGER=404, MANAGER_ELSEWHERE=404, OTHER_MANAGER=404)
 OWN_SESSION = _only(Who.ADMINISTRATOR, Who.UNELEVATED)
 
