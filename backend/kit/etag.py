@@ -51,7 +51,7 @@ class PreconditionFailed(Problem):
 
 
 class PreconditionRequired(Problem):
-    """This edit replaces a whole list, and with it what somebody else may have put there meanwhile."""
+    """This edit replaces all that is there, and with it what somebody else may have put there meanwhile."""
 
     status = 428
     code = "precondition-required"

@@ -30,10 +30,9 @@ WITHOUT: Mapping[str, str] = {
     "PUT /staff/v1/communities/{community_id}/retention/{key}": "one value",
     "PUT /staff/v1/communities/{community_id}/members/{member_id}/register-number": "one value, of another register",
     "PUT /staff/v1/communities/{community_id}/tenancies/{tenancy_id}/register-number": "one value, of another register",
-    "PUT /staff/v1/communities/{community_id}/recognition": "one value",
+    "PUT /staff/v1/communities/{community_id}/recognition": "one value; what is shown beside it changes by itself",
     "PUT /resident/v1/homes/{community_id}/{home_id}/deliveries/{delivery_id}/handover": "one value",
-    "PUT /staff/v1/communities/{community_id}/guest-policy": "the policy, replaced as a whole",
-    "PUT /staff/v1/courier-faces": "the rule, replaced as a whole",
+    "PUT /staff/v1/courier-faces": "one value",
     "PUT /staff/v1/imports/{import_id}/file": "taken once",
     "PUT /resident/v1/notifications/read": "only ever says that something was read",
     "PUT /visitor/v1/notifications/read": "only ever says that something was read",
@@ -43,12 +42,13 @@ WITHOUT: Mapping[str, str] = {
     "PUT /resident/v1/notifications/subscriptions": "a browser's own, replaced as a whole",
     "PUT /staff/v1/partners/{partner_id}/communities/{admitted_id}": "says that, not how",
 }
-# Edits that replace a whole list: without If-Match they are refused.
+# Edits that replace a whole list, or many values at once: without If-Match they are refused.
 MANDATORY = {
     "PUT /staff/v1/communities/{community_id}/doors/{door_id}",
     "PUT /staff/v1/communities/{community_id}/schedules/{schedule_id}",
     "PUT /staff/v1/communities/{community_id}/hours",
     "PUT /staff/v1/communities/{community_id}/calendar/{year}",
+    "PUT /staff/v1/communities/{community_id}/guest-policy",
     "PATCH /staff/v1/staff/{staff_id}",
 }
 
@@ -128,6 +128,10 @@ async def editable(world: World) -> dict[str, tuple[Actor, str, dict[str, Any], 
         ),
         f"PUT {at}/hours": (office, f"{base}/hours", {"hours": [rule]}, {"hours": []}),
         f"PUT {at}/calendar/{{year}}": (office, f"{base}/calendar/2026", {"days": [day]}, {"days": []}),
+        f"PUT {at}/guest-policy": (
+            office, f"{base}/guest-policy",
+            {"open_passes": 5, "home_days": 30, "guest_days": 9}, {"open_passes": 6, "home_days": 30, "guest_days": 9},
+        ),
         f"PUT {at}/gates/{{gate_id}}/door": (office, place, {"door_id": door}, {"door_id": other}),
         f"PUT {at}/tenancies/{{tenancy_id}}/planned-end": (
             office, f"{base}/tenancies/{tenant.tenancy_id}/planned-end", planned[0], planned[1],

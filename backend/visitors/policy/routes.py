@@ -5,9 +5,11 @@ from uuid import UUID
 from litestar import Router, get, put
 
 from backend.audit import service as audit
+from backend.communities import repository as communities
 from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
+from backend.kit.etag import IfMatchNeeded, PreconditionFailed, PreconditionRequired, require_match
 from backend.kit.problems import Forbidden, Unauthorised, problems
 from backend.visitors.policy import repository
 from backend.visitors.policy.repository import PolicyRow
@@ -33,15 +35,27 @@ async def read_policy(community_id: UUID, db: Database) -> GuestPolicy:
 @put(
     "/",
     opt={"needs": Permission.COMMUNITY_CHANGE},
-    responses=_PROBLEMS,
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, PreconditionFailed, PreconditionRequired),
     summary="Say what homes may ask for about guests",
 )
 async def change_policy(
-    community_id: UUID, data: GuestPolicy, staff: StaffMember, db: Database, clock: Clock
+    community_id: UUID,
+    data: GuestPolicy,
+    staff: StaffMember,
+    db: Database,
+    clock: Clock,
+    if_match: IfMatchNeeded = None,
 ) -> GuestPolicy:
-    """Set the limits. Passes that stand stay as they are; what is asked for or changed from now on keeps to them."""
+    """Set all the limits. Passes that stand stay as they are; what is asked for or changed from now on keeps to them.
+
+    Two who edit them at once would each undo the other: so the state that the edit begins with has to be said.
+    """
     wanted = PolicyRow(data.open_passes, data.home_days, data.guest_days, data.phone_required, data.grace_hours)
     async with db.transaction(Scope(community_id=community_id)) as conn:
+        # Where nothing was said yet there is no row to hold: two who begin with that must not both find it so.
+        await communities.get_community_for_update(conn, community_id=community_id)
+        before = await repository.get_policy(conn, community_id=community_id)
+        require_match(if_match, GuestPolicy.of(before), needed=True)
         row = await repository.put_policy(conn, community_id=community_id, policy=wanted, now=clock())
         await audit.record(
             conn,

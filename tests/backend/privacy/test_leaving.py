@@ -175,6 +175,7 @@ async def test_a_community_erases_its_guests_sooner(world: World, worker_db: Dat
     host = await town.tenant()
     await town.office.put(
         f"{town.staff_path}/guest-policy",
+        headers={"If-Match": "*"},
         json={"open_passes": 10, "home_days": 90, "guest_days": 60, "grace_hours": 2},
     )
     await guest_with_face(town, host)
