@@ -8,9 +8,9 @@ from uuid import UUID
 import msgspec
 
 from backend.households.imports import bulk, reports
+from backend.households.imports.batches import NewBatch
 from backend.households.imports.bulk import NumberedRow
 from backend.households.imports.plan import Outcome
-from backend.households.imports.repository import NewBatch
 from backend.kit.db import Connection
 
 __all__ = ["allowed", "batch", "missing"]

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import msgspec
 
+from backend.households.imports.batches import OutcomeRow
 from backend.households.imports.plan import Outcome, Verdict
-from backend.households.imports.repository import OutcomeRow
 from backend.households.imports.texts import TEXTS
 
 __all__ = ["ReportLine", "count", "decode", "encode", "in_order", "rendered"]

@@ -8,7 +8,8 @@ from litestar import Request, Router, get, post, put
 from litestar.params import Parameter
 from litestar.response import Stream
 
-from backend.households.imports import reports, repository, service
+from backend.households.imports import batches, reports, repository, service
+from backend.households.imports.batches import OutcomeRow
 from backend.households.imports.errors import (
     EndsDiffer,
     FileEmpty,
@@ -19,7 +20,6 @@ from backend.households.imports.errors import (
     ImportsFull,
 )
 from backend.households.imports.guards import of_own, of_register
-from backend.households.imports.repository import OutcomeRow
 from backend.households.imports.schemas import Apply, Import, ImportKey, ImportPage, NewImport
 from backend.households.imports.service import Shown
 from backend.households.imports.staging import MAX_BYTES
@@ -178,7 +178,7 @@ async def _outcomes(db: Database, found: Shown) -> AsyncIterator[OutcomeRow]:
     after: tuple[int, int] | None = None
     while True:
         async with db.transaction(Scope(platform=True), read_only=True) as conn:
-            rows = await repository.list_outcomes(
+            rows = await batches.list_outcomes(
                 conn, import_id=found.row.import_id, communities=found.communities, after=after, limit=_PAGE
             )
         for row in rows:
@@ -189,7 +189,7 @@ async def _outcomes(db: Database, found: Shown) -> AsyncIterator[OutcomeRow]:
 
 
 async def _shown(conn: Connection, found: Shown, clock: Clock) -> Import:
-    progress = await repository.get_progress(conn, import_id=found.row.import_id, communities=found.communities)
+    progress = await batches.get_progress(conn, import_id=found.row.import_id, communities=found.communities)
     return Import.of(found.row, progress, clock())
 
 

@@ -18,12 +18,14 @@ from backend.access.moving.service import move_residents
 from backend.access.windows import Window
 from backend.audit import service as audit
 from backend.communities import repository as communities
+from backend.households.imports import batches as kept
 from backend.households.imports import bulk, ends, reports, repository, staging
+from backend.households.imports.batches import BatchRow, NewBatch
 from backend.households.imports.bulk import HomeSaid
 from backend.households.imports.errors import HeaderRefused
 from backend.households.imports.plan import Outcome, Registered, plan
 from backend.households.imports.reader import Batch, Reader
-from backend.households.imports.repository import BatchRow, ImportRow, ImportState, NewBatch
+from backend.households.imports.repository import ImportRow, ImportState
 from backend.households.imports.schemas import ImportOptions, parse_options
 from backend.households.imports.values import Line, Place
 from backend.households.joining import SOURCE
@@ -115,7 +117,7 @@ class Runner:
         reader = await self._reader(row, options)
         async with self._db.transaction(Scope(platform=True)) as conn:
             await self._hold(conn, row)
-            await repository.delete_batches(conn, import_id=row.import_id)
+            await kept.delete_batches(conn, import_id=row.import_id)
         position, read = 0, 0
         async for block in staging.blocks(self._keys, self._objects, import_id=row.import_id, count=row.blocks):
             # In a thread: the worker's other duties, revocations among them, have to go on meanwhile.
@@ -155,7 +157,7 @@ class Runner:
         rows = await asyncio.to_thread(_sealed, row.import_id, key, batches, position, now)
         async with self._db.transaction(Scope(platform=True)) as conn:
             await self._hold(conn, row)
-            await repository.insert_batches(conn, import_id=row.import_id, batches=rows)
+            await kept.insert_batches(conn, import_id=row.import_id, batches=rows)
             await repository.note_progress(
                 conn,
                 import_id=row.import_id,
@@ -167,7 +169,7 @@ class Runner:
 
     async def _apply(self, row: ImportRow, options: ImportOptions, key: bytes) -> None:
         async with self._db.transaction(Scope(platform=True), read_only=True) as conn:
-            waiting = await repository.list_batches(conn, import_id=row.import_id)
+            waiting = await kept.list_batches(conn, import_id=row.import_id)
         for batch in waiting:
             if batch.kind == "lines" and batch.done_at is None:
                 await self._batch(row, options, key, batch)
@@ -176,7 +178,7 @@ class Runner:
         now = self._clock()
         async with self._db.transaction(Scope(community_id=batch.community_id, platform=True)) as conn:
             await self._hold(conn, row)
-            held = await repository.hold_batch(
+            held = await kept.hold_batch(
                 conn, community_id=batch.community_id, import_id=row.import_id, position=batch.position
             )
             if held is None:
@@ -193,7 +195,7 @@ class Runner:
                     action="register.import",
                     target=f"import:{row.import_id}/{batch.position}",
                 )
-            await repository.settle_batch(
+            await kept.settle_batch(
                 conn,
                 community_id=batch.community_id,
                 import_id=row.import_id,
@@ -207,7 +209,7 @@ class Runner:
         if not options.new.ends_missing:
             return
         async with self._db.transaction(Scope(platform=True), read_only=True) as conn:
-            batches = await repository.list_batches(conn, import_id=row.import_id)
+            batches = await kept.list_batches(conn, import_id=row.import_id)
         if options.check:
             await self._find_missing(row, key, batches)
             return
@@ -228,19 +230,19 @@ class Runner:
                 continue
             async with self._db.transaction(Scope(community_id=community_id, platform=True)) as conn:
                 await self._hold(conn, row)
-                sealed = await repository.list_sealed(conn, community_id=community_id, import_id=row.import_id)
+                sealed = await kept.list_sealed(conn, community_id=community_id, import_id=row.import_id)
                 there = {line.number for one in sealed for line in _opened(row.import_id, key, one)}
                 missing = await ends.missing(conn, community_id=community_id, there=there)
-                await repository.insert_batches(
+                await kept.insert_batches(
                     conn, import_id=row.import_id, batches=[ends.batch(community_id, position, missing, self._clock())]
                 )
 
     async def _end(self, row: ImportRow, options: ImportOptions, batch: BatchRow) -> None:
         async with self._db.transaction(Scope(community_id=batch.community_id, platform=True), read_only=True) as conn:
-            kept = await repository.get_outcome(
+            held = await kept.get_outcome(
                 conn, community_id=batch.community_id, import_id=row.import_id, position=batch.position
             )
-        outcomes = ends.allowed(reports.decode(kept or reports.encode([])), large=options.large_ends)
+        outcomes = ends.allowed(reports.decode(held or reports.encode([])), large=options.large_ends)
         for outcome in outcomes:
             if outcome.verdict != "ended":
                 continue
@@ -249,7 +251,7 @@ class Runner:
             await self._end_one(batch.community_id, outcome)
         async with self._db.transaction(Scope(community_id=batch.community_id, platform=True)) as conn:
             await self._hold(conn, row)
-            await repository.settle_batch(
+            await kept.settle_batch(
                 conn,
                 community_id=batch.community_id,
                 import_id=row.import_id,
@@ -298,7 +300,7 @@ def _sealed(import_id: UUID, key: bytes, batches: Sequence[Batch], position: int
     return rows
 
 
-def _opened(import_id: UUID, key: bytes, row: repository.SealedRow) -> list[Line]:
+def _opened(import_id: UUID, key: bytes, row: kept.SealedRow) -> list[Line]:
     said = open_sealed(key, row.sealed, bound_to=staging.batch_context(import_id, row.position))
     return msgspec.msgpack.decode(said, type=list[Line])
 

@@ -8,9 +8,10 @@ import msgspec
 from msgspec import Meta
 
 from backend.households.homes.schemas import TEXT
+from backend.households.imports.batches import Progress
 from backend.households.imports.columns import Column
 from backend.households.imports.lines import Encoding
-from backend.households.imports.repository import ImportRow, ImportState, Progress
+from backend.households.imports.repository import ImportRow, ImportState
 
 __all__ = ["Apply", "Import", "ImportKey", "ImportOptions", "ImportPage", "NewImport", "parse_options"]
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from backend.audit import service as audit
-from backend.households.imports import repository, staging
+from backend.households.imports import batches, repository, staging
 from backend.households.imports.errors import EndsDiffer, ImportNotFound, ImportNotOpen, ImportsFull
 from backend.households.imports.repository import ImportRow
 from backend.households.imports.schemas import Apply, ImportOptions, NewImport, parse_options
@@ -138,7 +138,7 @@ async def look(conn: Connection, *, staff: StaffMember, import_id: UUID) -> Show
     if row is None:
         raise ImportNotFound
     found = shown(staff, reach, row)
-    if found.communities is not None and not await repository.touches(
+    if found.communities is not None and not await batches.touches(
         conn, import_id=import_id, communities=found.communities
     ):
         raise ImportNotFound
@@ -182,10 +182,10 @@ async def apply(conn: Connection, *, staff: StaffMember, import_id: UUID, confir
         raise ImportNotOpen
     if parse_options(row).new.ends_missing:
         await reach_of(conn, staff, Permission.TENANCY_END)
-    if (await repository.get_progress(conn, import_id=import_id)).ended != confirmed.ends:
+    if (await batches.get_progress(conn, import_id=import_id)).ended != confirmed.ends:
         raise EndsDiffer
     options = msgspec.structs.replace(parse_options(row), check=False, large_ends=confirmed.large_ends)
-    await repository.reset_batches(conn, import_id=import_id)
+    await batches.reset_batches(conn, import_id=import_id)
     await repository.set_state(
         conn, import_id=import_id, state="applying", options=msgspec.json.encode(options).decode(), finished_at=None
     )

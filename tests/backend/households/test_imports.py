@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from backend.households.imports import reader, repository, service, staging
+from backend.households.imports import batches, reader, service, staging
 from backend.households.imports.schemas import parse_options
 from backend.kit.auth import StaffRole
 from backend.kit.db import Database, Scope
@@ -343,8 +343,8 @@ async def test_a_run_that_was_killed_goes_on_where_it_stood(office: Office, monk
             await runner._read(begun, options, key)
         assert (await office.read(import_id))["done"] == done_so_far
         async with office.worker_db.transaction(Scope(platform=True)) as conn:
-            batches = await repository.list_batches(conn, import_id=UUID(import_id))
-        waiting = [batch for batch in batches if batch.done_at is None]
+            found = await batches.list_batches(conn, import_id=UUID(import_id))
+        waiting = [batch for batch in found if batch.done_at is None]
         await runner._batch(begun, options, key, waiting[0])
     done = await office.run(import_id)
     assert (done["state"], done["created"], done["lines"], done["done"]) == ("done", 9, 9, 9)
