@@ -10,7 +10,7 @@ from backend.enrolment import service as enrolment
 from backend.gates.rosters import RosterRow
 from backend.keys.service import Keys
 from backend.kit.db import Connection
-from gate_sdk.wire import RosterEntry, SyncItem, decode_entry
+from gate_sdk.wire import RosterEntry, SyncItem, read_entry
 
 __all__ = ["items_of"]
 
@@ -28,7 +28,8 @@ async def items_of(
     A template that is nowhere to be found leaves its subject with the QR route; it must not keep the others from the
     gate.
     """
-    entries = {row.subject_id: decode_entry(row.body) for row in rows if row.body is not None}
+    # Tolerantly: beside a release that is being rolled out, entries may say more than this one knows.
+    entries = {row.subject_id: read_entry(row.body).entry for row in rows if row.body is not None}
     by_pack: dict[str, list[UUID]] = {}
     for subject_id, entry in entries.items():
         if entry.template is not None:

@@ -8,6 +8,7 @@ import pytest
 
 from gate_sdk import GateClient
 from gate_sdk.testing import FakeBackend
+from gate_sdk.testing import synthetic as syn
 from gate_sdk.testing.synthetic import SyntheticRecognition
 
 OpenGate = Callable[..., GateClient]
@@ -66,3 +67,16 @@ def open_gate(backend: FakeBackend, gate_dir: Path) -> Iterator[OpenGate]:
     yield open_one
     for gate in opened:
         gate.close()
+
+
+@pytest.fixture
+def filled(backend: FakeBackend, open_gate: OpenGate) -> None:
+    """A gate that has a roster of 200 and three undelivered events, and is closed again."""
+    for number in range(200):
+        backend.add_person(syn.template(number))
+    gate = open_gate()
+    backend.fail("events", 503, times=1000, retry_after=600)
+    assert gate.start(wait=10)
+    for _ in range(3):
+        assert gate.decide(syn.frame(1)).allowed
+    gate.close()

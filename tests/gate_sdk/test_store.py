@@ -19,19 +19,6 @@ from tests.gate_sdk.conftest import HandClock, OpenGate
 from tests.gate_sdk.gate_process import command
 
 
-@pytest.fixture
-def filled(backend: FakeBackend, open_gate: OpenGate) -> None:
-    """A gate that has a roster of 200 and three undelivered events, and is closed again."""
-    for number in range(200):
-        backend.add_person(syn.template(number))
-    gate = open_gate()
-    backend.fail("events", 503, times=1000, retry_after=600)
-    assert gate.start(wait=10)
-    for _ in range(3):
-        assert gate.decide(syn.frame(1)).allowed
-    gate.close()
-
-
 def events(gate_dir: Path) -> list[int]:
     return [event.seq for event in waiting_events(gate_dir, FileKeyProvider(gate_dir / "keys"), 100)]
 

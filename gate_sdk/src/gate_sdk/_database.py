@@ -21,6 +21,7 @@ __all__ = [
 
 # Another process only ever reads (doorward-gate status); it holds its lock for milliseconds.
 _BUSY_MS = 5_000
+_PRIVATE = 0o600
 # What SQLite says of a file that is not what it was, or of a key that is not its key.
 _DAMAGE = (apsw.NotADBError, apsw.CorruptError, apsw.SQLError, apsw.FormatError)
 _UNREADABLE = {
@@ -86,6 +87,7 @@ def _opened(path: Path, key: bytes, schema: str, *, alone: bool) -> apsw.Connect
     connection = apsw.Connection(str(path))
     try:
         _unlock(connection, key)
+        _require_writable(connection)
         if alone:
             connection.pragma("locking_mode", "exclusive")
         connection.pragma("journal_mode", "wal")
@@ -98,11 +100,18 @@ def _opened(path: Path, key: bytes, schema: str, *, alone: bool) -> apsw.Connect
         connection.pragma("wal_autocheckpoint", 0)
         with transaction(connection):
             connection.execute(schema)
-        path.chmod(0o600)
+        if path.stat().st_mode & 0o777 != _PRIVATE:
+            path.chmod(_PRIVATE)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _require_writable(connection: apsw.Connection) -> None:
+    # SQLite opens also what it may not write, and says so statement by statement.
+    if connection.readonly("main"):
+        raise apsw.ReadOnlyError("the file cannot be written")
 
 
 def open_readonly(path: Path, key: bytes, *, query: str = "") -> apsw.Connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 from uuid import UUID
@@ -295,7 +296,8 @@ class Community(RuleBasedStateMachine):
         if not hasattr(self, "gates"):
             return
         try:
-            for gate in self.living():
+            # After a failure the first thing that was wrong is what is to be told.
+            for gate in self.living() if sys.exc_info()[0] is None else ():
                 self.settle(gate)
         finally:
             for gate in self.gates:

@@ -84,7 +84,8 @@ class Outbox:
 
     def _open_or_replace(self) -> None:
         key = self._keys.load("outbox")
-        if key is None and self._path.exists():
+        if self._path.exists() and (key is None or self._path.stat().st_size == 0):
+            # Empty is how a power cut leaves a file of which only the name had reached the disk.
             self._set_aside()
         key = key or self._keys.create("outbox")
         try:

@@ -100,6 +100,10 @@ class Reading(msgspec.Struct, frozen=True):
     skipped: int
 
 
+# As a default: a union of this type with None takes nothing but null.
+_NONE = msgspec.Raw(b"null")
+
+
 class _Loose(msgspec.Struct, frozen=True):
     """An entry whose grants and codes are not yet looked at."""
 
@@ -108,7 +112,7 @@ class _Loose(msgspec.Struct, frozen=True):
     template: TemplateRef | None = None
     keys: tuple[msgspec.Raw, ...] = ()
     tokens: tuple[bytes, ...] = ()
-    card: msgspec.Raw | None = None
+    card: msgspec.Raw = _NONE
     lookalike: bool = False
     next_template: TemplateRef | None = None
 
@@ -143,8 +147,9 @@ def read_entry(body: bytes) -> Reading:
         found = _loose.decode(body)
     grants = _understood(found.grants, RosterGrant)
     keys = _understood(found.keys, PhoneKey)
-    cards = _understood(() if found.card is None or bytes(found.card) == b"null" else (found.card,), Card)
-    parts = len(found.grants) + len(found.keys) + (found.card is not None)
+    carried = () if bytes(found.card) == bytes(_NONE) else (found.card,)
+    cards = _understood(carried, Card)
+    parts = len(found.grants) + len(found.keys) + len(carried)
     entry = RosterEntry(
         subject=found.subject,
         grants=grants,

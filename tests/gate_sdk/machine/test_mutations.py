@@ -1,0 +1,25 @@
+"""The machine finds every fault of the written list; its report says by which of the things that must be true."""
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.gate_sdk.machine.mutations import MUTATIONS
+from tests.gate_sdk.machine.test_machine import SHORT
+from tests.gate_sdk.machine.world import Community
+
+SEARCH = settings(SHORT, max_examples=60, stateful_step_count=25)
+
+
+def test_there_are_twenty_and_more() -> None:
+    assert len(MUTATIONS) >= 20
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("description", MUTATIONS)
+def test_planted_fault_is_found(description: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    MUTATIONS[description](monkeypatch)
+    with pytest.raises(Exception) as found:
+        run_state_machine_as_test(Community, settings=SEARCH)
+    said = str(found.value).splitlines()[0] if str(found.value) else type(found.value).__name__
+    print(f"{description}: {type(found.value).__name__}: {said}")
