@@ -11,7 +11,6 @@ from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
-from litestar.routes import HTTPRoute
 from litestar.types import Guard
 
 from backend.accounts.routes import resident_router as accounts_resident
@@ -64,6 +63,7 @@ from backend.households.routes import resident_router as households_resident
 from backend.households.routes import staff_router as households_staff
 from backend.keys.service import Keys
 from backend.kit import logging
+from backend.kit.allow import tell_methods
 from backend.kit.apart import run_apart
 from backend.kit.auth import AuthMiddleware, Surface, Tokens
 from backend.kit.callers import known, looked_up
@@ -71,14 +71,17 @@ from backend.kit.clock import Clock, utc_now
 from backend.kit.db import Database, DatabaseUnavailable, Scope
 from backend.kit.deprecation import DeprecationMiddleware
 from backend.kit.etag import EntityTagMiddleware
-from backend.kit.idempotency.middleware import IdempotencyMiddleware, creates, document
+from backend.kit.idempotency.middleware import IdempotencyMiddleware
 from backend.kit.messages import Sender, Tell
 from backend.kit.problems import Problem, exception_handlers, problems
 from backend.kit.providing import provide_in_turn
-from backend.kit.rates.limiter import RateLimiter
+from backend.kit.rates.limiter import RateExceeded, RateLimiter
 from backend.kit.rates.middleware import RateLimitMiddleware
 from backend.kit.storage import ObjectStore
+from backend.kit.strict import decode_strictly
+from backend.kit.surroundings import describe
 from backend.kit.tracing import RequestIdMiddleware
+from backend.links.errors import LinkClosed, LinkExpired, LinkHeld, LinkUnproven
 from backend.links.guards import visitor_session
 from backend.links.routes import visitor_router as links_visitor
 from backend.notifications.routes import resident_router as notifications_resident
@@ -98,6 +101,7 @@ from backend.partners.webhooks.routes import partner_router as webhooks_partner
 from backend.privacy.certificates.routes import public_router as certificates_public
 from backend.privacy.desk.routes import staff_router as desk_privacy_staff
 from backend.privacy.holds.routes import staff_router as holds_staff
+from backend.privacy.joining.routes import resident_router as joining_resident
 from backend.privacy.leaving.routes import visitor_router as leaving_visitor
 from backend.privacy.moving.routes import staff_router as moving_staff
 from backend.privacy.requests.routes import resident_router as requests_resident
@@ -141,6 +145,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         requests_resident,
         retention_resident,
         wards_resident,
+        joining_resident,
     ),
     Surface.VISITOR: (
         links_visitor,
@@ -258,6 +263,8 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
         on_startup=[lambda: logging.configure(settings.log_level)],
     )
     provide_in_turn(app)
+    tell_methods(app)
+    decode_strictly(app)
     return app
 
 
@@ -301,11 +308,12 @@ def openapi_document(surface: Surface) -> dict[str, Any]:
         ),
     )
     schema = app.openapi_schema.to_schema()
-    for route in app.routes:
-        if isinstance(route, HTTPRoute):
-            for handler in route.route_handlers:
-                if creates(handler):
-                    document(schema["paths"][route.path_format]["post"])
+    describe(
+        schema,
+        app,
+        provided={"visitor": (LinkUnproven, LinkHeld, LinkClosed, LinkExpired)},
+        limited=RateExceeded if surface is Surface.PARTNER else None,
+    )
     if surface is Surface.PARTNER:
         schema["webhooks"] = webhooks_section()
     return schema

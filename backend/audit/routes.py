@@ -21,7 +21,8 @@ from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
 __all__ = ["public_router", "staff_router"]
 
 _READ = problems(CursorInvalid, Unauthorised, Forbidden, NotFound)
-AfterSeq = Annotated[int, QueryParameter(ge=0, le=2**63 - 1, description="`seq` of the last line that was received")]
+# Up to what every JSON reader holds exactly.
+AfterSeq = Annotated[int, QueryParameter(ge=0, le=2**53 - 1, description="`seq` of the last line that was received")]
 MostLines = Annotated[int, QueryParameter(ge=1, le=1_000_000, description="Lines at most")]
 
 

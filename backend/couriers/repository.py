@@ -11,6 +11,7 @@ __all__ = [
     "UnsettledRow",
     "get_face_days",
     "list_unsettled",
+    "list_workers_of_subject",
     "set_face_days",
 ]
 
@@ -57,6 +58,23 @@ async def list_unsettled(
         LIMIT $4
         """,
         partner_id, worker_id, now, limit,
+    )  # fmt: skip
+
+
+async def list_workers_of_subject(conn: Connection, *, community_id: UUID, subject_id: UUID) -> list[UnsettledRow]:
+    """As which workers somebody has grants at the community. In its scope."""
+    return await fetch_all(
+        conn,
+        UnsettledRow,
+        """
+        SELECT community_id, partner_id, worker_id FROM courier_shift
+        WHERE community_id = $1 AND subject_id = $2 AND ended_at IS NULL
+        UNION
+        SELECT community_id, partner_id, worker_id FROM delivery
+        WHERE community_id = $1 AND subject_id = $2 AND ended_at IS NULL AND worker_id IS NOT NULL
+        ORDER BY partner_id, worker_id
+        """,
+        community_id, subject_id,
     )  # fmt: skip
 
 

@@ -28,7 +28,16 @@ from backend.partners import repository as partners
 from backend.people import repository as people
 from gate_sdk.wire import GrantKind
 
-__all__ = ["attach_worker", "hold", "settle", "settle_worker", "settle_workers", "simulated_now", "workers_with_work"]
+__all__ = [
+    "attach_worker",
+    "hold",
+    "settle",
+    "settle_subject",
+    "settle_worker",
+    "settle_workers",
+    "simulated_now",
+    "workers_with_work",
+]
 
 _BATCH = 500
 
@@ -128,6 +137,34 @@ async def settle(
             now=now,
         )
     return len(rows)
+
+
+async def settle_subject(db: Database, keys: Keys, *, community_id: UUID, subject_id: UUID, now: datetime) -> None:
+    """Settle the work that this pseudonym has grants for, where its courier has become another person.
+
+    His rights pass from the one pseudonym to the other in one transaction, so that gates never know neither.
+    """
+    async with db.transaction(Scope(community_id=community_id, platform=True)) as conn:
+        rows = await repository.list_workers_of_subject(conn, community_id=community_id, subject_id=subject_id)
+        settled = [
+            (
+                row,
+                await settle_worker(
+                    conn, community_id=community_id, partner_id=row.partner_id, worker_id=row.worker_id, now=now
+                ),
+            )
+            for row in rows
+        ]
+    for row, settled_as in settled:
+        await attach_worker(
+            db,
+            keys,
+            community_id=community_id,
+            subject_id=settled_as,
+            partner_id=row.partner_id,
+            worker_id=row.worker_id,
+            now=now,
+        )
 
 
 async def attach_worker(

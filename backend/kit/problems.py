@@ -20,6 +20,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 
+from backend.kit.allow import allowed_methods
 from backend.kit.tracing import HEADER, request_id
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Unprocessable",
     "UnsupportedMedia",
     "exception_handlers",
+    "problem_response",
     "problems",
 ]
 
@@ -243,6 +245,20 @@ def problems(*raised: type[Problem]) -> dict[int, ResponseSpec]:
     }
 
 
+def problem_response(problem: type[Problem]) -> dict[str, Any]:
+    """The same of one failure, as an OpenAPI document has it."""
+    example = {"id": problem.code, "value": msgspec.to_builtins(_example(problem))}
+    return {
+        "description": f"`{problem.code}`: {problem.default_detail()}",
+        "content": {
+            PROBLEM_JSON: {
+                "schema": {"$ref": "#/components/schemas/ProblemDetails"},
+                "examples": {problem.code: example},
+            }
+        },
+    }
+
+
 def _example(problem: type[Problem]) -> ProblemDetails:
     return ProblemDetails(
         type=f"urn:doorward:problem:{problem.code}",
@@ -308,7 +324,9 @@ def _http(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     if misnamed is not None:
         return _invalid(request, misnamed)
     if error.status_code == _MethodNotAllowed.status:
-        return _respond(request, _MethodNotAllowed().details(), error.headers or {})
+        return _respond(
+            request, _MethodNotAllowed().details(), {"Allow": allowed_methods(request.app, request.url.path)}
+        )
     known = _BY_STATUS.get(error.status_code)
     if known is None:
         if error.status_code < 500:  # noqa: PLR2004 - the boundary between the caller's errors and ours

@@ -1,8 +1,8 @@
-"""LinkUnknown 404, LinkHeld 409, LinkOpenedTooOften 409, LinkExpired, LinkClosed 410."""
+"""LinkUnknown 404, LinkUnproven 403, LinkHeld 409, LinkOpenedTooOften 409, LinkExpired, LinkClosed 410."""
 
-from backend.kit.problems import Conflict, Gone, NotFound
+from backend.kit.problems import Conflict, Forbidden, Gone, NotFound
 
-__all__ = ["LinkClosed", "LinkExpired", "LinkHeld", "LinkOpenedTooOften", "LinkUnknown"]
+__all__ = ["LinkClosed", "LinkExpired", "LinkHeld", "LinkOpenedTooOften", "LinkUnknown", "LinkUnproven"]
 
 
 class LinkUnknown(NotFound):
@@ -24,6 +24,13 @@ class LinkClosed(Gone):
 
     code = "link-closed"
     remedy = "Open the newest link that you were sent, or ask for a new one."
+
+
+class LinkUnproven(Forbidden):
+    """This courier has an account as a resident, and this phone has not logged in to it."""
+
+    code = "link-unproven"
+    remedy = "Log in as a resident on this phone, and name the link's session at POST /resident/v1/courier."
 
 
 class LinkHeld(Conflict):

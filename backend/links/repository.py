@@ -22,6 +22,7 @@ __all__ = [
     "insert_session",
     "lock_link",
     "lock_link_of_session",
+    "prove_session",
     "set_person",
     "withdraw_link",
 ]
@@ -42,7 +43,10 @@ class LinkRow(msgspec.Struct, frozen=True):
 
 
 class SessionRow(msgspec.Struct, frozen=True):
-    """A session and the state of its link; ``withdrawn`` where the guest himself ended it."""
+    """A session and the state of its link; ``withdrawn`` where the guest himself ended it.
+
+    ``unproven`` where the link leads to somebody who has an account, and this phone has not logged in to it.
+    """
 
     session_id: UUID
     link_id: UUID
@@ -55,6 +59,7 @@ class SessionRow(msgspec.Struct, frozen=True):
     held_by: UUID | None
     closed_at: datetime | None
     withdrawn: bool
+    unproven: bool
 
 
 class _Id(msgspec.Struct, frozen=True):
@@ -188,12 +193,23 @@ async def get_session(
         """
         SELECT s.session_id, l.link_id, l.kind, l.invitation_id, l.inviting_community_id, l.inviting_partner_id,
             coalesce(l.person_id, l.withdrawn_by) AS person_id, l.expires_at, l.held_by, l.closed_at,
-            l.withdrawn_by IS NOT NULL AS withdrawn
+            l.withdrawn_by IS NOT NULL AS withdrawn,
+            l.kind = 'courier' AND EXISTS (SELECT FROM account a WHERE a.person_id = l.person_id) AND NOT EXISTS (
+                SELECT FROM session o JOIN account a USING (account_id)
+                WHERE o.session_id = s.account_session AND o.ended_at IS NULL AND a.person_id = l.person_id
+            ) AS unproven
         FROM visitor_session s JOIN visitor_link l USING (link_id)
         WHERE s.session_id = $1 OR s.refresh_hash = $2
         """,
         session_id, refresh_hash,
     )  # fmt: skip
+
+
+async def prove_session(conn: Connection, *, session_id: UUID, account_session: UUID) -> None:
+    """Remember by which log-in a courier has shown that the link's person is he. Needs the platform scope."""
+    await conn.execute(
+        "UPDATE visitor_session SET account_session = $2 WHERE session_id = $1", session_id, account_session
+    )
 
 
 async def delete_old_links(conn: Connection, *, before: datetime, limit: int) -> int:

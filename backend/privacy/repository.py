@@ -42,6 +42,7 @@ Reason = Literal[
     "account_deleted",
     "consent_lapsed",
     "invitation_withdrawn",
+    "courier_joined",
 ]
 Extent = Literal["everything", "community", "photos"]
 StepName = Literal["grants", "credentials", "templates", "photos", "key", "person", "gates"]

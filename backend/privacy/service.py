@@ -291,7 +291,7 @@ async def begin(
         conn, person_id=person_id, reason=reason, extent=extent, existed=existed, now=now
     )
     # Grants have fallen in this very transaction; in several communities at once they cannot.
-    at_once = reason != "account_deleted"
+    at_once = reason not in ("account_deleted", "courier_joined")
     steps = [(name, now if name == "grants" and at_once else None) for name in steps_of(reason, extent)]
     await repository.insert_steps(conn, erasure_id=row.erasure_id, steps=steps)
     for place in places:

@@ -10,12 +10,14 @@ import msgspec
 from backend.access import service as access
 from backend.audit import service as audit
 from backend.consent import repository as consents
+from backend.couriers import settling
 from backend.enrolment import service as enrolment
 from backend.households.members import repository as members
 from backend.keys.service import Keys
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.storage import ObjectStore, StorageUnavailable
+from backend.people import repository as people
 from backend.privacy import service
 from backend.privacy.finishing import Finishing
 from backend.privacy.forgetting import service as forgetting
@@ -49,11 +51,14 @@ class Steps:
     async def end_grants(self, erasures: Sequence[ErasureRow]) -> Delays:
         """End the memberships of who deletes his account, but for those as a tenant, on which a household rests.
 
-        In all other cases the transaction that began the erasure ended the grants.
+        What a courier had apart from the resident who he is passes to the resident. In all other cases the transaction
+        that began the erasure ended the grants.
         """
         for erasure in erasures:
             if erasure.reason == "account_deleted":
                 await self._end_memberships(erasure)
+            elif erasure.reason == "courier_joined":
+                await self._hand_over(erasure)
         return {}
 
     async def detach(self, erasures: Sequence[ErasureRow]) -> Delays:
@@ -112,6 +117,19 @@ class Steps:
             self._db, erasures=[row for row in erasures if row.erasure_id not in untold], now=self._clock()
         )
         return untold
+
+    async def _hand_over(self, erasure: ErasureRow) -> None:
+        """Done already, unless the process that joined them died."""
+        async with self._db.transaction(Scope(person_id=erasure.person_id), read_only=True) as conn:
+            places = await people.list_subjects_of_person(conn, person_id=erasure.person_id)
+        for place in places:
+            await settling.settle_subject(
+                self._db,
+                self._keys,
+                community_id=place.community_id,
+                subject_id=place.subject_id,
+                now=self._clock(),
+            )
 
     async def _end_memberships(self, erasure: ErasureRow) -> None:
         async with self._db.transaction(Scope(person_id=erasure.person_id), read_only=True) as conn:

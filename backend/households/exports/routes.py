@@ -30,10 +30,12 @@ ColumnsParam = Annotated[
 ]
 BuildingParam = Annotated[UUID | None, Parameter(description="Only this building's")]
 
+_FILE = {"answers": ("text/csv",)}
+
 
 @get(
     "/communities/{community_id:uuid}/register",
-    opt={"needs": Permission.REGISTER_EXPORT},
+    opt={**_FILE, "needs": Permission.REGISTER_EXPORT},
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired, NotFound),
     summary="Export a community's register",
 )
@@ -54,6 +56,7 @@ async def export_community(
 
 @get(
     "/register",
+    opt=_FILE,
     responses=problems(Unauthorised, Forbidden, SecondFactorRequired),
     summary="Export the authority's register",
 )
@@ -81,7 +84,8 @@ def _stream(
     wanted = tuple(dict.fromkeys(columns or Column))
     return Stream(
         _parts(db, found, wanted, encoding, building_id),
-        media_type=f"text/csv; charset={encoding}",
+        media_type="text/csv",
+        encoding=encoding,
         headers={"Content-Disposition": 'attachment; filename="register.csv"', "Cache-Control": "no-store"},
     )
 

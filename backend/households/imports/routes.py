@@ -135,6 +135,7 @@ async def cancel_import(import_id: UUID, staff: StaffMember, db: Database, clock
 
 @get(
     "/imports/{import_id:uuid}/report",
+    opt={"answers": ("application/x-ndjson", "text/csv")},
     responses=problems(Unauthorised, Forbidden, ImportNotFound),
     summary="Download an import's report",
 )
@@ -150,7 +151,7 @@ async def read_report(
         found = await service.look(conn, staff=staff, import_id=import_id)
     return Stream(
         _report(db, found, report_format, only_problems=lines == "problems"),
-        media_type="text/csv; charset=utf-8" if report_format == "csv" else "application/x-ndjson",
+        media_type="text/csv" if report_format == "csv" else "application/x-ndjson",
         headers={
             "Content-Disposition": f'attachment; filename="import-{import_id}.{report_format}"',
             "Cache-Control": "no-store",

@@ -75,6 +75,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "同意失效：监护人的同意未由年满十四周岁的本人接续，或已无监护人",
         "the consent lapsed: a guardian's, which the young person did not make his own, or nobody is his guardian",
     ),
+    "reason.courier_joined": (
+        "快递员身份与其本人的住户账户合并",
+        "the courier and the resident became one person: what was kept of the courier apart went",
+    ),
     "reason.invitation_withdrawn": ("访客撤回来访", "the guest withdrew"),
     "reason.account_deleted": ("注销账户", "the account was deleted"),
     # Extents.

@@ -25,7 +25,7 @@ __all__ = ["visitor_router"]
 @post(
     "/invitation/withdraw",
     status_code=200,
-    opt={"after_withdrawal": True},
+    opt={"after_withdrawal": True, "unproven": True},
     responses=problems(Unauthorised, LinkUnknown, LinkHeld, LinkClosed, LinkExpired),
     summary="Decline or withdraw",
 )

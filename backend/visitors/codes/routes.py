@@ -31,6 +31,7 @@ _OWN = (Unauthorised, LinkUnknown, LinkHeld, LinkClosed, LinkExpired, PassNotAcc
 _HOST = (Unauthorised, HomeNotFound, PassNotFound, PassNotAccepted, PassOver, TokenSpent)
 Form = Annotated[Literal["png", "svg"], Parameter(description="The picture's format")]
 _PICTURE = {200: ResponseSpec(bytes, media_type="image/png", description="The code", generate_examples=False)}
+_PICTURES = {"answers": ("image/png", "image/svg+xml")}
 _PRIVATE = {"Cache-Control": "no-store"}
 
 
@@ -43,7 +44,12 @@ async def read_own_code(visitor: VisitorPrincipal, db: Database, keys: Keys, clo
     return Response(await _own(visitor, db, keys, clock), headers=_PRIVATE)
 
 
-@get("/code/image", responses={**_PICTURE, **problems(*_OWN)}, summary="Get the code of your pass as a picture")
+@get(
+    "/code/image",
+    opt=_PICTURES,
+    responses={**_PICTURE, **problems(*_OWN)},
+    summary="Get the code of your pass as a picture",
+)
 async def draw_own_code(
     visitor: VisitorPrincipal, db: Database, keys: Keys, clock: Clock, form: Form = "png"
 ) -> Response[bytes]:
@@ -68,6 +74,7 @@ async def read_pass_code(
 
 @get(
     "/{pass_id:uuid}/code/image",
+    opt=_PICTURES,
     responses={**_PICTURE, **problems(*_HOST)},
     summary="Get the code of a pass as a picture",
 )

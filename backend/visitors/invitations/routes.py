@@ -30,7 +30,7 @@ _LINK = (Unauthorised, LinkUnknown, LinkHeld, LinkClosed, LinkExpired)
 
 @get(
     "/invitation",
-    opt={"after_withdrawal": True},
+    opt={"after_withdrawal": True, "unproven": True},
     responses=problems(*_LINK),
     summary="Read the invitation",
 )
@@ -47,6 +47,7 @@ async def read_invitation(visitor: VisitorPrincipal, db: Database, clock: Clock)
 @post(
     "/invitation/accept",
     status_code=200,
+    opt={"unproven": True},
     responses=problems(*_LINK, GuestDaysSpent, DoorGroupUnknown),
     summary="Accept the invitation",
 )
@@ -96,7 +97,12 @@ async def accept_invitation(visitor: VisitorPrincipal, db: Database, keys: Keys,
     return answer
 
 
-@get("/companies", responses=problems(Unauthorised, LinkHeld, LinkClosed, LinkExpired), summary="List companies")
+@get(
+    "/companies",
+    opt={"unproven": True},
+    responses=problems(Unauthorised, LinkHeld, LinkClosed, LinkExpired),
+    summary="List companies",
+)
 async def list_companies(visitor: VisitorPrincipal, db: Database) -> EmployerList:
     """A courier's companies, those he has not answered too; none for guests."""
     if visitor.kind != "courier":
@@ -108,6 +114,7 @@ async def list_companies(visitor: VisitorPrincipal, db: Database) -> EmployerLis
 
 @delete(
     "/companies/{partner_id:uuid}",
+    opt={"unproven": True},
     responses=problems(Unauthorised, CompanyNotFound, LinkHeld, LinkClosed, LinkExpired),
     summary="Leave a company",
 )

@@ -36,6 +36,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "PUT /notifications/subscriptions": "push.subscribe",
         "DELETE /notifications/subscriptions/{subscription_id}": "push.unsubscribe",
         "DELETE /me": "account.delete",
+        "POST /courier": "courier.join",
         "POST /me/number/verify": "account.number",
         "DELETE /me/number": "account.number.call-off",
         "POST /join": "member.join",

@@ -329,6 +329,7 @@ class _Builder:
         )
         self._under("/partner/v1/deliveries", delivery_id=alone["delivery_id"], order_ref="O-3")
         self._under("/resident/v1/homes", order_ref="O-9")
+        self._under("/resident/v1/courier", refresh_token=self.courier.actor.refresh_token)
         self.tokens[Who.COMPANY] = company.actor.access_token
         self.tokens[Who.OTHER_COMPANY] = other.actor.access_token
         return company

@@ -187,6 +187,7 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "DELETE /me": EVERY_RESIDENT,
         "GET /me": EVERY_RESIDENT,
         "PATCH /me": EVERY_RESIDENT,
+        "POST /courier": EVERY_RESIDENT,
         "POST /me/number": EVERY_RESIDENT,
         "POST /me/number/verify": EVERY_RESIDENT,
         "DELETE /me/number": EVERY_RESIDENT,
@@ -470,6 +471,8 @@ CONFLICTS: Mapping[str, str] = {
     "GET /resident/v1/erasures/{erasure_id}/certificate/page": "certificate-awaited",
     "POST /resident/v1/me/number/verify": "number-not-proven",
     "DELETE /resident/v1/me/number": "no-number-change",
+    # The link went to another number than any of these have.
+    "POST /resident/v1/courier": "number-differs",
     "DELETE /staff/v1/communities/{community_id}/members/{member_id}/number": "no-number-change",
     "POST /resident/v1/wards/{person_id}/enrolments/{enrolment_id}/complete": "photos-missing",
     "PUT /resident/v1/wards/{person_id}/enrolments/{enrolment_id}/photos/{slot}": "no_face",

@@ -71,6 +71,15 @@ async def test_his_face_goes_seven_days_after_he_left_the_last_company(world: Wo
         erasure_id = await conn.fetchval("SELECT erasure_id FROM erasure")
     await Saga(worker_db, world.resources.keys, world.resources.objects, world.clock).resume(erasure_id)
     assert await templates_of(world, person_id) == 0
+    # He himself is gone, and his phone reads the certificate; nothing else opens for it.
+    phone_of_his = await renewed(at_other)
+    (erasure,) = (await phone_of_his.actor.get("/visitor/v1/erasures")).json()["erasures"]
+    assert (erasure["reason"], erasure["completed_at"] is not None) == ("unused", True)
+    paper = await phone_of_his.actor.get(f"/visitor/v1/erasures/{erasure_id}/certificate")
+    assert paper.status_code == 200, paper.text
+    body = paper.json()["certificate"]
+    assert (body["status"], body["reason"], body["kept_roles"]) == ("complete", "unused", [])
+    assert (await phone_of_his.actor.get("/visitor/v1/consents")).status_code == 410
 
 
 async def test_a_company_that_lets_him_go_begins_the_days_too(world: World, worker_db: Database) -> None:

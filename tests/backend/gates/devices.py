@@ -78,7 +78,13 @@ class Device:
     def assertion(self, **changed: Any) -> str:
         now = int(self.world.clock().timestamp())
         gate = str(self.identity.gate_id)
-        claims = {"iss": gate, "sub": gate, "aud": f"{PUBLIC_URL}/gate/v1/token", "jti": uuid4().hex, "exp": now + 60}
+        claims = {
+            "iss": gate,
+            "sub": gate,
+            "aud": f"{self.world.settings.public_url}/gate/v1/token",
+            "jti": uuid4().hex,
+            "exp": now + 60,
+        }
         return jwt.encode({**claims, **changed}, self.key, algorithm="EdDSA")
 
     async def ask_token(self, assertion: str) -> httpx.Response:

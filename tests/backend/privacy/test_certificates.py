@@ -173,11 +173,10 @@ async def test_a_resident_who_is_a_courier_keeps_what_the_work_needs_and_no_more
     tenant = await town.tenant()
     await give_face(town, tenant)
     company = await admit(town)
-    visitor = await company.courier("W-1")
+    visitor = await company.courier("W-1", tenant.actor.phone)
     await visitor.accept()
-    # The same natural person, as a deployment that ties both would hold it.
-    await query(world, "UPDATE courier_employment SET person_id = $1", tenant.person_id)
-    await query(world, "UPDATE courier SET person_id = $1", tenant.person_id)
+    joined = await tenant.actor.post("/resident/v1/courier", json={"refresh_token": visitor.actor.refresh_token})
+    assert joined.status_code == 200, joined.text
     erasure_id = await move_out(town, tenant)
     assert await saga.resume(erasure_id)
     assert await is_there(world, tenant.person_id)
