@@ -52,12 +52,17 @@ async def join(
     that of the person whom the courier was.
 
     Raises:
-        Unauthorised, LinkClosed, LinkExpired, LinkHeld: the session is not good, or the account is gone.
-        NotACourier: it is a guest's.
+        Unauthorised: the account is gone.
+        LinkClosed, LinkExpired, LinkHeld: the link is not good any more.
+        NotACourier: the session is a guest's, or nobody's.
         NumberDiffers: the link went to another number.
         CourierOfAnother: another account's person is the courier already.
     """
-    visitor = await links.refresh(conn, refresh_token=refresh_token, pepper=pepper, now=now)
+    try:
+        visitor = await links.refresh(conn, refresh_token=refresh_token, pepper=pepper, now=now)
+    except Unauthorised:
+        # Not the caller's own log-in, which he would renew in vain.
+        raise NotACourier from None
     account = await accounts.get_account(conn, account_id=resident.account_id)
     if account is None or account.person_id != resident.person_id or visitor.session_id is None:
         raise Unauthorised

@@ -177,7 +177,7 @@ async def test_nobody_joins_a_courier_whose_number_is_not_his(world: World) -> N
     refused = await join(tenant.actor, guest)
     assert (refused.status_code, refused.json()["code"]) == (404, "not-a-courier")
     unknown = await tenant.actor.post("/resident/v1/courier", json={"refresh_token": "nothing"})
-    assert unknown.status_code == 401
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "not-a-courier")
     assert await courier_person(world) == apart
 
 
