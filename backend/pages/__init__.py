@@ -1,1 +1,1 @@
-"""What people open in a browser: the page behind a visitor's link. It speaks to the same API as everybody else."""
+"""What people open in a browser: ``/my`` and ``/visit``, static, and clients of the same API as everybody else's."""
