@@ -73,11 +73,12 @@ test: $(STAMP) models ## Run the tests, but the long ones
 	@"$(BIN)/python" -m pytest -m "not deep" -n $(JOBS) --dist loadfile
 
 .PHONY: lint
-lint: $(STAMP) ## Check format, style, types and import layers
+lint: $(STAMP) ## Check format, style, types, import layers and known weaknesses
 	@"$(BIN)/ruff" format --check .
 	@"$(BIN)/ruff" check .
 	@"$(BIN)/python" -m mypy
 	@"$(BIN)/lint-imports"
+	@"$(BIN)/bandit" --quiet --recursive --configfile bandit.yaml backend gate_sdk/src
 
 .PHONY: openapi-check
 openapi-check: $(STAMP)
