@@ -25,6 +25,7 @@ from backend.doors.routes import staff_router as doors_staff
 from backend.doors.schedules.routes import staff_router as schedules_staff
 from backend.enrolment.calibration.routes import staff_router as calibration_staff
 from backend.enrolment.desk.routes import staff_router as desk_staff
+from backend.enrolment.models.routes import staff_router as models_staff
 from backend.enrolment.register.imports.routes import staff_router as photo_imports_staff
 from backend.enrolment.register.routes import staff_router as register_photos_staff
 from backend.enrolment.reviews.routes import staff_router as reviews_staff
@@ -34,6 +35,8 @@ from backend.entries.routes import resident_router as entries_resident
 from backend.entries.routes import staff_router as entries_staff
 from backend.gates.frames.routes import gate_router as frames_gate
 from backend.gates.frames.routes import staff_router as frames_staff
+from backend.gates.health.routes import gate_router as health_gate
+from backend.gates.health.routes import staff_router as health_staff
 from backend.gates.routes import gate_router as gates_gate
 from backend.gates.routes import staff_router as gates_staff
 from backend.households.activations.routes import staff_router as activations_staff
@@ -120,7 +123,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         requests_visitor,
         retention_visitor,
     ),
-    Surface.GATE: (gates_gate, approvals_gate, frames_gate),
+    Surface.GATE: (gates_gate, approvals_gate, frames_gate, health_gate),
     Surface.PARTNER: (clients_partner, partners_partner, couriers_partner, events_partner, webhooks_partner),
     Surface.STAFF: (
         accounts_staff,
@@ -137,6 +140,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         entries_staff,
         gates_staff,
         frames_staff,
+        health_staff,
         homes_staff,
         households_staff,
         imports_staff,
@@ -147,6 +151,7 @@ SURFACES: Mapping[Surface, Sequence[Router]] = {
         reviews_staff,
         desk_staff,
         calibration_staff,
+        models_staff,
         register_photos_staff,
         photo_imports_staff,
         partners_staff,

@@ -34,6 +34,7 @@ from backend.doors.plans import service as plans
 from backend.enrolment import service as enrolment
 from backend.enrolment.calibration import service as calibration
 from backend.enrolment.faces import load_engine
+from backend.enrolment.models.job import ModelChanges
 from backend.enrolment.register import service as register_photos
 from backend.enrolment.register.imports import job as photo_imports
 from backend.enrolment.register.imports.service import JOB as PHOTO_IMPORT
@@ -232,6 +233,7 @@ async def _duties(
         public_url=settings.public_url,
         recapture=Recapture(settings.recapture_months_child, settings.recapture_months_young),
     )
+    changes = ModelChanges(db, keys, objects, lambda pack: load_engine(pack, settings.models_dir))
     duties: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
         "tick": (1, lambda: tick(db, clock)),
         "notifications": (5, lambda: enqueue_due_notifications(db, now=clock())),
@@ -247,6 +249,7 @@ async def _duties(
         "plans-of-doors": (5, lambda: plans.renew_due(db, clock)),
         "waiting-faces": (60, lambda: enrolment.attach_waiting(db, keys, now=clock())),
         "galleries": (60, lambda: enrolment.ensure_galleries(db, keys)),
+        "model-changes": (30, lambda: changes.advance(now=clock())),
         "look-alikes": (3600, lambda: enrolment.settle_lookalikes(db)),
         "thresholds": (300, lambda: calibration.fit_due(db, now=clock())),
         "register-photos": (60, lambda: register_photos.destroy_gone(db, keys, objects)),

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from bench.measure import Figure, Tell
 
-SECTIONS = ("recognition", "codes", "database", "server", "gates", "erasure", "register_import", "city")
+SECTIONS = ("recognition", "codes", "day", "database", "server", "gates", "erasure", "register_import", "city")
 
 
 def main() -> int:

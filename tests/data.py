@@ -6,11 +6,13 @@ scikit-image ships (astronaut: NASA, public domain) and the model pack built fro
 """
 
 import functools
+import hashlib
 import io
 import os
 import tempfile
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from PIL import Image
 
 from gate_sdk.face import ModelPack, PackMissing
 from gate_sdk.face.install import install_default
+from gate_sdk.face.packs import store
 
 _VARIABLE = "DOORWARD_TEST_DATA"
 
@@ -67,6 +70,33 @@ def default_pack() -> ModelPack:
         _kept.append(cache)
         return install_default(cache=Path(cache.name))
     return pack
+
+
+def with_second_pack(folder: Path) -> str:
+    """Put the default pack into a folder, and one of the same weights that numbers its embeddings anew; its id.
+
+    The second is as good as the first, and their templates say nothing to each other, as those of two models.
+    """
+    import onnx  # noqa: PLC0415  half a second, for the few tests that need it
+
+    first = default_pack()
+    files = {model.file: first.read(model) for model in first.manifest.files}
+    store(first.manifest, files, cache=folder)
+    embedder = first.manifest.embedder
+    model = onnx.load_from_string(files[embedder.file])
+    (output,) = model.graph.output
+    for node in model.graph.node:
+        node.output[:] = ["before" if name == output.name else name for name in node.output]
+    order = np.random.default_rng(1).permutation(first.dims)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(order, "order"))
+    model.graph.node.append(onnx.helper.make_node("Gather", ["before", "order"], [output.name], axis=1))
+    renumbered = model.SerializeToString()
+    second = msgspec.structs.replace(
+        first.manifest,
+        id="yunet-sface-2",
+        embedder=msgspec.structs.replace(embedder, sha256=hashlib.sha256(renumbered).hexdigest()),
+    )
+    return store(second, {**files, embedder.file: renumbered}, cache=folder).id
 
 
 _kept: list[tempfile.TemporaryDirectory[str]] = []  # removed when the process ends

@@ -62,13 +62,18 @@ class GrantRow(msgspec.Struct, frozen=True):
 
 
 class CredentialRow(msgspec.Struct, frozen=True):
-    """Which template stands for a subject; ``template_sha256`` is of its stored bytes."""
+    """Which template stands for a subject; ``template_sha256`` is of its stored bytes.
+
+    ``next_*`` is one by another model pack beside it, while the community changes its models.
+    """
 
     subject_id: UUID
     template_id: UUID
     pack: str
     template_sha256: bytes
     activated_at: datetime
+    next_template_id: UUID | None = None
+    next_pack: str | None = None
 
 
 class NewGrantRow(msgspec.Struct, frozen=True):
@@ -250,13 +255,14 @@ async def upsert_credential(
     conn: Connection, *, community_id: UUID, subject_id: UUID, template_id: UUID, pack: str, template_sha256: bytes,
     now: datetime,
 ) -> None:  # fmt: skip
-    """Which template stands for the subject from now on."""
+    """Which template stands for the subject from now on, and none beside it."""
     await conn.execute(
         """
         INSERT INTO face_credential (community_id, subject_id, template_id, pack, template_sha256, activated_at)
         VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (community_id, subject_id) DO UPDATE SET template_id = excluded.template_id,
-            pack = excluded.pack, template_sha256 = excluded.template_sha256, activated_at = excluded.activated_at
+            pack = excluded.pack, template_sha256 = excluded.template_sha256, activated_at = excluded.activated_at,
+            next_template_id = NULL, next_pack = NULL, next_sha256 = NULL
         """,
         community_id, subject_id, template_id, pack, template_sha256, now,
     )  # fmt: skip
@@ -268,7 +274,7 @@ async def get_credential(conn: Connection, *, community_id: UUID, subject_id: UU
         conn,
         CredentialRow,
         """
-        SELECT subject_id, template_id, pack, template_sha256, activated_at
+        SELECT subject_id, template_id, pack, template_sha256, activated_at, next_template_id, next_pack
         FROM face_credential WHERE community_id = $1 AND subject_id = $2
         """,
         community_id, subject_id,

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 import msgspec
+import structlog
 
 from backend.audit import service as audit
 from backend.consent import service as consent
@@ -22,7 +23,7 @@ from backend.enrolment.errors import (
     PhotosMissing,
     SetRefused,
 )
-from backend.enrolment.faces import FaceService
+from backend.enrolment.faces import FaceService, ModelsRefused
 from backend.enrolment.findings import (
     are_one_person,
     cosine,
@@ -31,6 +32,8 @@ from backend.enrolment.findings import (
     same_person_threshold,
 )
 from backend.enrolment.gallery.service import Face, Outcome, open_face, settle, unpacked
+from backend.enrolment.models import repository as models
+from backend.enrolment.models.renewal import renew
 from backend.enrolment.repository import EnrolmentRow, PhotoRow, TemplateRow
 from backend.enrolment.retention import tidy
 from backend.enrolment.sealing import Features, open_features, seal_template
@@ -43,6 +46,7 @@ from backend.kit.storage import ObjectStore
 from backend.people import repository as people
 from backend.people.repository import SubjectRow
 
+_log = structlog.get_logger(__name__)
 __all__ = ["Placed", "complete", "opened", "still_open"]
 
 
@@ -95,6 +99,7 @@ async def complete(
             face = await open_face(keys, read.template)
         else:
             face = await _make_once(db, keys, faces, read, actor, now)
+        await _renew(db, keys, objects, faces, read, face, now)
     except (KeyStoreError, SealBroken):
         raise EnrolmentUnderErasure from None
     placed = []
@@ -112,6 +117,35 @@ async def complete(
             placed.append(Placed(subject.community_id, outcome))
     await tidy(db, objects, person_id=person_id, now=now)
     return placed
+
+
+async def _renew(
+    db: Database, keys: Keys, objects: ObjectStore, faces: FaceService, read: _Read, face: Face, now: datetime
+) -> None:
+    """Make what those of his communities need that have changed their models, or are changing them.
+
+    Now, since the photographs may be gone a moment later. A pack that this server lacks is left to the worker, which
+    finds the photographs only where they are kept; the person is asked for new ones otherwise.
+    """
+    for subject in read.subjects:
+        async with db.transaction(Scope(community_id=subject.community_id), read_only=True) as conn:
+            packs = await models.packs_of(conn, community_id=subject.community_id)
+        for pack in {packs.own, packs.coming} - {None, face.row.pack}:
+            try:
+                engine = await faces.other(str(pack))
+            except ModelsRefused:
+                _log.error("model-pack-missing", pack=pack)
+                continue
+            renewed = await renew(db, keys, objects, engine, of=face.row)
+            if renewed is not None:
+                await count_impostors(
+                    db,
+                    community_id=subject.community_id,
+                    subject_id=subject.subject_id,
+                    face=renewed[0],
+                    probes=renewed[1],
+                    now=now,
+                )
 
 
 async def _make_once(db: Database, keys: Keys, faces: FaceService, read: _Read, actor: str, now: datetime) -> Face:

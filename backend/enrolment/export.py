@@ -36,7 +36,8 @@ async def export_of(conn: Connection, *, person_id: UUID) -> dict[str, list[dict
         "template": await fetch_dicts(
             conn,
             """
-            SELECT person_id, template_id, enrolment_id, pack, encode(sha256, 'hex') AS sha256, accepted, made_at
+            SELECT person_id, template_id, enrolment_id, pack, encode(sha256, 'hex') AS sha256, accepted, renewed,
+                made_at
             FROM template WHERE person_id = $1
             """,
             person_id,

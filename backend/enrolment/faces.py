@@ -110,6 +110,7 @@ class FaceService:
         threads: int,
         liveness: LivenessModel | None = None,
         longest_wait_s: float = LONGEST_WAIT_S,
+        models_dir: Path | None = None,
     ) -> None:
         """Take over an engine, and the pack's liveness model where it has one; each run should use one thread.
 
@@ -118,8 +119,10 @@ class FaceService:
             threads: photographs looked at at once.
             liveness: the pack's.
             longest_wait_s: how long one waits for its turn.
+            models_dir: where other packs are installed.
         """
         self.engine = engine
+        self._models_dir = models_dir
         self.liveness = liveness
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="faces")
         self._turns = Turns(threads, longest_wait_s=longest_wait_s)
@@ -133,6 +136,14 @@ class FaceService:
     def template(self, embeddings: Sequence[Embedding]) -> bytes:
         """The stored bytes of the template of one person's photographs."""
         return pack_template(self.engine.template(embeddings))
+
+    async def other(self, pack_id: str) -> FaceEngine:
+        """Another pack's models, for a community that has changed to it or is about to.
+
+        Raises:
+            ModelsRefused: the pack is not installed or damaged.
+        """
+        return await asyncio.to_thread(load_engine, pack_id, self._models_dir)
 
     def close(self) -> None:
         """Let running work end."""
@@ -204,7 +215,7 @@ async def open_faces(*, pack_id: str | None, models_dir: Path | None, threads: i
         liveness = await asyncio.to_thread(LivenessModel.load, engine.pack)
     except PackError as error:
         raise _refused(name, models_dir, error) from error
-    service = FaceService(engine, threads=threads, liveness=liveness)
+    service = FaceService(engine, threads=threads, liveness=liveness, models_dir=models_dir)
     try:
         yield service
     finally:
@@ -231,7 +242,7 @@ def _refused(name: str, models_dir: Path | None, error: PackError) -> ModelsRefu
     )
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=3)
 def _engine(pack_id: str, models_dir: Path | None) -> FaceEngine:
     # One a process, however often its parts are opened: sessions hold no state, and loading takes half a second.
     return FaceEngine(ModelPack.load(pack_id, cache=models_dir))

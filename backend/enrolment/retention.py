@@ -1,6 +1,6 @@
 """Keeping no face longer than it is needed, and erasing a person's faces altogether."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,6 +12,9 @@ from backend.consent import service as consent
 from backend.consent.service import Purpose
 from backend.enrolment import repository
 from backend.enrolment.gallery import repository as gallery
+from backend.enrolment.models import repository as models
+from backend.enrolment.models.repository import PacksRow
+from backend.enrolment.models.rules import is_usable
 from backend.enrolment.register import repository as register_photos
 from backend.enrolment.register import service as register
 from backend.enrolment.repository import EnrolmentRow, TemplateRow
@@ -46,6 +49,10 @@ class Keep(msgspec.Struct, frozen=True):
     template: bool
     photos: bool
     refused: bool
+
+
+#: Of a pack that none of the person's communities goes by.
+_NOT_USABLE = Keep(template=False, photos=False, refused=False)
 
 
 def what_to_keep(
@@ -93,22 +100,27 @@ async def tidy(db: Database, objects: ObjectStore, *, person_id: UUID, now: date
         reviewed = await reviews.list_reviews_of_person(conn, person_id=person_id)
         templates = await repository.list_templates(conn, person_id=person_id)
         enrolments = await repository.list_enrolments(conn, person_id=person_id)
-        active = await _active_templates(conn, person_id)
-        newest = next((row.template_id for row in templates if row.accepted), None)
-        by_enrolment = {row.enrolment_id: row for row in templates}
+        active, communities = await _uses(conn, person_id)
+        newest = next((row.enrolment_id for row in templates if row.accepted), None)
         for enrolment in enrolments:
             if enrolment.state != "completed":
                 continue
-            keep = what_to_keep(
-                enrolment,
-                by_enrolment.get(enrolment.enrolment_id),
-                newest_accepted=newest,
-                active=active,
-                reviewed=reviewed,
-                photos_consented=consented,
-                now=now,
-            )
-            await _apply(conn, enrolment, keep, now)
+            mine: list[TemplateRow | None] = [row for row in templates if row.enrolment_id == enrolment.enrolment_id]
+            keeps: dict[UUID | None, Keep] = {}
+            for row in mine or [None]:
+                if row is not None and row.template_id not in active and not is_usable(row, communities):
+                    keeps[row.template_id] = _NOT_USABLE
+                    continue
+                keeps[None if row is None else row.template_id] = what_to_keep(
+                    enrolment,
+                    row,
+                    newest_accepted=row.template_id if row is not None and row.enrolment_id == newest else None,
+                    active=active,
+                    reviewed=reviewed,
+                    photos_consented=consented,
+                    now=now,
+                )
+            await _apply(conn, enrolment, keeps, now)
         gone = before - await repository.list_object_keys(conn, person_id=person_id)
     await discard(objects, gone)
 
@@ -207,24 +219,29 @@ async def _delete_orphans(db: Database, objects: ObjectStore, keys: list[str]) -
     return len(orphans)
 
 
-async def _active_templates(conn: Connection, person_id: UUID) -> frozenset[UUID]:
-    found = set()
+async def _uses(conn: Connection, person_id: UUID) -> tuple[frozenset[UUID], list[PacksRow]]:
+    """The templates that some community's gates know, and the packs of the communities that know the person."""
+    found: set[UUID] = set()
+    packs = []
     for subject in await people.list_subjects_of_person(conn, person_id=person_id):
         await enter_community(conn, subject.community_id)
         row = await credentials.get_credential(conn, community_id=subject.community_id, subject_id=subject.subject_id)
         if row is not None:
-            found.add(row.template_id)
-    return frozenset(found)
+            found |= {one for one in (row.template_id, row.next_template_id) if one is not None}
+        packs.append(await models.packs_of(conn, community_id=subject.community_id))
+    return frozenset(found), packs
 
 
-async def _apply(conn: Connection, enrolment: EnrolmentRow, keep: Keep, now: datetime) -> None:
+async def _apply(conn: Connection, enrolment: EnrolmentRow, keeps: Mapping[UUID | None, Keep], now: datetime) -> None:
+    """Erase what is not needed; ``keeps`` by template, or by None for an enrolment without any."""
     person_id, enrolment_id = enrolment.person_id, enrolment.enrolment_id
-    if not keep.photos:
+    if not any(keep.photos for keep in keeps.values()):
         await repository.delete_photos(conn, person_id=person_id, enrolment_id=enrolment_id)
-    if keep.template:
-        return
-    if keep.refused:
-        await repository.delete_template(conn, person_id=person_id, enrolment_id=enrolment_id)
+    gone = [template_id for template_id, keep in keeps.items() if template_id is not None and not keep.template]
+    if any(keep.template for keep in keeps.values()):
+        await repository.delete_templates(conn, person_id=person_id, template_ids=gone)
+    elif any(keep.refused for keep in keeps.values()):
+        await repository.delete_templates(conn, person_id=person_id, template_ids=gone)
         await repository.finish_enrolment(
             conn, person_id=person_id, enrolment_id=enrolment_id, state="refused", now=now
         )

@@ -10,7 +10,7 @@ from backend.enrolment import repository
 from backend.enrolment.completion import Placed
 from backend.enrolment.gallery.service import Outcome
 from backend.enrolment.messages import decision_messages
-from backend.enrolment.repository import EnrolmentRow, TemplateRow
+from backend.enrolment.repository import EnrolmentRow
 from backend.enrolment.reviews import repository as reviews
 from backend.enrolment.reviews.repository import ReviewRow
 from backend.enrolment.schemas import Completed, EnrolmentList, EnrolmentState, EnrolmentStatus, Place, PlaceState
@@ -39,7 +39,9 @@ def completed(placed: list[Placed]) -> Completed:
 async def list_status(conn: Connection, *, person_id: UUID, now: datetime) -> EnrolmentList:
     """All enrolments of the person. In his own scope; the communities that know him are entered one by one."""
     enrolments = await repository.list_enrolments(conn, person_id=person_id)
-    templates = {row.enrolment_id: row for row in await repository.list_templates(conn, person_id=person_id)}
+    templates: dict[UUID, set[UUID]] = {}
+    for template in await repository.list_templates(conn, person_id=person_id):
+        templates.setdefault(template.enrolment_id, set()).add(template.template_id)
     reviewed = await reviews.list_reviews_of_person(conn, person_id=person_id)
     slots = {
         row.enrolment_id: await repository.list_photos(conn, person_id=person_id, enrolment_id=row.enrolment_id)
@@ -64,13 +66,13 @@ async def list_status(conn: Connection, *, person_id: UUID, now: datetime) -> En
                 communities=places,
             )
             for row in enrolments
-            for places in [_places(row, templates.get(row.enrolment_id), reviewed, active)]
+            for places in [_places(row, templates.get(row.enrolment_id, set()), reviewed, active)]
         )
     )
 
 
 def _places(
-    row: EnrolmentRow, template: TemplateRow | None, reviewed: list[ReviewRow], active: Mapping[UUID, CredentialRow]
+    row: EnrolmentRow, templates: set[UUID], reviewed: list[ReviewRow], active: Mapping[UUID, CredentialRow]
 ) -> tuple[Place, ...]:
     found = {}
     for review in reversed(reviewed):  # the newest last, so that it counts
@@ -86,7 +88,7 @@ def _places(
                 {} if review.reason_code is None else decision_messages(review.reason_code),
             )
     for community_id, credential in active.items():
-        if template is not None and credential.template_id == template.template_id:
+        if credential.template_id in templates:
             found[community_id] = Place(community_id, "active", credential.activated_at)
     return tuple(found[community_id] for community_id in sorted(found))
 

@@ -26,6 +26,7 @@ def head_of(community_id: UUID, head: HeadRow, digest: DigestRow, *, now: dateti
             # Gates need no more digits than a score has, and a head has the same bytes for the same threshold.
             threshold=None if head.threshold is None else round(head.threshold, 4),
             threshold_pack=msgspec.UNSET if head.threshold_pack is None else head.threshold_pack,
+            thresholds=_others(head),
             standing_lease_s=head.standing_lease_s,
             visiting_lease_s=head.visiting_lease_s,
             wipe_after_s=head.wipe_after_s,
@@ -33,6 +34,11 @@ def head_of(community_id: UUID, head: HeadRow, digest: DigestRow, *, now: dateti
         plan=plan_of(head),
         denied_frames=frames_of(head, now=now),
     )
+
+
+def _others(head: HeadRow) -> dict[str, float] | msgspec.UnsetType:
+    packs, thresholds = head.more_packs or (), head.more_thresholds or ()
+    return {pack: round(threshold, 4) for pack, threshold in zip(packs, thresholds, strict=True)} or msgspec.UNSET
 
 
 def frames_of(head: HeadRow, *, now: datetime) -> FramePolicy | None:

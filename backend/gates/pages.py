@@ -32,7 +32,7 @@ MAX_ITEMS = 2000
 MAX_PAGE_BYTES = 4_000_000
 # Less fits a network packet as it is.
 _WORTH_PACKING = 1400
-# What a template adds at most: 512 values of two bytes.
+# What a template adds at most: 512 values of two bytes; as much again during a change of models.
 _TEMPLATE_BYTES = 1024
 # A page is kept this long for those who were woken by the same news, or whose waiting ends with another's.
 _FRESH_S = 1.0
@@ -146,7 +146,7 @@ class Pages:
             if position.kind is PageKind.DELTA and position.since < head.forgotten_version:
                 raise CursorStale
             rows, following = await _rows(conn, community_id, position, head)
-            items = await items_of(conn, self._keys, community_id=community_id, rows=rows)
+            items, beside = await items_of(conn, self._keys, community_id=community_id, rows=rows)
             digest = None if following else await self._digest(conn, community_id, head)
             plan = plan_of(head)
             news = digest is not None and plan is not None and is_news(held, plan)
@@ -165,6 +165,7 @@ class Pages:
             else sign_head(head_of(community_id, head, digest, now=now), key=key.private, kid=key.kid),
             keys=() if following else succession.server_keys(signing),
             plan=plan_body,
+            next_templates=beside or msgspec.UNSET,
         )
         body = msgspec.msgpack.encode(page)
         return Page(
@@ -172,7 +173,7 @@ class Pages:
             packed=await _packed(body),
             at=RosterVersion(head.epoch, head.version),
             in_service=in_service,
-            templates=sum(item.template is not None for item in items),
+            templates=sum(item.template is not None for item in items) + len(beside),
             plan=plan,
             frames=policy_held(frames_of(head, now=now)),
         )
@@ -307,4 +308,6 @@ def _cut(rows: list[RosterRow], most: int, most_bytes: int) -> list[RosterRow]:
 
 
 def _size(rows: list[RosterRow]) -> int:
-    return sum(len(row.body) + _TEMPLATE_BYTES for row in rows if row.body is not None)
+    return sum(
+        len(row.body) + _TEMPLATE_BYTES * (1 + (b'"next_template"' in row.body)) for row in rows if row.body is not None
+    )

@@ -16,7 +16,7 @@ class HeadRow(msgspec.Struct, frozen=True):
     ``forgotten_version`` is the newest removal that the roster no longer remembers. ``frame_hours`` is how long
     pictures of denied approaches are kept, until ``frames_until``, where the community has turned that on.
     ``plan_revision`` and ``plan_sha256`` are of the plan of its doors, where there is one. ``threshold`` is the
-    community's own for the pack of most of its people, where there is one.
+    community's own for the pack of most of its people, where there is one, ``more_thresholds`` those for others.
     """
 
     epoch: int
@@ -32,6 +32,8 @@ class HeadRow(msgspec.Struct, frozen=True):
     frames_until: datetime | None
     threshold: float | None
     threshold_pack: str | None
+    more_packs: list[str] | None = None
+    more_thresholds: list[float] | None = None
 
 
 class RosterRow(msgspec.Struct, frozen=True):
@@ -65,13 +67,15 @@ async def get_head(conn: Connection, *, community_id: UUID) -> HeadRow | None:
         """
         SELECT h.epoch, h.version, h.forgotten_version, c.fpir, c.standing_lease_s, c.visiting_lease_s, c.wipe_after_s,
             p.revision AS plan_revision, p.sha256 AS plan_sha256, f.hours AS frame_hours, f.ends_at AS frames_until,
-            t.threshold, t.pack AS threshold_pack
+            t.packs[1] AS threshold_pack, t.thresholds[1] AS threshold,
+            t.packs[2:] AS more_packs, t.thresholds[2:] AS more_thresholds
         FROM roster_head h JOIN community c USING (community_id)
         LEFT JOIN denied_frame_policy f USING (community_id)
         LEFT JOIN door_plan p ON p.community_id = h.community_id AND p.revision > 0
         LEFT JOIN LATERAL (
-            SELECT threshold, pack FROM community_threshold
-            WHERE community_id = $1 ORDER BY gallery_size DESC, pack LIMIT 1
+            SELECT array_agg(pack ORDER BY gallery_size DESC, pack) AS packs,
+                array_agg(threshold ORDER BY gallery_size DESC, pack) AS thresholds
+            FROM community_threshold WHERE community_id = $1
         ) t ON true
         WHERE h.community_id = $1
         """,

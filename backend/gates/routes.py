@@ -19,6 +19,7 @@ from backend.doors.errors import DoorNotFound
 from backend.doors.plans.service import publish
 from backend.doors.repository import hold as hold_doors
 from backend.enrolment.faces import FaceService
+from backend.enrolment.models import repository as models
 from backend.entries import service as entries
 from backend.entries.errors import BatchInvalid
 from backend.gates import repository, service
@@ -118,11 +119,12 @@ async def provision(
             action="gate.provision",
             target=f"gate:{gate.gate_id}",
         )
+        pack = (await models.packs_of(conn, community_id=gate.community_id)).own
     return ProvisionResponse(
         gate_id=gate.gate_id,
         community_id=gate.community_id,
         name=gate.name,
-        pack=faces.pack.id,
+        pack=pack or faces.pack.id,
         server_keys=await server_keys(keys, community_id=gate.community_id),
     )
 

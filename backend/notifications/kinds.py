@@ -19,6 +19,8 @@ class Kind(StrEnum):
     FACE_ACTIVE = "face_active"
     FACE_REFUSED = "face_refused"
     FACE_RETAKE = "face_retake"
+    FACE_RENEWAL_DUE = "face_renewal_due"
+    FACE_RENEWAL_MISSED = "face_renewal_missed"
     GUEST_ACCEPTED = "guest_accepted"
     GUEST_ARRIVED = "guest_arrived"
     DELIVERY_ARRIVED = "delivery_arrived"
@@ -60,6 +62,9 @@ KINDS: Mapping[Kind, KindRule] = {
     Kind.FACE_ACTIVE: KindRule(None),
     Kind.FACE_REFUSED: KindRule("review", sms=True),
     Kind.FACE_RETAKE: KindRule("review", sms=True),
+    Kind.FACE_RENEWAL_DUE: KindRule(None),
+    # His face opens no more: he is not to find that out at the gate.
+    Kind.FACE_RENEWAL_MISSED: KindRule(None, refusable=False),
     Kind.GUEST_ACCEPTED: KindRule("pass"),
     Kind.GUEST_ARRIVED: KindRule("pass", sms=True, urgent=True),
     Kind.DELIVERY_ARRIVED: KindRule("delivery", urgent=True),

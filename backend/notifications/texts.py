@@ -29,6 +29,17 @@ _TEXTS: Mapping[Kind, Mapping[Language, str]] = {
         "zh-CN": "$community需要您重新拍摄登记照片。在此期间二维码通行不受影响。",
         "en": "$community needs new photographs for your enrolment. Your QR code works meanwhile.",
     },
+    Kind.FACE_RENEWAL_DUE: {
+        "zh-CN": "$community正在更换人脸识别模型, 请在 $detail 之前重新拍摄照片。在此之前原登记仍然有效, "
+        "之后请用二维码通行。",
+        "en": "$community is changing how it recognises faces: please take new photographs by $detail. Until then your "
+        "face opens as before; after that, use your QR code.",
+    },
+    Kind.FACE_RENEWAL_MISSED: {
+        "zh-CN": "$community已更换人脸识别模型, 您的原人脸登记已停用并删除。二维码通行不受影响, 也可重新拍摄照片。",
+        "en": "$community has changed how it recognises faces, and your old face was erased. Your QR code works as "
+        "before; take new photographs to pass by face again.",
+    },
     Kind.GUEST_ACCEPTED: {
         "zh-CN": "您的访客已接受前往$community的邀请。",
         "en": "Your guest has accepted the invitation to $community.",

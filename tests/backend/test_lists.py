@@ -54,6 +54,7 @@ BOUNDED: Mapping[str, str] = {
     f"GET {_STAFF}/holds/{{hold_id}}": "the photographs of one person",
     f"GET {_STAFF}/retention": "a line for each kind of data",
     f"GET {_STAFF}/recognition": "the figures of one community",
+    f"GET {_STAFF}/gate-health": "at most 1,000 gates of one community",
     "GET /staff/v1/partners/{partner_id}": "1,000 communities of one company, two secrets",
     "GET /partner/v1/webhooks": "ten of one company",
     "GET /staff/v1/partners/{partner_id}/keys": "the live keys of one company",

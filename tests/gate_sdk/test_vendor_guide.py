@@ -1,5 +1,6 @@
 """The vendors' guide is run, not only read."""
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,18 @@ import pytest
 from gate_sdk import GateClient, Reason
 from gate_sdk.face import FaceEngine, choose, pack_template
 from gate_sdk.testing import FakeBackend
+from gate_sdk.testing import synthetic as syn
 from tests import data
 from tests.gate_sdk.gate_process import command
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "vendor-guide.md"
 
 
-def snippets() -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+README = Path(__file__).resolve().parents[2] / "gate_sdk" / "README.md"
+
+
+def snippets(page: Path = GUIDE, language: str = "python") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
 class Door:
@@ -69,6 +74,24 @@ def test_the_whole_program_opens_for_a_resident_and_not_after_he_left(
         program["run"](gate_dir, [frame] * 10, door, screen)
         assert (door.opened, screen.shown) == (1, [Reason.ROSTER_EMPTY])
         assert backend.wait_for(lambda: len(backend.events) == 1)
+
+
+def test_from_install_to_the_first_decision_the_readme_takes_fifteen_lines(
+    backend: FakeBackend, tmp_path: Path
+) -> None:
+    install, program = snippets(README, "sh")[0], snippets(README)[0]
+    lines = [line for line in f"{install}\n{program}".splitlines() if line.strip()]
+    assert len(lines) <= 15
+    assert lines[0].startswith("pip install")
+    assert "gate.observe(frame)" in program
+    backend.add_person(syn.template(1))
+    GateClient.provision("https://fake", backend.claim(), data_dir=tmp_path, transport=backend.transport).close()
+    opened = functools.partial(GateClient, transport=backend.transport, recognition=syn.SyntheticRecognition())
+    door = Door()
+    scope = {"camera": [syn.frame(1)] * 12, "door": door}
+    text = program.replace("from gate_sdk import GateClient\n", "").replace("/var/lib/gate", str(tmp_path))
+    exec(compile(text, str(README), "exec"), {**scope, "GateClient": opened})
+    assert door.opened == 1
 
 
 @pytest.mark.parametrize("name", ["test_resident_is_let_in_until_he_moves_out", "test_a_phone_opens_once"])

@@ -157,7 +157,7 @@ async def list_packs(conn: Connection, *, community_id: UUID) -> list[PackRow]:
         SELECT fc.pack, count(*) AS people, coalesce((
             SELECT sum(h.count)::bigint FROM impostor_histogram h WHERE h.community_id = $1 AND h.pack = fc.pack
         ), 0) AS probes
-        FROM face_credential fc WHERE fc.community_id = $1 GROUP BY fc.pack ORDER BY people DESC, fc.pack
+        FROM face_in_use fc WHERE fc.community_id = $1 GROUP BY fc.pack ORDER BY people DESC, fc.pack
         """,
         community_id,
     )

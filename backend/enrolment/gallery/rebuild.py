@@ -40,7 +40,7 @@ async def rebuild_gallery(db: Database, keys: Keys, *, community_id: UUID, progr
         await gallery.ensure_partition(conn)
     async with db.transaction(scope) as conn:
         await gallery.delete_stale(conn, community_id=community_id)
-    made, after = 0, _NIL
+    made, after = 0, (_NIL, _NIL)
     while True:
         async with db.transaction(scope, read_only=True) as conn:
             rows = await gallery.list_missing(conn, community_id=community_id, after=after, limit=_BATCH)
@@ -49,7 +49,7 @@ async def rebuild_gallery(db: Database, keys: Keys, *, community_id: UUID, progr
         made_of = await opened(keys, rows)
         async with db.transaction(scope) as conn:
             made += await gallery.insert_rows(conn, community_id=community_id, rows=made_of)
-        after = rows[-1].subject_id
+        after = rows[-1].subject_id, rows[-1].template_id
         if progress is not None:
             progress(made)
 

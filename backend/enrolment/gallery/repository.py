@@ -103,13 +103,10 @@ async def ensure_partition(conn: Connection) -> None:
 async def put_row(
     conn: Connection, *, community_id: UUID, subject_id: UUID, template_id: UUID, pack: str, template: bytes
 ) -> None:
-    """The subject's only row, in place of one that was there; none while he has his face left out of use.
+    """The subject's row of that pack, in place of one that was there; none while he has his face left out of use.
 
-    ``template`` is float16, little-endian.
+    ``template`` is float16, little-endian. Rows of packs that his credential no longer names are a trigger's to remove.
     """
-    await conn.execute(
-        "DELETE FROM gallery WHERE community_id = $1 AND subject_id = $2 AND pack <> $3", community_id, subject_id, pack
-    )
     await conn.execute(
         """
         INSERT INTO gallery (community_id, pack, subject_id, template_id, embedding)
@@ -135,7 +132,7 @@ async def insert_rows(conn: Connection, *, community_id: UUID, rows: Sequence[Ne
         INSERT INTO gallery (community_id, pack, subject_id, template_id, embedding)
         SELECT $1, fc.pack, fc.subject_id, fc.template_id, n.embedding
         FROM unnest($2::uuid[], $3::uuid[], $4::halfvec[]) AS n (subject_id, template_id, embedding)
-        JOIN face_credential fc
+        JOIN face_in_use fc
             ON fc.community_id = $1 AND fc.subject_id = n.subject_id AND fc.template_id = n.template_id
         WHERE NOT EXISTS (
             SELECT FROM face_restriction r WHERE r.community_id = $1 AND r.subject_id = n.subject_id
@@ -155,7 +152,7 @@ async def delete_stale(conn: Connection, *, community_id: UUID) -> None:
     await conn.execute(
         """
         DELETE FROM gallery g WHERE g.community_id = $1 AND NOT EXISTS (
-            SELECT FROM face_credential fc
+            SELECT FROM face_in_use fc
             WHERE fc.community_id = $1 AND fc.subject_id = g.subject_id
                 AND fc.template_id = g.template_id AND fc.pack = g.pack
         )
@@ -171,7 +168,7 @@ async def is_complete(conn: Connection, *, community_id: UUID) -> bool:
         _Flag,
         """
         SELECT NOT EXISTS (
-            SELECT FROM face_credential fc WHERE fc.community_id = $1 AND NOT EXISTS (
+            SELECT FROM face_in_use fc WHERE fc.community_id = $1 AND NOT EXISTS (
                 SELECT FROM gallery g
                 WHERE g.community_id = $1 AND g.pack = fc.pack AND g.subject_id = fc.subject_id
                     AND g.template_id = fc.template_id
@@ -185,25 +182,27 @@ async def is_complete(conn: Connection, *, community_id: UUID) -> bool:
     return row.yes
 
 
-async def list_missing(conn: Connection, *, community_id: UUID, after: UUID, limit: int) -> list[SealedRow]:
-    """Active templates that have no row and should, from a subject on, by subject."""
+async def list_missing(
+    conn: Connection, *, community_id: UUID, after: tuple[UUID, UUID], limit: int
+) -> list[SealedRow]:
+    """Active templates that have no row and should, after (subject, template), in that order."""
     return await fetch_all(
         conn,
         SealedRow,
         """
         SELECT fc.subject_id, t.person_id, fc.template_id, fc.pack, t.sealed
-        FROM face_credential fc
+        FROM face_in_use fc
         JOIN subject s ON s.community_id = fc.community_id AND s.subject_id = fc.subject_id
         JOIN template t ON t.person_id = s.person_id AND t.template_id = fc.template_id
-        WHERE fc.community_id = $1 AND fc.subject_id > $2 AND NOT EXISTS (
+        WHERE fc.community_id = $1 AND (fc.subject_id, fc.template_id) > ($2, $3) AND NOT EXISTS (
             SELECT FROM gallery g
             WHERE g.community_id = $1 AND g.pack = fc.pack AND g.subject_id = fc.subject_id
         ) AND NOT EXISTS (
             SELECT FROM face_restriction r WHERE r.community_id = $1 AND r.subject_id = fc.subject_id
         )
-        ORDER BY fc.subject_id LIMIT $3
+        ORDER BY fc.subject_id, fc.template_id LIMIT $4
         """,
-        community_id, after, limit,
+        community_id, *after, limit,
     )  # fmt: skip
 
 
@@ -216,7 +215,7 @@ async def list_sealed(
         SealedRow,
         """
         SELECT fc.subject_id, t.person_id, fc.template_id, fc.pack, t.sealed
-        FROM face_credential fc
+        FROM face_in_use fc
         JOIN subject s ON s.community_id = fc.community_id AND s.subject_id = fc.subject_id
         JOIN template t ON t.person_id = s.person_id AND t.template_id = fc.template_id
         WHERE fc.community_id = $1 AND fc.pack = $2 AND fc.subject_id = ANY ($3)
@@ -235,7 +234,7 @@ async def list_templates(
         """
         SELECT g.subject_id, halfvec_send(g.embedding) AS sent
         FROM gallery g
-        JOIN face_credential fc ON fc.community_id = g.community_id AND fc.subject_id = g.subject_id
+        JOIN face_in_use fc ON fc.community_id = g.community_id AND fc.subject_id = g.subject_id
             AND fc.template_id = g.template_id
         WHERE g.community_id = $1 AND g.pack = $2 AND g.subject_id = ANY ($3)
         """,
@@ -320,13 +319,14 @@ async def list_lookalikes(conn: Connection, *, community_id: UUID, after: UUID, 
         LookAlikeRow,
         """
         SELECT fc.subject_id, EXISTS (
-            SELECT FROM gallery o
-            WHERE o.community_id = $1 AND o.pack = g.pack AND o.subject_id <> g.subject_id
-                AND -(o.embedding <#> g.embedding) >= $4
+            SELECT FROM gallery g JOIN gallery o
+                ON o.community_id = g.community_id AND o.pack = g.pack AND o.subject_id <> g.subject_id
+            WHERE g.community_id = $1 AND g.subject_id = fc.subject_id AND -(o.embedding <#> g.embedding) >= $4
         ) AS still
         FROM face_credential fc
-        JOIN gallery g ON g.community_id = $1 AND g.pack = fc.pack AND g.subject_id = fc.subject_id
-        WHERE fc.community_id = $1 AND fc.lookalike AND fc.subject_id > $2 ORDER BY fc.subject_id LIMIT $3
+        WHERE fc.community_id = $1 AND fc.lookalike AND fc.subject_id > $2
+            AND EXISTS (SELECT FROM gallery g WHERE g.community_id = $1 AND g.subject_id = fc.subject_id)
+        ORDER BY fc.subject_id LIMIT $3
         """,
         community_id, after, limit, LOOK_ALIKE,
     )  # fmt: skip

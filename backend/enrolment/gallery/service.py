@@ -21,8 +21,11 @@ from backend.enrolment import repository
 from backend.enrolment.findings import LOOK_ALIKE, Finding, must_be_reviewed, neighbour_finding
 from backend.enrolment.gallery import repository as gallery
 from backend.enrolment.gallery.rebuild import complete_gallery, ensure_galleries, open_templates, rebuild_gallery
+from backend.enrolment.models import repository as models
+from backend.enrolment.models.rules import fits
 from backend.enrolment.register import repository as register_photos
 from backend.enrolment.register import service as register
+from backend.enrolment.register.repository import RegisterPhotoRow
 from backend.enrolment.register.service import Likeness
 from backend.enrolment.repository import TemplateRow
 from backend.enrolment.reviews import repository as reviews
@@ -105,6 +108,10 @@ async def settle(
     """
     person_id = face.row.person_id
     scope = Scope(community_id=community_id, person_id=person_id)
+    faces = await _fitting_first(db, keys, scope, community_id, face)
+    if faces is None:
+        return Outcome.ENROL_AGAIN  # the community has changed to a pack that has no template of these photographs
+    face = faces[0]
     await complete_gallery(db, keys, community_id)
     async with db.transaction(scope, read_only=True) as conn:
         kinds = await access.kinds(conn, community_id=community_id, subject_id=subject_id)
@@ -119,7 +126,7 @@ async def settle(
     found = set() if face.row.accepted or seen_by is not None else {Finding.CHANGED_FACE}
     likeness = Likeness.NOTHING_TO_COMPARE
     if credential is None and seen_by is None:
-        likeness = await register.likeness(keys, on_register, template=face.template, pack=face.row.pack)
+        likeness = await _likeness(keys, on_register, faces)
         if likeness is Likeness.UNLIKE:
             found.add(Finding.UNLIKE_REGISTER)
     neighbour = neighbour_finding(score, duplicate_from=face.row.duplicate_from)
@@ -148,6 +155,26 @@ async def settle(
             now=now,
         )
     return Outcome.IN_REVIEW
+
+
+async def _fitting_first(db: Database, keys: Keys, scope: Scope, community_id: UUID, face: Face) -> list[Face] | None:
+    """The enrolment's face by all packs, the one first that the community can go by; None where it can by none."""
+    async with db.transaction(scope, read_only=True) as conn:
+        rows = await repository.list_templates(conn, person_id=face.row.person_id)
+        packs = await models.packs_of(conn, community_id=community_id)
+    others = [row for row in rows if row.enrolment_id == face.row.enrolment_id and row.pack != face.row.pack]
+    faces = [face, *[await open_face(keys, row) for row in others]]
+    fitting = [one for one in faces if fits(one.row, packs)]
+    return [*fitting, *[one for one in faces if one not in fitting]] if fitting else None
+
+
+async def _likeness(keys: Keys, on_register: Sequence[RegisterPhotoRow], faces: Sequence[Face]) -> Likeness:
+    """By whichever pack the register's photograph is of: that of the day on which it was kept."""
+    for one in faces:
+        found = await register.likeness(keys, on_register, template=one.template, pack=one.row.pack)
+        if found is not Likeness.NOTHING_TO_COMPARE:
+            return found
+    return Likeness.NOTHING_TO_COMPARE
 
 
 async def make_active(
@@ -194,12 +221,15 @@ async def put_active(
 
     ``vouched`` says that somebody, or the register's photograph, has said whose face it is.
 
-    False where the template has been erased meanwhile, or the subject may pass no more.
+    False where the template has been erased meanwhile, or is not of the pack that the community has changed to, or the
+    subject may pass no more.
     """
     # With the roster in hand: who moves out at this moment has either done so, and is seen, or takes the face along.
     await credentials.roster_hold(conn)
     kinds = await access.kinds(conn, community_id=community_id, subject_id=subject_id)
     if not kinds:
+        return False
+    if not fits(face.row, await models.packs_of(conn, community_id=community_id)):
         return False
     if not await repository.hold_template(conn, person_id=face.row.person_id, template_id=face.row.template_id):
         return False
@@ -268,13 +298,16 @@ async def attach(
         if not await consent.is_given(conn, person_id=person_id, purpose=Purpose.FACE_ACCESS):
             return False
         templates = await repository.list_templates(conn, person_id=person_id)
+        packs = await models.packs_of(conn, community_id=community_id)
         looked_at = {
-            review.template_id: review.state
+            review.enrolment_id: review.state
             for review in await reviews.list_reviews_of_person(conn, person_id=person_id)
             if review.community_id == community_id and review.state in {"pending", "refused", "retake"}
         }
     for row in templates:
-        if row.template_id in looked_at:
+        if not fits(row, packs):
+            continue
+        if row.enrolment_id in looked_at:
             continue  # not before somebody has said yes; an older face serves meanwhile
         try:
             face = await open_face(keys, row)
@@ -283,6 +316,17 @@ async def attach(
         outcome = await settle(db, keys, community_id=community_id, subject_id=subject_id, face=face, now=now)
         if outcome is Outcome.ACTIVE:
             return True
+    if templates and packs.own is not None and not any(fits(row, packs) for row in templates):
+        # He comes from where the models are still others: without being told, he would wait for his face to open.
+        async with db.transaction(Scope(community_id=community_id, person_id=person_id)) as conn:
+            await notifications.tell(
+                conn,
+                person_id=person_id,
+                kind=Kind.FACE_RENEWAL_MISSED,
+                occasion=f"{community_id}/{packs.own}",
+                community_id=community_id,
+                now=now,
+            )
     return False
 
 

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from backend.audit import service as audit
-from backend.enrolment import repository as enrolments
 from backend.enrolment.errors import ReviewMoot
 from backend.enrolment.findings import LOOK_ALIKE, cosine, neighbour_finding
 from backend.enrolment.gallery import repository as gallery
@@ -11,7 +10,7 @@ from backend.enrolment.gallery.rebuild import opened
 from backend.enrolment.gallery.service import Face, complete_gallery, open_face, unpacked
 from backend.enrolment.reviews import repository
 from backend.enrolment.reviews.schemas import Alike
-from backend.enrolment.reviews.service import get, pending
+from backend.enrolment.reviews.service import get, pending, template_of
 from backend.keys.errors import KeyStoreError
 from backend.keys.service import Keys
 from backend.kit.crypto import SealBroken
@@ -34,7 +33,7 @@ async def alike(db: Database, keys: Keys, *, community_id: UUID, review_id: UUID
     scope = Scope(community_id=community_id)
     async with db.transaction(scope) as conn:
         row = pending(await get(conn, community_id=community_id, review_id=review_id))
-        template = await enrolments.get_template(conn, person_id=row.person_id, enrolment_id=row.enrolment_id)
+        template = await template_of(conn, row)
         await audit.record(
             conn,
             community_id=community_id,

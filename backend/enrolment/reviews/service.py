@@ -11,6 +11,9 @@ from backend.enrolment.errors import PhotoNotFound, ReviewChanged, ReviewDecided
 from backend.enrolment.findings import Finding, neighbour_finding
 from backend.enrolment.gallery import repository as gallery
 from backend.enrolment.gallery.service import Face, complete_gallery, nearest_score, open_face, put_active
+from backend.enrolment.models import repository as models
+from backend.enrolment.models.rules import fits
+from backend.enrolment.repository import TemplateRow
 from backend.enrolment.retention import tidy
 from backend.enrolment.reviews import repository
 from backend.enrolment.reviews.repository import Basis, ReviewRow
@@ -24,7 +27,7 @@ from backend.kit.storage import ObjectMissing, ObjectStore
 from backend.notifications import service as notifications
 from backend.notifications.kinds import Kind
 
-__all__ = ["approve", "get", "pending", "photo", "read", "refuse", "shown"]
+__all__ = ["approve", "get", "pending", "photo", "read", "refuse", "shown", "template_of"]
 
 
 async def get(conn: Connection, *, community_id: UUID, review_id: UUID) -> ReviewRow:
@@ -110,7 +113,7 @@ async def approve(
     """
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = pending(await get(conn, community_id=community_id, review_id=review_id))
-        template = await enrolments.get_template(conn, person_id=row.person_id, enrolment_id=row.enrolment_id)
+        template = await template_of(conn, row)
         await gallery.ensure_partition(conn)
     if template is None:
         raise ReviewMoot
@@ -209,6 +212,13 @@ async def refuse(
         )
     await tidy(db, objects, person_id=row.person_id, now=now)
     return await _read(db, community_id, review_id)
+
+
+async def template_of(conn: Connection, row: ReviewRow) -> TemplateRow | None:
+    """The template that the community could go by: it may have changed its models since the enrolment."""
+    packs = await models.packs_of(conn, community_id=row.community_id)
+    found = await enrolments.list_templates(conn, person_id=row.person_id)
+    return next((one for one in found if one.enrolment_id == row.enrolment_id and fits(one, packs)), None)
 
 
 async def _note_duplicate(db: Database, row: ReviewRow, face: Face) -> bool:

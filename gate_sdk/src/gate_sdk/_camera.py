@@ -72,6 +72,11 @@ class Camera:
             return self._packs.first.pack
         return self._given[0].pack if self._given else self._pack
 
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """The ids of the packs that are loaded."""
+        return () if self._packs is None else self._packs.loaded
+
     def load(self, use: Callable[[Packs], None], roster: Callable[[], Roster], time: TrustedTime) -> Observer:
         """The observer; its models are loaded once, and given to ``use`` before anything is decided by them.
 

@@ -13,6 +13,7 @@ from gate_sdk.wire import (
     EventBatch,
     EventReceipt,
     FramePolicy,
+    GateHealth,
     SyncPage,
     UseAnswer,
     UseClaim,
@@ -83,6 +84,15 @@ class Link(Protocol):
         """
         ...
 
+    def tell_health(self, health: GateHealth) -> None:
+        """Tell the server how the gate is doing.
+
+        Raises:
+            GateRevokedError: this gate is out of service.
+            ServerError: it was not told, for now.
+        """
+        ...
+
     def abort(self) -> None:
         """Wake any thread that waits for an answer; no request succeeds afterwards."""
         ...
@@ -131,6 +141,10 @@ class DeferredLink:
     def hand_over(self, frame: DeniedFrame) -> bool:
         """See :meth:`Link.hand_over`."""
         return self._made().hand_over(frame)
+
+    def tell_health(self, health: GateHealth) -> None:
+        """See :meth:`Link.tell_health`."""
+        self._made().tell_health(health)
 
     def abort(self) -> None:
         """See :meth:`Link.abort`."""

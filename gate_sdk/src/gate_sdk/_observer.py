@@ -100,6 +100,8 @@ class Observer:
         #: The last frame observed, decoded, and whether a face of it was embedded.
         self.frame: Frame | None = None
         self.busy = False
+        #: How long somebody has stood here whom the last decision let in, seconds; None where it let nobody in.
+        self.waited: float | None = None
         #: When it was in doubt between look-alikes, and between whom.
         self.doubt: tuple[int, frozenset[UUID]] = (0, frozenset())
         #: When somebody was refused, and his picture, where the community has such pictures kept.
@@ -140,7 +142,7 @@ class Observer:
     def observe(self, picture: Frame | bytes, at: float) -> Decision | None:
         """Take the next frame, captured at ``at`` (monotonic seconds); a decision once per approach."""
         began = time.perf_counter()
-        self.frame, self.busy, self.followed = None, False, 0
+        self.frame, self.busy, self.followed, self.waited = None, False, 0, None
         while self.settled:
             self.following.let_in(at, self.settled.popleft())
         tracker = self._tracker
@@ -193,6 +195,7 @@ class Observer:
         if self.following.again(verdict.subject, at):
             return False
         self.following.let_in(at, verdict.subject)
+        self.waited = at - tracker.since
         return True
 
     def _note_doubt(self, result: _Result, now_us: int) -> None:

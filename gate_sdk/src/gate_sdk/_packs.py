@@ -67,6 +67,11 @@ class Packs:
                     return cls(load(name), load=load)
             raise
 
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Their ids, in their order."""
+        return tuple(sorted(self._loaded))
+
     def of(self, names: Iterable[str]) -> dict[str, Recognition]:
         """Those of the packs that this gate has, by id. One that was installed meanwhile is found."""
         with self._loading:

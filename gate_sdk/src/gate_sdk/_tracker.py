@@ -61,6 +61,11 @@ class Tracker:
         """The frames collected for the present approach."""
         return self._evidence
 
+    @property
+    def since(self) -> float:
+        """When the first usable frame of the present approach came, monotonic seconds."""
+        return self._first_at
+
     def begin(self) -> None:
         """Forget the present approach; the next face starts another."""
         self._evidence = []

@@ -28,6 +28,7 @@ from gate_sdk.wire import (
     EventReceipt,
     FramePolicy,
     FrameReceipt,
+    GateHealth,
     SyncPage,
     TokenRequest,
     TokenResponse,
@@ -109,6 +110,10 @@ class Transport:
         """Hand a picture of a denied approach over; whether the server keeps it."""
         response = self._send("POST", "/gate/v1/denied-frames", content=msgspec.msgpack.encode(frame))
         return read_answer(response, FrameReceipt).kept
+
+    def tell_health(self, health: GateHealth) -> None:
+        """Tell the server how the gate is doing."""
+        self._send("POST", "/gate/v1/health", content=msgspec.msgpack.encode(health))
 
     def abort(self) -> None:
         """Wake any thread that waits for an answer; no request succeeds afterwards."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 from uuid import UUID
+
+import msgspec
 
 from gate_sdk import _identity
 from gate_sdk._asking import Questions
@@ -17,6 +20,7 @@ from gate_sdk._codes.desk import CodeDesk
 from gate_sdk._decision import Decision
 from gate_sdk._device import Device
 from gate_sdk._frames.delivery import FrameDelivery
+from gate_sdk._health import Health, HealthDelivery
 from gate_sdk._identity import Identity
 from gate_sdk._journal import Journal
 from gate_sdk._link import DeferredLink, Link
@@ -28,7 +32,7 @@ from gate_sdk._sync.engine import SyncEngine
 from gate_sdk._sync.loop import SyncLoop
 from gate_sdk.errors import GateRevokedError
 from gate_sdk.keys import FileKeyProvider, KeyProvider
-from gate_sdk.wire import Emergency, EmergencyMode, Outcome, Reason
+from gate_sdk.wire import Emergency, EmergencyMode, GateHealth, Outcome, Reason
 
 if TYPE_CHECKING:
     import httpx
@@ -129,8 +133,16 @@ class GateClient:
             on_change=self._changed,
             on_revoked=self._device.erase,
         )
+        self._health = Health()
+        health = HealthDelivery(self._own_word, self._transport, clock.monotonic)
         frames = FrameDelivery(self._device.frames, self._transport, self._time)
-        self._delivery = Delivery(self._outbox, self._transport, now_us=self._time.now_us, afterwards=frames.once)
+        self._delivery = Delivery(
+            self._outbox,
+            self._transport,
+            now_us=self._time.now_us,
+            beforehand=health.once,
+            afterwards=frames.once,
+        )
         for code in self._device.replaced:
             self._journal.alarm(code)
 
@@ -236,7 +248,12 @@ class GateClient:
             return unlocked
         at = self._monotonic() if at is None else at
         observer = self._watching()
+        began = time.perf_counter()
         decision = observer.observe(frame, at)
+        if observer.waited is not None:
+            # From the first frame's capture to now: what the last frame took is part of the wait.
+            self._health.let_in(observer.waited + time.perf_counter() - began)
+        self._health.saw(observer.frame, at)
         if observer.followed:
             self._journal.alarm(f"tail-gated:{observer.followed}")
         if decision is None:
@@ -369,6 +386,20 @@ class GateClient:
 
     def _watching(self) -> Observer:
         return self._camera.load(self._engine.use, lambda: self._engine.roster, self._time)
+
+    def _own_word(self) -> GateHealth:
+        """What the server is told of how this gate is doing."""
+        now_us = self._time.now_us()
+        head, counts, oldest = self._engine.roster.head, self._outbox.counts(), self._outbox.oldest(1)
+        return msgspec.structs.replace(
+            self._health.report(now_us=now_us, at=self._monotonic()),
+            packs=self._camera.loaded,
+            stale_s=None if head is None else max(0, (now_us - head.issued_at_us) // 1_000_000),
+            queue=counts.pending,
+            queue_s=max(0, (now_us - oldest[0].at_us) // 1_000_000) if oldest else 0,
+            dropped=counts.dropped,
+            refused=counts.refused,
+        )
 
     def _changed(self) -> None:
         if self._on_state is None or self._closed:

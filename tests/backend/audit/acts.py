@@ -112,6 +112,9 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "POST /communities": "community.create",
         "PATCH /communities/{community_id}": "community.change",
         "PUT /communities/{community_id}/recognition": "recognition.target",
+        "POST /communities/{community_id}/model-change": "models.change",
+        "POST /communities/{community_id}/model-change/end": "models.end",
+        "POST /communities/{community_id}/model-change/call-off": "models.call_off",
     },
     "staff/communities/{community_id}": {
         "GET /audit/export": "audit.export",
@@ -218,6 +221,7 @@ UNRECORDED: Mapping[str, Mapping[str, str]] = {
     },
     "partner": {"POST /token": _LOGGING_IN},
     "gate": {
+        "POST /health": "figures about a device, and nobody else",
         "POST /token": _LOGGING_IN,
         "POST /events": "what gates decided is kept as entries",
         "POST /asks": "what a home was asked is kept with its answer, which is recorded",

@@ -11,7 +11,7 @@ import msgspec
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from gate_sdk.wire import AskRequest, EventBatch, UseClaim
+from gate_sdk.wire import AskRequest, EventBatch, GateHealth, UseClaim
 from tests.backend.authorisation.place import ARCHIVE, FRAME, PICTURE, Place, Who, public_jwk
 from tests.backend.hostile import Route, sample
 from tests.backend.hostile import routes as documented
@@ -106,6 +106,7 @@ FILES: Mapping[str, tuple[str, bytes]] = {
     "/gate/v1/events": (_MSGPACK, msgspec.msgpack.encode(EventBatch(events=()))),
     "/gate/v1/asks": (_MSGPACK, msgspec.msgpack.encode(AskRequest(UUID(int=1), UUID(int=2), for_s=1))),
     "/gate/v1/uses": (_MSGPACK, msgspec.msgpack.encode(UseClaim(bytes(8), UUID(int=1)))),
+    "/gate/v1/health": (_MSGPACK, msgspec.msgpack.encode(GateHealth(at_us=1))),
     "/gate/v1/denied-frames": (_MSGPACK, msgspec.msgpack.encode(FRAME)),
 }
 # Neither JSON nor MessagePack, a picture, an archive or text.

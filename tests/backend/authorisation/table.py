@@ -289,6 +289,7 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
     "gate": {
         "POST /asks": EVERY_GATE,
         "POST /denied-frames": EVERY_GATE,
+        "POST /health": EVERY_GATE,
         "POST /events": EVERY_GATE,
         "POST /provision": PUBLIC,
         "GET /sync": EVERY_GATE,
@@ -341,6 +342,11 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
     "staff/communities/{community_id}": {
         "PUT /recognition": OFFICE_PROVEN,
         "GET /recognition": OFFICE,
+        "POST /model-change": OFFICE_PROVEN,
+        "GET /model-change": OFFICE,
+        "GET /gate-health": READERS,
+        "POST /model-change/end": OFFICE_PROVEN,
+        "POST /model-change/call-off": OFFICE_PROVEN,
         "GET /tenancies/{tenancy_id}/planned-end": READERS,
         "GET /door-groups/{group_id}": READERS,
         "GET /doors/{door_id}": READERS,
@@ -461,6 +467,8 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
 #: Where whoever may is answered with a conflict all the same, its code: what the request would need cannot be had here
 #: (three photographs of a face, a worker that has finished). A code shows that he was not refused for who he is.
 CONFLICTS: Mapping[str, str] = {
+    "POST /staff/v1/communities/{community_id}/model-change": "model-pack-not-installed",
+    "POST /staff/v1/communities/{community_id}/model-change/end": "people-waited-for",
     "POST /resident/v1/join": "already-member",
     "GET /visitor/v1/erasures/{erasure_id}/certificate": "certificate-awaited",
     "GET /visitor/v1/erasures/{erasure_id}/certificate/page": "certificate-awaited",

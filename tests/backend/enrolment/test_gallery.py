@@ -175,7 +175,9 @@ async def test_a_face_that_is_detached_during_a_rebuild_stays_out(world: World) 
     scope = Scope(community_id=community_id)
     async with resources.db.transaction(scope) as conn:
         await conn.execute("DELETE FROM gallery WHERE true")
-        (missing,) = await gallery.list_missing(conn, community_id=community_id, after=UUID(int=0), limit=9)
+        (missing,) = await gallery.list_missing(
+            conn, community_id=community_id, after=(UUID(int=0), UUID(int=0)), limit=9
+        )
     async with resources.db.transaction(scope) as conn:
         await service.detach(conn, community_id=community_id, subject_ids=[subject_id])
     late = gallery.NewGalleryRow(subject_id, missing.template_id, PACK, templates[subject_id])

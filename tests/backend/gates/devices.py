@@ -51,8 +51,10 @@ class Device:
         self.items: dict[bytes, SyncItem] = {}
 
     @classmethod
-    async def provisioned(cls, api: httpx.AsyncClient, manager: Actor, community_id: UUID, world: World) -> Self:
-        made = await manager.post(f"/staff/v1/communities/{community_id}/gates", json={"name": "North"})
+    async def provisioned(
+        cls, api: httpx.AsyncClient, manager: Actor, community_id: UUID, world: World, *, name: str = "North"
+    ) -> Self:
+        made = await manager.post(f"/staff/v1/communities/{community_id}/gates", json={"name": name})
         assert made.status_code == 201, made.text
         key = Ed25519PrivateKey.generate()
         answer = await provision(api, key, made.json()["claim_code"])

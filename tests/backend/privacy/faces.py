@@ -61,8 +61,8 @@ async def give_face(town: Town, resident: Resident, *, keep_photos: bool = True)
     return await store_face(town, resident)
 
 
-async def store_face(town: Town, resident: Resident) -> UUID:
-    """The same of somebody who has agreed, or for whom somebody has."""
+async def store_face(town: Town, resident: Resident, pictures: tuple[bytes, ...] | None = None) -> UUID:
+    """The same of somebody who has agreed, or for whom somebody has; without ``pictures`` of random bytes."""
     resources, now = town.world.resources, town.world.clock()
     person_id = resident.person_id
     key = await resources.keys.ensure_person_key(person_id, owner_id=town.community_id)
@@ -81,7 +81,7 @@ async def store_face(town: Town, resident: Resident) -> UUID:
     for slot in (1, 2, 3):
         object_id = uuid4()
         object_key = photo_key(person_id, enrolled.enrolment_id, object_id, written_s=int(now.timestamp()))
-        picture = secrets.token_bytes(100)
+        picture = secrets.token_bytes(100) if pictures is None else pictures[slot - 1]
         await resources.objects.put(object_key, seal_photo(key, picture, person_id=person_id, object_id=object_id))
         async with resources.db.transaction(Scope(person_id=person_id)) as conn:
             await repository.upsert_photo(

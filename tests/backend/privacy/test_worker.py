@@ -30,7 +30,7 @@ PATIENCE_S = 60.0
 class Workers:
     """Real worker processes on the test's databases."""
 
-    def __init__(self, settings: Settings, log: Path) -> None:
+    def __init__(self, settings: Settings, log: Path, *, models: Path | None = None) -> None:
         self._log = log
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("DOORWARD_")},
@@ -38,6 +38,7 @@ class Workers:
             "DOORWARD_WORKER_DATABASE_URL": str(settings.worker_database_url),
             "DOORWARD_KEYS_DATABASE_URL": str(settings.keys_database_url),
             "DOORWARD_DATA_DIR": str(settings.data_dir),
+            **({} if models is None else {"DOORWARD_MODELS_DIR": str(models)}),
         }
         self._running: list[asyncio.subprocess.Process] = []
 

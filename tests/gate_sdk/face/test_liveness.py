@@ -66,6 +66,30 @@ def test_live_faces_pass_and_pictures_of_faces_do_not(pack: ModelPack, tmp_path:
         assert (liveness.score(frame, face) >= liveness.threshold) is ("_T" in path.name), path.name
 
 
+def test_a_folder_with_a_liveness_model_is_added_as_a_pack_is(
+    pack: ModelPack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "minifas"
+    folder.mkdir()
+    (folder / "liveness.onnx").write_bytes(model().read_bytes())
+    described = {
+        "sha256": sha256(model()), "licence": "Apache-2.0", "origin": "face-antispoof-onnx", "threshold": 0.2,
+        "measured": "see docs/recognition.md",
+    }  # fmt: skip
+    (folder / LIVENESS_FILE).write_bytes(msgspec.json.encode(described))
+    words = ["models", "--cache", str(tmp_path), "add", str(folder)]
+    assert main(words) == 0
+    assert "liveness model added, threshold 0.2" in capsys.readouterr().out
+    loaded = LivenessModel.load(pack)
+    assert loaded is not None
+    assert loaded.threshold == 0.2
+    (folder / LIVENESS_FILE).write_bytes(msgspec.json.encode({**described, "sha256": "0" * 64}))
+    assert main(words) == 1
+    (folder / LIVENESS_FILE).write_bytes(b"{}")
+    assert main(words) == 1
+    assert "pack_invalid" in capsys.readouterr().err
+
+
 def test_another_file_than_the_one_named_is_refused(
     pack: ModelPack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,15 +25,27 @@ class Delivery(Background):
     """Sends batches until the outbox is empty, then waits for more."""
 
     def __init__(
-        self, outbox: Outbox, link: Link, *, now_us: Callable[[], int], afterwards: Callable[[], bool] = lambda: False
+        self,
+        outbox: Outbox,
+        link: Link,
+        *,
+        now_us: Callable[[], int],
+        beforehand: Callable[[], None] = lambda: None,
+        afterwards: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Deliver to ``link``; whenever no event waits, ``afterwards`` is called, and says whether to do so again.
+        """Deliver to ``link``.
 
-        ``now_us`` is trusted time, by which what waits grows old.
+        Args:
+            outbox: of which batches are taken.
+            link: to the server.
+            now_us: trusted time, by which what waits grows old.
+            beforehand: called before each attempt, also where none succeeds; it fails for a revoked gate only.
+            afterwards: called whenever no event waits; says whether to do so again.
         """
         super().__init__(self._run, name="doorward-gate-events")
         self._outbox = outbox
         self._link = link
+        self._beforehand = beforehand
         self._afterwards = afterwards
         self._now_us = now_us
         self._limit = MAX_BATCH
@@ -49,6 +61,7 @@ class Delivery(Background):
         while not self._stop.is_set():
             self._outbox.wake.clear()
             try:
+                self._beforehand()
                 more = self.deliver_once() or self._afterwards()
                 failures = 0
             except GateRevokedError:

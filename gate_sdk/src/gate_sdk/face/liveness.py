@@ -181,6 +181,22 @@ def add_liveness(pack: ModelPack, model: Path, manifest: LivenessManifest) -> Li
     return loaded
 
 
+def describes(folder: Path) -> bool:
+    """Whether a folder says that it holds a liveness model."""
+    return (folder / LIVENESS_FILE).is_file()
+
+
+def add_folder(pack: ModelPack, folder: Path) -> LivenessModel:
+    """Put the liveness model of a folder, `liveness.json` and the file it names, beside an installed pack.
+
+    Raises:
+        PackInvalid: `liveness.json` breaks a rule.
+        PackMissing, PackDamaged, PackError: see `add_liveness`.
+    """
+    manifest = _read((folder / LIVENESS_FILE).read_bytes())
+    return add_liveness(pack, folder / manifest.file, manifest)
+
+
 def _reflected(index: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     # Mirrored without repeating the border's pixel, however far out: cv2.BORDER_REFLECT_101.
     if size == 1:

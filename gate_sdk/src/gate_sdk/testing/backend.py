@@ -35,6 +35,7 @@ from gate_sdk.wire import (
     FramePolicy,
     FrameReceipt,
     GateEvent,
+    GateHealth,
     GrantKind,
     KindHours,
     Policy,
@@ -85,6 +86,8 @@ class FakeBackend:
         self.events: dict[tuple[UUID, int, int], GateEvent] = {}
         self.deliveries: Counter[tuple[UUID, int, int]] = Counter()
         self.frames: dict[tuple[UUID, int, int], DeniedFrame] = {}
+        #: What each gate last told of how it is doing.
+        self.health: dict[UUID, GateHealth] = {}
         self.acknowledged: dict[UUID, Acknowledged] = {}
         self.requests: Counter[str] = Counter()
         #: Changes a sync page on its way out: what somebody between the server and the gate could try.
@@ -312,6 +315,7 @@ class FakeBackend:
             ("POST", "/gate/v1/uses"): self._use,
             ("POST", "/gate/v1/asks"): self._ask,
             ("POST", "/gate/v1/denied-frames"): self._frame,
+            ("POST", "/gate/v1/health"): self._tell_health,
         }
         with self._condition:
             self.requests[name] += 1
@@ -428,6 +432,11 @@ class FakeBackend:
         if kept:
             self.frames[gate, frame.store_epoch, frame.seq] = frame
         return Response(200, msgspec.msgpack.encode(FrameReceipt(kept=kept)), {"Content-Type": _MSGPACK})
+
+    def _tell_health(self, request: Request) -> Response:
+        gate = self._devices.gate(request)
+        self.health[gate] = msgspec.msgpack.decode(request.body, type=GateHealth)
+        return Response(204, b"", {})
 
     def _use(self, request: Request) -> Response:
         self._devices.gate(request)

@@ -66,6 +66,7 @@ from gate_sdk.wire.head import (
     verify_endorsed,
     verify_head,
 )
+from gate_sdk.wire.health import GateHealth
 from gate_sdk.wire.plan import (
     DoorRules,
     Emergency,
@@ -126,6 +127,7 @@ __all__ = [
     "FramePolicy",
     "FrameReceipt",
     "GateEvent",
+    "GateHealth",
     "GateRules",
     "GrantKind",
     "Head",

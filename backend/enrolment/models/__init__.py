@@ -1,0 +1,1 @@
+"""A community's change from one model pack to another."""
