@@ -44,6 +44,8 @@ class Gate:
         self.lives = 0
         self.directory = folder / "0"
         self.newest_us = 0
+        self.newest = (0, 0)
+        self.full = False
         self.contact_mono = clock.mono
         self.revoked = False
         self.damaged = False
@@ -132,8 +134,13 @@ class Gate:
         shutil.rmtree(self.directory)
         self.directory = after
         self.network.faults = []
+        if self.full:
+            # What a full disk did not take is not there any more: the older roster is, until the server answers.
+            self.newest_us, self.newest, self.full = 0, (0, 0), False
         if damage and (after / "roster.db").exists():
             self.damaged = True
+            # What the floor's file does not write down of the lease, to spare the flash memory.
+            self.newest_us -= 600_000_000
             (after / "roster.db").write_bytes(os.urandom(5_000))
             for name in ("roster.db-wal", "roster.db-shm"):
                 (after / name).unlink(missing_ok=True)
@@ -144,6 +151,7 @@ class Gate:
         """Have the roster's file take writes, or refuse them as a full disk does."""
         connection = self.client._store._connection
         if connection is not None:
+            self.full = self.full or not anything
             connection.pragma("query_only", 0 if anything else 1)
 
     def close(self) -> None:

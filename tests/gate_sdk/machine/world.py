@@ -161,8 +161,11 @@ class Community(RuleBasedStateMachine):
     def somebody_stands_between(self, number: int, faults: list[str], which: int) -> None:
         gate = self.gates[number]
         gate.network.which = which
-        if not gate.revoked:
-            gate.contact(list(faults))
+        for fault in faults:
+            # One by one: what is refused ends the conversation.
+            if not gate.revoked:
+                gate.contact([fault])
+                self.check(gate)
 
     @rule(number=gates, which=any_of)
     def damage_and_an_older_roster(self, number: int, which: int) -> None:
@@ -218,7 +221,9 @@ class Community(RuleBasedStateMachine):
         hashes = {person.subject.bytes: entry_hash(person.body) for person in truth.values()}
         assert roster.hashes == hashes, "not the server's entries"
         assert roster.head.issued_at_us >= gate.newest_us, "an older head than before"
-        gate.newest_us = roster.head.issued_at_us
+        if roster.head.epoch == gate.newest[0]:
+            assert roster.head.version >= gate.newest[1], "an older version than before"
+        gate.newest_us, gate.newest = roster.head.issued_at_us, (roster.head.epoch, roster.head.version)
         least_us = roster.head.issued_at_us
         for subject, person in truth.items():
             wanted = decode_entry(person.body)
@@ -254,7 +259,7 @@ class Community(RuleBasedStateMachine):
             secrets = {"roster.db", "roster.db-wal", "roster.key", "device.key", "identity.sealed", "floor.sealed"}
             assert not left & secrets, "a revoked gate kept something"
             return
-        gate.network.hostile = False
+        gate.network.hostile = gate.full = False
         assert errors[-1] is None, f"it comes to no rest: {errors}"
         head = gate.client._engine.roster.head
         roster = self.backend.roster
