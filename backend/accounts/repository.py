@@ -31,6 +31,7 @@ __all__ = [
     "nth_latest_of_address",
     "nth_latest_of_phone",
     "phone_of_person",
+    "return_attempt",
     "set_person",
     "set_phone",
     "take_attempt",
@@ -141,6 +142,11 @@ async def take_attempt(
         challenge_id, surface, attempts, now,
     )  # fmt: skip
     return None if row is None else row.code_hash
+
+
+async def return_attempt(conn: Connection, *, challenge_id: UUID) -> None:
+    """Count the attempt just taken as none. In the transaction that took it, which still holds the row."""
+    await conn.execute("UPDATE login_challenge SET attempts = attempts - 1 WHERE challenge_id = $1", challenge_id)
 
 
 async def use_challenge(conn: Connection, *, challenge_id: UUID, now: datetime) -> None:

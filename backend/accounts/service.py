@@ -8,6 +8,7 @@ import base64
 import binascii
 import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -45,6 +46,7 @@ __all__ = [
     "finish_login",
     "forget_person",
     "prove",
+    "prove_together",
     "refresh",
     "sweep",
 ]
@@ -183,17 +185,56 @@ async def prove(
         code: six digits.
         now: the present.
     """
+    phones = await prove_together(
+        conn, pepper=pepper, surface=surface, purpose=purpose, codes=[(challenge_id, code)], now=now
+    )
+    return None if phones is None else phones[0]
+
+
+async def prove_together(
+    conn: Connection, *, pepper: bytes, surface: CodeFor, purpose: str, codes: Sequence[tuple[str, str]], now: datetime
+) -> tuple[str, ...] | None:
+    """The numbers (E.164) that right codes prove; None unless each is right.
+
+    A wrong one costs an attempt of its own. The right ones beside it stay good, or a slip in one would void them all.
+
+    Args:
+        conn: a transaction in the platform scope, kept also where the answer is None.
+        pepper: keys the hashes.
+        surface: as :func:`ask` was told.
+        purpose: as :func:`ask` was told.
+        codes: challenge ids as :func:`ask` gave them out, each with six digits.
+        now: the present.
+    """
+    right = [
+        await _right(
+            conn, pepper=pepper, surface=surface, purpose=purpose, challenge_id=challenge_id, code=code, now=now
+        )
+        for challenge_id, code in codes
+    ]
+    proven = [found for found in right if found is not None]
+    for number, _ in proven:
+        if len(proven) == len(codes):
+            await repository.use_challenge(conn, challenge_id=number, now=now)
+        else:
+            await repository.return_attempt(conn, challenge_id=number)
+    return tuple(phone for _, phone in proven) if len(proven) == len(codes) else None
+
+
+async def _right(
+    conn: Connection, *, pepper: bytes, surface: CodeFor, purpose: str, challenge_id: str, code: str, now: datetime
+) -> tuple[UUID, str] | None:
+    """The challenge and its number, where the code is right. An attempt is counted either way."""
     found = _open_public_id(pepper, purpose, challenge_id)
     if found is None:
         return None
-    number, phone = found
+    number, _ = found
     expected = await repository.take_attempt(
         conn, challenge_id=number, surface=surface, attempts=CODE_ATTEMPTS, now=now
     )
     if expected is None or not hmac.compare_digest(expected, _code_hash(pepper, number, code)):
         return None
-    await repository.use_challenge(conn, challenge_id=number, now=now)
-    return phone
+    return found
 
 
 async def finish_login(

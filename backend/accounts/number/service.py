@@ -76,16 +76,12 @@ async def finish(
         Unauthorised: the account is gone, or this session has ended.
     """
     purpose = _purpose(resident.account_id)
-    # Both are tried, so that an attempt counts for both and none can be guessed alone.
-    proven = [
-        await service.prove(
-            conn, pepper=pepper, surface="number", purpose=purpose, challenge_id=challenge_id, code=code, now=now
-        )
-        for challenge_id, code in (current, new)
-    ]
-    old_phone, new_phone = proven
-    if old_phone is None or new_phone is None:
+    proven = await service.prove_together(
+        conn, pepper=pepper, surface="number", purpose=purpose, codes=(current, new), now=now
+    )
+    if proven is None:
         return Refused(NumberNotProven())
+    old_phone, new_phone = proven
     await repository.lock(conn, *(keyed_hash(pepper, "account-phone", phone) for phone in (old_phone, new_phone)))
     if await _phone(conn, resident=resident) != old_phone or old_phone == new_phone:
         return Refused(NumberNotProven())

@@ -24,7 +24,7 @@ const ask = (app, phone) => app.session.send("POST", "/me/number", { phone });
 
 function askBoth(app, phone, asked) {
   const said = h("p", { class: "soft", role: "status" });
-  // Both codes are spent by one attempt, so that none can be guessed alone: whoever mistypes one needs both anew.
+  // Both anew: each is good for minutes only, and for a few tries.
   const again = async () => {
     try {
       asked = await ask(app, phone);

@@ -40,17 +40,34 @@ async def test_with_both_codes_the_account_moves_and_the_old_number_is_free(worl
     assert (await again.get("/resident/v1/me")).json()["person_id"] == me["person_id"]
 
 
-async def test_one_code_alone_moves_nothing_and_every_try_counts_for_both(world: World) -> None:
+def mistyped(code: str) -> str:
+    return f"{(int(code) + 1) % 10**6:06d}"
+
+
+async def test_one_code_alone_moves_nothing_and_is_guessed_five_times_at_most(world: World) -> None:
+    resident = await world.resident()
+    new = world.new_phone()
+    for at in ("current", "new"):
+        begun = await begin(resident, new)
+        right = {"current": world.code_sent_to(resident.phone), "new": world.code_sent_to(new)}
+        for _ in range(5):
+            answer = await finish(resident, begun, **{**right, at: mistyped(right[at])})
+            assert (answer.status_code, answer.json()["code"]) == (422, "number-not-proven")
+        assert (await finish(resident, begun, **right)).status_code == 422
+        assert (await resident.get("/resident/v1/me")).json()["phone"] == resident.phone
+
+
+async def test_a_mistyped_code_costs_the_other_number_nothing(world: World) -> None:
     resident = await world.resident()
     new = world.new_phone()
     begun = await begin(resident, new)
     current_code, new_code = world.code_sent_to(resident.phone), world.code_sent_to(new)
-    wrong = f"{(int(current_code) + 1) % 10**6:06d}"
-    for _ in range(5):
-        answer = await finish(resident, begun, wrong, new_code)
-        assert (answer.status_code, answer.json()["code"]) == (422, "number-not-proven")
+    for _ in range(4):
+        assert (await finish(resident, begun, current_code, mistyped(new_code))).status_code == 422
+        assert (await finish(resident, begun, mistyped(current_code), new_code)).status_code == 422
+    assert (await finish(resident, begun, current_code, new_code)).status_code == 204
+    # Both are used now, and neither is good a second time.
     assert (await finish(resident, begun, current_code, new_code)).status_code == 422
-    assert (await resident.get("/resident/v1/me")).json()["phone"] == resident.phone
 
 
 async def test_codes_of_another_account_or_of_a_log_in_prove_nothing(world: World) -> None:
