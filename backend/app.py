@@ -16,16 +16,18 @@ from backend.audit.routes import public_router as audit_public
 from backend.embedded.children import tie_to_parent
 from backend.gates.sync import GateSync
 from backend.guardians.rules import Recapture
+from backend.health.routes import public_router as health_public
+from backend.health.service import Readiness, checks
 from backend.kit import logging
 from backend.kit.allow import tell_methods
 from backend.kit.apart import run_apart
 from backend.kit.auth import AuthMiddleware, Surface, Tokens
 from backend.kit.clock import Clock, utc_now
-from backend.kit.db import Database, DatabaseUnavailable, Scope
 from backend.kit.deprecation import DeprecationMiddleware
 from backend.kit.etag import EntityTagMiddleware
 from backend.kit.idempotency.middleware import IdempotencyMiddleware
-from backend.kit.problems import Problem, exception_handlers, problems
+from backend.kit.metrics import measured
+from backend.kit.problems import Problem, exception_handlers
 from backend.kit.providing import provide_in_turn
 from backend.kit.rates.limiter import RateExceeded, RateLimiter
 from backend.kit.rates.middleware import RateLimitMiddleware
@@ -33,6 +35,7 @@ from backend.kit.strict import decode_strictly
 from backend.kit.surroundings import describe
 from backend.kit.tracing import RequestIdMiddleware
 from backend.links.errors import LinkClosed, LinkExpired, LinkHeld, LinkUnproven
+from backend.migrate import migrations_needed
 from backend.pages.routes import public_router as pages_public
 from backend.partners.clients.routes import public_router as clients_public
 from backend.partners.webhooks.documented import webhooks_section
@@ -71,6 +74,9 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
             app.state.proxies = settings.proxies
             app.state.public_url = settings.public_url
             app.state.recapture = Recapture(settings.recapture_months_child, settings.recapture_months_young)
+            app.state.readiness = Readiness(
+                checks(resources.db, resources.keys.db, resources.objects, needed=migrations_needed())
+            )
             app.state.gates = GateSync(resources.db, resources.keys, clock)
             app.state.asking = Asking(resources.db, clock)
             async with app.state.gates.feed.running(), app.state.asking.feed.running():
@@ -79,9 +85,8 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
     app = Litestar(
         route_handlers=[
             jwks,
-            live,
-            ready,
             audit_public,
+            health_public,
             certificates_public,
             clients_public,
             pages_public(),
@@ -106,6 +111,8 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
     provide_in_turn(app)
     tell_methods(app)
     decode_strictly(app)
+    # Around everything: what leads nowhere never comes to the middlewares.
+    app.asgi_handler = measured(app.asgi_handler)
     return app
 
 
@@ -164,17 +171,3 @@ def openapi_document(surface: Surface) -> dict[str, Any]:
 async def jwks(tokens: Tokens) -> dict[str, list[dict[str, str]]]:
     """The keys that access tokens are signed with, as a JSON Web Key Set."""
     return tokens.jwks()
-
-
-@get("/health/live", opt={"public": True}, summary="Whether the process answers")
-async def live() -> dict[str, str]:
-    """Answers as long as the process runs."""
-    return {"status": "ok"}
-
-
-@get("/health/ready", opt={"public": True}, responses=problems(DatabaseUnavailable), summary="Whether it can serve")
-async def ready(db: Database) -> dict[str, str]:
-    """Answers once the database does."""
-    async with db.transaction(Scope(), read_only=True) as conn:
-        await conn.execute("SELECT 1")
-    return {"status": "ok"}

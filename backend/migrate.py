@@ -55,6 +55,15 @@ def migrations_directory() -> Path:
     raise FileNotFoundError(f"no migrations beside {here}: the installation is incomplete")
 
 
+def migrations_needed() -> dict[str, list[str]]:
+    """Versions that this release cannot work without, by "data" and "keys": those that come before it runs."""
+    root = migrations_directory()
+    return {
+        folder: sorted(file.name.partition("_")[0] for file in (root / folder).glob("*_pre_*.sql"))
+        for folder in ("data", "keys")
+    }
+
+
 async def _migrate_both(root: Path, data_url: str, keys_url: str) -> None:
     for folder, url in (("data", data_url), ("keys", keys_url)):
         try:

@@ -113,6 +113,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.Meta(ge=1, le=120),
     ] = 12
     recapture_months_young: Annotated[int, said("the same of minors from ten on"), msgspec.Meta(ge=1, le=120)] = 24
+    metrics_port: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=65535)] | None,
+        said(
+            "port on 127.0.0.1 where each process shows its numbers to Prometheus, at `/metrics`; processes on one "
+            "machine need one each, and the single box takes the next one for its worker",
+            default="shown nowhere",
+        ),
+    ] = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], said("`DEBUG`, `INFO`, `WARNING` or `ERROR`")
     ] = "INFO"

@@ -44,13 +44,14 @@ from backend.households.imports import service as imports
 from backend.households.imports.running import Runner as ImportRunner
 from backend.households.notices import service as notices
 from backend.keys import rotation
-from backend.kit import logging
+from backend.kit import logging, metrics
 from backend.kit.clock import Clock, utc_now
 from backend.kit.db import Database, Scope
 from backend.kit.leading import leading, pause
 from backend.kit.outgoing import Outgoing
 from backend.kit.problems import Unavailable
 from backend.kit.together import Together
+from backend.measures.service import EVERY_S, Gauges
 from backend.notifications import service as notifications
 from backend.notifications.push import Push, PushService
 from backend.notifications.sending.service import Sending
@@ -111,6 +112,7 @@ async def main(settings: Settings, *, clock: Clock = utc_now, stop: asyncio.Even
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_work(resources, push, outgoing, clock, stop, settings))
             tasks.create_task(_lead(resources, clock, stop, settings))
+            tasks.create_task(_measure(resources.db, clock, stop, settings.metrics_port))
     _log.info("worker-stopped")
 
 
@@ -269,6 +271,19 @@ async def _duties(
         tasks.create_task(_watch(lead, stop))
         for name, (seconds, duty) in duties.items():
             tasks.create_task(_every(name, seconds, duty, stop))
+
+
+async def _measure(db: Database, clock: Clock, stop: asyncio.Event, port: int | None) -> None:
+    """Show this process's numbers and, of the whole system, those that only the database knows."""
+    if port is None:
+        return
+    gauges = Gauges()
+    metrics.REGISTRY.register(gauges)
+    try:
+        with metrics.shown(port):
+            await _every("gauges", EVERY_S, lambda: gauges.measure(db, now=clock()), stop)
+    finally:
+        metrics.REGISTRY.unregister(gauges)
 
 
 async def _watch(lead: "asyncpg.Connection[asyncpg.Record]", stop: asyncio.Event) -> None:

@@ -7,6 +7,7 @@ import structlog
 from litestar import Request
 
 from backend.accounts import service
+from backend.accounts.counting import count_code
 from backend.kit.language import Language, preferred_language
 from backend.kit.messages import MessagesUnavailable, Sender
 
@@ -28,7 +29,12 @@ async def send_code(sender: Sender, phone: str, code: str, language: str) -> Non
         MessagesUnavailable: the carrier cannot be reached or refuses.
     """
     minutes = str(int(service.CODE_TTL.total_seconds()) // 60)
-    await sender.send(to=phone, template="login_code", values={"code": code, "minutes": minutes}, language=language)
+    try:
+        await sender.send(to=phone, template="login_code", values={"code": code, "minutes": minutes}, language=language)
+    except MessagesUnavailable:
+        count_code("failed")
+        raise
+    count_code("sent")
 
 
 async def send_later(sender: Sender, phone: str, template: str, values: Mapping[str, str], language: str) -> None:

@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from backend.accounts import repository
+from backend.accounts.counting import count_code
 from backend.accounts.errors import AccountDormant, CodeRefused, SessionEnded, TokenRenewedElsewhere, TooManyCodes
 from backend.accounts.limits import ADDRESS_LIMITS, PHONE_LIMITS, address_group, wait_seconds
 from backend.accounts.number import repository as uses
@@ -155,6 +156,7 @@ async def ask(
     ]  # fmt: skip
     wait = wait_seconds(latest, now=now)
     if wait > 0:
+        count_code("refused")
         raise TooManyCodes(retry_after_s=wait)
     challenge_id = uuid4()
     code = f"{secrets.randbelow(10**6):06d}"

@@ -1,11 +1,15 @@
 """Commands that run the parts: the single box, the demo, the API, the worker."""
 
 import argparse
+import os
 import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from backend.cli.shared import DATA_DIR, Commands, add_data_dir, box_failures, interrupt, settings_of
-from backend.settings import SettingsRefused, load_settings
+from backend.settings import Settings, SettingsRefused, load_settings
 
 __all__ = ["add"]
 
@@ -51,10 +55,6 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _api(_: argparse.Namespace) -> int:
-    from granian import Granian
-    from granian.constants import HTTPModes, Interfaces
-    from granian.log import LogLevels
-
     from backend.embedded.address import require_address
     from backend.embedded.children import tie_to_parent
 
@@ -64,6 +64,34 @@ def _api(_: argparse.Namespace) -> int:
         raise SettingsRefused("DOORWARD_PORT must be a port: only the single box may choose a free one")
     with box_failures():
         require_address(settings.host, settings.port)
+    with _numbers(settings.metrics_port):
+        _serve(settings)
+    return 0
+
+
+@contextmanager
+def _numbers(port: int | None) -> Iterator[None]:
+    """Show the numbers of all the server's processes together, from this one that starts them."""
+    if port is None:
+        yield
+        return
+    # In memory where the machine has such a place: the processes write there with every request, and a container's
+    # own disk may be read-only.
+    memory = Path("/dev/shm")  # noqa: S108 - a private folder in it is used, made by mkdtemp
+    with tempfile.TemporaryDirectory(prefix="doorward-", dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        # Not sooner: it is at its import that the library looks for the folder.
+        from backend.kit.metrics import shown
+
+        with box_failures(), shown(port, folder=Path(folder)):
+            yield
+
+
+def _serve(settings: Settings) -> None:
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+    from granian.log import LogLevels
+
     Granian(
         "backend.app:create_app_from_environment",
         factory=True,
@@ -78,7 +106,6 @@ def _api(_: argparse.Namespace) -> int:
         respawn_failed_workers=True,
         log_level=LogLevels.warning,
     ).serve()
-    return 0
 
 
 def _worker(_: argparse.Namespace) -> int:

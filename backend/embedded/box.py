@@ -67,6 +67,8 @@ class SingleBox:
             environment = self._environment(urls)
             for name in ("api", "worker"):
                 output = self._console / f"{name}.log" if self._console else None
+                if name == "worker" and self._settings.metrics_port is not None:
+                    environment = {**environment, f"{PREFIX}METRICS_PORT": str(self._settings.metrics_port + 1)}
                 self.children.spawn(name, [sys.executable, "-m", "backend.cli", name], environment, output=output)
             self.children.wait_ready(f"{self.url}/health/ready")
         except BaseException:

@@ -70,7 +70,7 @@ class DirectoryObjectStore:
         """See ``ObjectStore.exists``."""
         path = self._path(key)
         with _failures():
-            return await asyncio.to_thread(path.is_file)
+            return await asyncio.to_thread(self._is_there, path)
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
         """See ``ObjectStore.list``."""
@@ -84,6 +84,14 @@ class DirectoryObjectStore:
 
     def _path(self, key: str) -> Path:
         return self._root.joinpath(*check_key(key)).with_name(key.rsplit("/", 1)[-1] + _OBJECT)
+
+    def _is_there(self, path: Path) -> bool:
+        if path.is_file():
+            return True
+        # Where the whole directory is gone, its objects would pass for erased ones.
+        if not self._root.is_dir():
+            raise StorageUnavailable
+        return False
 
     def _write(self, path: Path, data: bytes) -> None:
         for _ in range(_TRIES):

@@ -9,6 +9,8 @@ from backend.audit import service as audit
 from backend.gates import service
 from backend.gates.errors import RosterDiverged
 from backend.gates.feed import RosterFeed
+from backend.gates.lags import service as lags
+from backend.gates.lags.repository import LagRow
 from backend.gates.limits import Attempts
 from backend.gates.pages import Page, Pages, Position, Standing
 from backend.gates.plans import Held, is_news
@@ -124,17 +126,20 @@ class GateSync:
         # With a state only: naming it says that it is on the gate's disk, and so is its plan.
         plan = None if state is None or is_news(held, standing.plan) or held is None else standing.plan
         plan_news = plan is not None and row.acked_plan != plan.revision
+        late: list[LagRow] = []
         if diverged or news or plan_news or service.seen_is_old(row, now=now):
             async with self._db.transaction(Scope(community_id=gate.community_id)) as conn:
                 if diverged and state is not None:
                     await service.record_diverged(conn, gate=row, state=state, now=now)
                 elif news and state is not None:
+                    late = await lags.of_acknowledgement(conn, gate=row, state=state)
                     verified = standing.digest is not None
                     await service.record_acknowledged(conn, gate=row, state=state, verified=verified, now=now)
                 else:
                     await service.record_seen(conn, gate=row, now=now)
                 if plan is not None and plan_news:
                     await service.record_plan(conn, gate=row, revision=plan.revision)
+        lags.observe(late)
         if diverged:
             _log.error("roster diverged", community=str(gate.community_id), gate=str(gate.gate_id))
             raise RosterDiverged

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from backend.kit.db import Connection, fetch_all, fetch_one
+from backend.kit.db import Connection, affected, fetch_all, fetch_one
 from backend.partners.webhooks.repository import DisabledBy
 
 __all__ = [
@@ -219,12 +219,13 @@ async def disable(conn: Connection, *, partner_id: UUID, endpoint_id: UUID, by: 
     return done is not None
 
 
-async def bury(conn: Connection, *, partner_id: UUID, endpoint_id: UUID, now: datetime) -> None:
-    """Make whatever is on its way to an endpoint dead letters."""
-    await conn.execute(
+async def bury(conn: Connection, *, partner_id: UUID, endpoint_id: UUID, now: datetime) -> int:
+    """Make whatever is on its way to an endpoint dead letters; how many."""
+    status = await conn.execute(
         """
         UPDATE webhook_delivery SET outcome = 'dead', settled_at = $3
         WHERE partner_id = $1 AND endpoint_id = $2 AND settled_at IS NULL
         """,
         partner_id, endpoint_id, now,
     )  # fmt: skip
+    return affected(status)

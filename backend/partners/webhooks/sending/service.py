@@ -12,10 +12,12 @@ from uuid import UUID
 import httpx
 import msgspec
 import structlog
+from prometheus_client import Counter
 from standardwebhooks import Webhook
 
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
+from backend.kit.metrics import REGISTRY
 from backend.kit.outgoing import AddressRefused, Outgoing
 from backend.partners.events import service as events
 from backend.partners.events.kinds import EventKind
@@ -31,6 +33,12 @@ from backend.partners.webhooks.sending.repository import MessageRow, TargetRow
 __all__ = ["Webhooks", "enqueue_due"]
 
 _log = structlog.get_logger(__name__)
+_messages = Counter(
+    "doorward_webhook_messages",
+    "Attempts to hand a message to a company: delivered, failed and to be repeated, or dead.",
+    ("outcome",),
+    registry=REGISTRY,
+)
 _PLATFORM = Scope(platform=True)
 _GONE = 410
 # Turns of one job: an endpoint with a long backlog gives way to others now and then.
@@ -117,6 +125,7 @@ class Webhooks:
         async with self._db.transaction(_PLATFORM) as conn:
             for message, status in answers.items():
                 dead = not _is_taken(status) and message.attempts >= MOST_ATTEMPTS
+                _messages.labels("delivered" if _is_taken(status) else "dead" if dead else "failed").inc()
                 await repository.settle(
                     conn,
                     partner_id=partner_id,
@@ -140,7 +149,8 @@ async def _switch_off(conn: Connection, partner_id: UUID, endpoint_id: UUID, by:
     """Send nothing there any more; what was on its way can be replayed. The company reads of it."""
     if not await repository.disable(conn, partner_id=partner_id, endpoint_id=endpoint_id, by=by, now=now):
         return
-    await repository.bury(conn, partner_id=partner_id, endpoint_id=endpoint_id, now=now)
+    buried = await repository.bury(conn, partner_id=partner_id, endpoint_id=endpoint_id, now=now)
+    _messages.labels("dead").inc(buried)
     event = NewEvent(partner_id, EventKind.WEBHOOK_DISABLED, now, endpoint_id=endpoint_id)
     await events.tell(conn, events=[event], now=now)
     _log.warning("webhook-disabled", by=by)

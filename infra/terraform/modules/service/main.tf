@@ -29,6 +29,7 @@ locals {
     DOORWARD_OTP_SENDER   = "http"
     DOORWARD_OTP_HTTP_URL = var.otp_http_url
     DOORWARD_LOG_LEVEL    = "INFO"
+    DOORWARD_METRICS_PORT = tostring(var.metrics_port)
   }
 
   environment = {

@@ -1,0 +1,1 @@
+"""What only the database knows of the whole system's state, measured now and again and shown as gauges."""
