@@ -67,6 +67,9 @@ _checks = Histogram(
     buckets=(0.05, 0.1, 0.15, 0.25, 0.4, 0.8, 1.5, 3, 6),
     registry=REGISTRY,
 )
+for _outcome in ("accepted", "refused", "busy", "failed"):
+    # From zero on: a rate over a series that has just appeared misses its first event.
+    _checks.labels(_outcome)
 
 
 class ModelsRefused(Exception):
