@@ -72,6 +72,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
             app.state.clock = clock
             app.state.rates = RateLimiter(resources.db)
             app.state.proxies = settings.proxies
+            app.state.codes_an_hour = settings.codes_an_hour
             app.state.public_url = settings.public_url
             app.state.recapture = Recapture(settings.recapture_months_child, settings.recapture_months_young)
             app.state.readiness = Readiness(

@@ -73,6 +73,11 @@ def _client_address(request: Request[Any, Any, Any]) -> str:
     return request.client.host if request.client else "unknown"
 
 
+def _codes_an_hour(request: Request[Any, Any, Any]) -> int:
+    codes_an_hour: int = request.app.state.codes_an_hour
+    return codes_an_hour
+
+
 def _gates(request: Request[Any, Any, Any]) -> GateSync:
     gates: GateSync = request.app.state.gates
     return gates
@@ -119,6 +124,7 @@ _PROVIDERS: Mapping[str, Callable[..., Any]] = {
     "sender": _sender,
     "tell": _tell,
     "client_address": _client_address,
+    "codes_an_hour": _codes_an_hour,
     "gates": _gates,
     "public_url": _public_url,
     "recapture": _recapture,

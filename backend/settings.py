@@ -84,6 +84,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
         msgspec.Meta(ge=0),
     ] = 0
+    codes_an_hour: Annotated[
+        int,
+        said(
+            "one-time codes that the whole deployment sends in an hour, whoever asks: "
+            "what a fraud with messages can cost; beyond it nobody logs in anew until the hour is over"
+        ),
+        msgspec.Meta(ge=1),
+    ] = 5_000
     otp_sender: Annotated[
         Literal["console", "http"], said("`console` writes one-time codes to a file; `http` posts them to a provider")
     ] = "console"

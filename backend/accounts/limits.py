@@ -1,4 +1,8 @@
-"""How often codes may be asked for, and what an address is for that purpose."""
+"""How often codes may be asked for, by number, range, address and in all, and what an address is there.
+
+Whoever earns from messages to a range of numbers has many of them and many addresses: against him only the range and
+the whole are left to count by.
+"""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +11,10 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 import msgspec
 
-__all__ = ["ADDRESS_LIMITS", "PHONE_LIMITS", "Limit", "address_group", "wait_seconds"]
+from backend.kit.crypto import keyed_hash
+from backend.kit.rates.limiter import Quota
+
+__all__ = ["ADDRESS_LIMITS", "PHONE_LIMITS", "Limit", "address_group", "code_budgets", "wait_seconds"]
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -21,6 +28,30 @@ class Limit(msgspec.Struct, frozen=True):
 PHONE_LIMITS = (Limit(5, timedelta(minutes=15)), Limit(20, timedelta(days=1)))
 # Wide, because a whole community may stand behind one address of its mobile operator.
 ADDRESS_LIMITS = (Limit(300, timedelta(hours=1)),)
+
+_HOUR_S = 3600
+# Ranges are leased to carriers by ten thousand or more. Of ten million subscribers, two or three live in one community;
+# a company that gave all its people numbers in a row stays below this too.
+_TEN_THOUSAND, _MILLION = Quota("codes-4", 200, _HOUR_S), Quota("codes-6", 2_000, _HOUR_S)
+
+
+def code_budgets(phone: str, *, pepper: bytes, codes_an_hour: int) -> list[tuple[Quota, str]]:
+    """What a code to this number is counted against, besides the number and the address; the most shared one last.
+
+    Args:
+        phone: E.164.
+        pepper: keys the hashes of ranges.
+        codes_an_hour: of the whole deployment.
+    """
+
+    def whose(digits: int) -> str:
+        return keyed_hash(pepper, "login-range", phone[:-digits]).hex()
+
+    return [
+        (_TEN_THOUSAND, whose(4)),
+        (_MILLION, whose(6)),
+        (Quota("codes", codes_an_hour, _HOUR_S), "all"),
+    ]
 
 
 def wait_seconds(nth_latest: Sequence[tuple[Limit, datetime | None]], *, now: datetime) -> int:

@@ -61,13 +61,26 @@ def _login_router(surface: Surface) -> Router:
         summary="Ask for a one-time code",
     )
     async def begin_login(
-        data: Login, request: AnyRequest, db: Database, pepper: bytes, clock: Clock, sender: Sender, client_address: str
+        data: Login,
+        request: AnyRequest,
+        db: Database,
+        pepper: bytes,
+        clock: Clock,
+        sender: Sender,
+        client_address: str,
+        codes_an_hour: int,
     ) -> Response[Challenge]:
         """Send a code to a phone, good for five minutes. The answer is the same for every number."""
         phone = phones.parse(data.phone)
         async with db.transaction(_PLATFORM) as conn:
             begun = await service.begin_login(
-                conn, pepper=pepper, surface=surface, phone=phone, address=client_address, now=clock()
+                conn,
+                pepper=pepper,
+                surface=surface,
+                phone=phone,
+                address=client_address,
+                codes_an_hour=codes_an_hour,
+                now=clock(),
             )
         body = Challenge(begun.asked.challenge_id, int(service.CODE_TTL.total_seconds()))
         language = data.language or language_of(request, stored=begun.language)

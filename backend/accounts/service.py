@@ -17,7 +17,7 @@ import msgspec
 from backend.accounts import repository
 from backend.accounts.counting import count_code
 from backend.accounts.errors import AccountDormant, CodeRefused, SessionEnded, TokenRenewedElsewhere, TooManyCodes
-from backend.accounts.limits import ADDRESS_LIMITS, PHONE_LIMITS, address_group, wait_seconds
+from backend.accounts.limits import ADDRESS_LIMITS, PHONE_LIMITS, address_group, code_budgets, wait_seconds
 from backend.accounts.number import repository as uses
 from backend.accounts.number.dormancy import NOTED_EVERY, is_dormant
 from backend.accounts.repository import AccountRow, CodeFor, RefreshRow, Surface
@@ -29,6 +29,7 @@ from backend.kit.crypto import SealBroken, keyed_hash, new_token, open_sealed, s
 from backend.kit.db import Connection
 from backend.kit.language import Language
 from backend.kit.problems import Problem
+from backend.kit.rates.spending import forget, spend
 from backend.people import repository as people
 
 __all__ = [
@@ -99,7 +100,7 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 async def begin_login(
-    conn: Connection, *, pepper: bytes, surface: Surface, phone: str, address: str, now: datetime
+    conn: Connection, *, pepper: bytes, surface: Surface, phone: str, address: str, codes_an_hour: int, now: datetime
 ) -> Login:
     """Note that a code was asked for. The same statements run whether or not anybody has the number.
 
@@ -109,13 +110,21 @@ async def begin_login(
         surface: where the code will be good.
         phone: E.164.
         address: the caller's IP address.
+        codes_an_hour: as :func:`ask` has it.
         now: the present.
 
     Raises:
-        TooManyCodes: for this number or from this address, too many were asked for.
+        TooManyCodes: as :func:`ask` raises it.
     """
     asked = await ask(
-        conn, pepper=pepper, surface=surface, purpose=f"login/{surface}", phone=phone, address=address, now=now
+        conn,
+        pepper=pepper,
+        surface=surface,
+        purpose=f"login/{surface}",
+        phone=phone,
+        address=address,
+        codes_an_hour=codes_an_hour,
+        now=now,
     )
     account = await repository.get_account_by_phone(conn, phone=phone)
     is_staff = await _staff_of(conn, account) is not None
@@ -125,7 +134,15 @@ async def begin_login(
 
 
 async def ask(
-    conn: Connection, *, pepper: bytes, surface: CodeFor, purpose: str, phone: str, address: str, now: datetime
+    conn: Connection,
+    *,
+    pepper: bytes,
+    surface: CodeFor,
+    purpose: str,
+    phone: str,
+    address: str,
+    codes_an_hour: int,
+    now: datetime,
 ) -> Asked:
     """Make a code for a number.
 
@@ -136,10 +153,11 @@ async def ask(
         purpose: the same more exactly; :func:`prove` needs the same.
         phone: E.164.
         address: the caller's IP address.
+        codes_an_hour: how many the whole deployment sends.
         now: the present.
 
     Raises:
-        TooManyCodes: for this number or from this address, too many were asked for.
+        TooManyCodes: for this number, its range, from this address or in all, too many were asked for.
     """
     phone_hash = keyed_hash(pepper, "login-phone", f"{surface}/{phone}")
     address_hash = keyed_hash(pepper, "login-address", address_group(address))
@@ -154,7 +172,10 @@ async def ask(
                                                        since=now - limit.window))
         for limit in ADDRESS_LIMITS
     ]  # fmt: skip
-    wait = wait_seconds(latest, now=now)
+    # What is refused for its number or address uses up nobody else's budget.
+    wait = wait_seconds(latest, now=now) or await spend(
+        conn, code_budgets(phone, pepper=pepper, codes_an_hour=codes_an_hour), now=now
+    )
     if wait > 0:
         count_code("refused")
         raise TooManyCodes(retry_after_s=wait)
@@ -344,9 +365,10 @@ async def forget_person(conn: Connection, *, person_id: UUID, now: datetime) -> 
 
 
 async def sweep(conn: Connection, *, now: datetime) -> int:
-    """Delete codes and sessions past their time; how many rows. Needs the platform scope."""
+    """Delete codes, budgets and sessions past their time; how many rows. Needs the platform scope."""
     longest = max(limit.window for limit in (*PHONE_LIMITS, *ADDRESS_LIMITS))
-    return await repository.delete_expired(conn, now=now, keep_challenges=longest)
+    deleted = await repository.delete_expired(conn, now=now, keep_challenges=longest)
+    return deleted + await forget(conn, before=now - longest)
 
 
 async def account_of_phone(conn: Connection, *, phone: str, pepper: bytes) -> AccountRow:

@@ -40,12 +40,19 @@ async def begin_number_change(
     clock: Clock,
     sender: Sender,
     client_address: str,
+    codes_an_hour: int,
 ) -> NumberChallenges:
     """Send a code to the present number and one to the new number, good for five minutes."""
     phone = phones.parse(data.phone)
     async with db.transaction(_PLATFORM) as conn:
         begun = await rules.begin(
-            conn, pepper=pepper, resident=resident, phone=phone, address=client_address, now=clock()
+            conn,
+            pepper=pepper,
+            resident=resident,
+            phone=phone,
+            address=client_address,
+            codes_an_hour=codes_an_hour,
+            now=clock(),
         )
         person = await people.get_person(conn, person_id=resident.person_id)
     language = language_of(request, stored=None if person is None else person.language)

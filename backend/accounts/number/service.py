@@ -31,7 +31,14 @@ class Begun(msgspec.Struct, frozen=True):
 
 
 async def begin(
-    conn: Connection, *, pepper: bytes, resident: ResidentPrincipal, phone: str, address: str, now: datetime
+    conn: Connection,
+    *,
+    pepper: bytes,
+    resident: ResidentPrincipal,
+    phone: str,
+    address: str,
+    codes_an_hour: int,
+    now: datetime,
 ) -> Begun:
     """Make a code for the present number and one for the new one.
 
@@ -46,7 +53,14 @@ async def begin(
     purpose = _purpose(resident.account_id)
     asked = [
         await service.ask(
-            conn, pepper=pepper, surface="number", purpose=purpose, phone=number, address=address, now=now
+            conn,
+            pepper=pepper,
+            surface="number",
+            purpose=purpose,
+            phone=number,
+            address=address,
+            codes_an_hour=codes_an_hour,
+            now=now,
         )
         for number in (current, phone)
     ]

@@ -10,7 +10,7 @@ from backend.kit.db import Database, Scope
 from backend.kit.problems import TooManyRequests
 from backend.kit.rates import repository
 
-__all__ = ["Allowance", "Quota", "RateExceeded", "RateLimiter"]
+__all__ = ["Allowance", "Quota", "RateExceeded", "RateLimiter", "window_of"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Clients whose present window a process remembers; forgetting one costs what is left of a lease.
@@ -29,6 +29,13 @@ class Quota(msgspec.Struct, frozen=True):
     def policy(self) -> str:
         """The ``RateLimit-Policy`` header."""
         return f'"{self.name}";q={self.limit};w={self.window_s}'
+
+
+def window_of(quota: Quota, now: datetime) -> tuple[datetime, int]:
+    """When the present window began, and in how many seconds the next one does, at least one."""
+    window = timedelta(seconds=quota.window_s)
+    began_at = _EPOCH + (now - _EPOCH) // window * window
+    return began_at, max(1, round((began_at + window - now).total_seconds()))
 
 
 class Allowance(msgspec.Struct, frozen=True):
@@ -86,9 +93,7 @@ class RateLimiter:
             RateExceeded: the window is used up; its headers say when the next one begins.
             DatabaseUnavailable: nobody can count.
         """
-        window = timedelta(seconds=quota.window_s)
-        began_at = _EPOCH + (now - _EPOCH) // window * window
-        reset_s = max(1, round((began_at + window - now).total_seconds()))
+        began_at, reset_s = window_of(quota, now)
         lease = self._lease(f"{quota.name}:{client}")
         async with lease.lock:
             if lease.began_at != began_at:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from backend.kit.db import Connection
 
-__all__ = ["lease"]
+__all__ = ["delete_before", "lease"]
 
 
 async def lease(conn: Connection, *, client: str, began_at: datetime, count: int, limit: int) -> int | None:
@@ -27,3 +27,9 @@ async def lease(conn: Connection, *, client: str, began_at: datetime, count: int
         client, began_at, count, limit,
     )  # fmt: skip
     return taken
+
+
+async def delete_before(conn: Connection, *, before: datetime) -> int:
+    """Delete windows that began before then; how many. Needs the platform scope."""
+    status = await conn.execute("DELETE FROM rate_window WHERE began_at < $1", before)
+    return int(status.rsplit(" ", 1)[1])

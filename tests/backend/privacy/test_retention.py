@@ -287,7 +287,7 @@ async def test_spent_codes_old_links_and_left_households_go(
     keys, objects, now = world.resources.keys, world.resources.objects, world.clock()
 
     await enforce(worker_db, keys, objects, now=now + timedelta(days=30))
-    for table in ("activation", "gate_claim", "login_challenge"):
+    for table in ("activation", "gate_claim", "login_challenge", "rate_window"):
         assert await owner.fetchval(f"SELECT count(*) FROM {table}") == 0, table
     assert await owner.fetchval("SELECT count(*) FROM member") == 1
 
