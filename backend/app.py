@@ -27,6 +27,7 @@ from backend.kit.deprecation import DeprecationMiddleware
 from backend.kit.etag import EntityTagMiddleware
 from backend.kit.idempotency.middleware import IdempotencyMiddleware
 from backend.kit.metrics import measured
+from backend.kit.patience import PatienceMiddleware
 from backend.kit.problems import Problem, exception_handlers
 from backend.kit.providing import provide_in_turn
 from backend.kit.rates.limiter import RateExceeded, RateLimiter
@@ -98,6 +99,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
         exception_handlers=exception_handlers,  # type: ignore[arg-type]  # Litestar's map is invariant in the exception
         middleware=[
             RequestIdMiddleware(),
+            PatienceMiddleware(),
             DeprecationMiddleware(),
             DefineMiddleware(AuthMiddleware, exclude_from_auth_key="public"),
             RateLimitMiddleware(),
