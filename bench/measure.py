@@ -8,7 +8,7 @@ from statistics import median
 
 import msgspec
 
-__all__ = ["Figure", "Tell", "Times", "interleave", "quantile", "time_it"]
+__all__ = ["Figure", "Tell", "Times", "interleave", "quantile"]
 
 # Says what is being done at the moment, for whoever watches.
 Tell = Callable[[str], None]
@@ -50,11 +50,6 @@ class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
 def quantile(ordered: Sequence[float], part: float) -> float:
     """The smallest value that at least ``part`` (0 to 1) of the ordered values do not exceed."""
     return ordered[max(0, math.ceil(part * len(ordered)) - 1)]
-
-
-def time_it(work: Callable[[], object], *, runs: int, warm: int = 3) -> Times:
-    """Run something again and again, the garbage collector held off."""
-    return interleave({"": work}, runs=runs, warm=warm)[""]
 
 
 def interleave(works: dict[str, Callable[[], object]], *, runs: int, warm: int = 3) -> dict[str, Times]:

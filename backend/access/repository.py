@@ -15,24 +15,20 @@ __all__ = [
     "GrantRow",
     "RosterVersion",
     "access_tick",
-    "delete_credential",
     "delete_credentials",
     "delete_ended_grants",
     "delete_idle_subjects",
     "delete_restriction",
     "end_grants_of_source",
-    "end_grants_of_subject",
     "forget_removals",
     "get_credential",
     "get_roster_version",
     "insert_grants",
     "insert_restriction",
     "list_due_communities",
-    "list_grants",
     "list_grants_of_source",
     "list_kinds",
     "roster_hold",
-    "update_door_groups",
     "update_window",
     "upsert_credential",
 ]
@@ -164,21 +160,6 @@ async def list_grants_of_source(
     )  # fmt: skip
 
 
-async def list_grants(conn: Connection, *, community_id: UUID, subject_id: UUID) -> list[GrantRow]:
-    """All grants that the subject has and had, newest first."""
-    return await fetch_all(
-        conn,
-        GrantRow,
-        """
-        SELECT grant_id, subject_id, kind, source, source_id, valid_from, valid_until, present_from, present_until,
-               state, ended_at
-        FROM access_grant WHERE community_id = $1 AND subject_id = $2
-        ORDER BY valid_from DESC, grant_id
-        """,
-        community_id, subject_id,
-    )  # fmt: skip
-
-
 async def update_window(
     conn: Connection, *, community_id: UUID, grant_id: UUID, window: Window, presence: Presence, state: GrantState,
     now: datetime,
@@ -194,21 +175,6 @@ async def update_window(
     )  # fmt: skip
 
 
-async def update_door_groups(
-    conn: Connection, *, community_id: UUID, source: str, source_id: UUID, door_groups: tuple[UUID, ...] | None
-) -> int:
-    """Limit what rests on that source and has not ended to the doors of these groups; how many there were."""
-    return affected(
-        await conn.execute(
-            """
-            UPDATE access_grant SET door_groups = $4
-            WHERE community_id = $1 AND source = $2 AND source_id = $3 AND state <> 'ended'
-            """,
-            community_id, source, source_id, door_groups,
-        )
-    )  # fmt: skip
-
-
 async def end_grants_of_source(
     conn: Connection, *, community_id: UUID, source: str, source_id: UUID, now: datetime
 ) -> int:
@@ -220,19 +186,6 @@ async def end_grants_of_source(
         RETURNING grant_id
         """,
         community_id, source, source_id, now,
-    )  # fmt: skip
-    return len(ended)
-
-
-async def end_grants_of_subject(conn: Connection, *, community_id: UUID, subject_id: UUID, now: datetime) -> int:
-    """End all that the subject has; how many."""
-    ended = await conn.fetch(
-        """
-        UPDATE access_grant SET state = 'ended', ended_at = $3
-        WHERE community_id = $1 AND subject_id = $2 AND state <> 'ended'
-        RETURNING grant_id
-        """,
-        community_id, subject_id, now,
     )  # fmt: skip
     return len(ended)
 
@@ -279,16 +232,6 @@ async def get_credential(conn: Connection, *, community_id: UUID, subject_id: UU
         """,
         community_id, subject_id,
     )  # fmt: skip
-
-
-async def delete_credential(conn: Connection, *, community_id: UUID, subject_id: UUID) -> bool:
-    """No template stands for the subject any more; whether one did."""
-    gone = await conn.fetch(
-        "DELETE FROM face_credential WHERE community_id = $1 AND subject_id = $2 RETURNING subject_id",
-        community_id,
-        subject_id,
-    )
-    return bool(gone)
 
 
 async def delete_credentials(conn: Connection, *, community_id: UUID, subject_ids: Sequence[UUID]) -> None:

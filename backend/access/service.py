@@ -21,13 +21,10 @@ from gate_sdk.wire import GrantKind
 __all__ = [
     "NewGrant",
     "RosterVersion",
-    "change_doors",
     "change_window",
-    "drop_credential",
     "drop_credentials",
     "due_communities",
     "end_grants",
-    "end_subject",
     "erase_idle_subjects",
     "grant",
     "grant_many",
@@ -159,36 +156,12 @@ async def change_window(
     return len(rows)
 
 
-async def change_doors(
-    conn: Connection, *, community_id: UUID, source: str, source_id: UUID, door_groups: Sequence[UUID] | None
-) -> int:
-    """Limit all grants of that source that have not ended to the doors of these groups; how many there were.
-
-    Raises:
-        DoorGroupUnknown: the community has no such door group, or there are none or too many.
-    """
-    limited = None if door_groups is None else tuple(sorted(set(door_groups)))
-    if limited is not None:
-        await doors.require_groups(conn, community_id=community_id, limits=[limited])
-    await repository.roster_hold(conn)
-    return await repository.update_door_groups(
-        conn, community_id=community_id, source=source, source_id=source_id, door_groups=limited
-    )
-
-
 async def end_grants(conn: Connection, *, community_id: UUID, source: str, source_id: UUID, now: datetime) -> int:
     """End what rests on that source, at once; how many there were. Repeating is harmless."""
     await repository.roster_hold(conn)
     return await repository.end_grants_of_source(
         conn, community_id=community_id, source=source, source_id=source_id, now=now
     )
-
-
-async def end_subject(conn: Connection, *, community_id: UUID, subject_id: UUID, now: datetime) -> None:
-    """End all that the subject may do in the community and take his template off its gates. Repeating is harmless."""
-    await repository.roster_hold(conn)
-    await repository.end_grants_of_subject(conn, community_id=community_id, subject_id=subject_id, now=now)
-    await repository.delete_credential(conn, community_id=community_id, subject_id=subject_id)
 
 
 async def erase_idle_subjects(conn: Connection, *, community_id: UUID, subject_ids: Sequence[UUID]) -> None:
@@ -238,12 +211,6 @@ async def set_credential(
         template_sha256=template_sha256,
         now=now,
     )
-
-
-async def drop_credential(conn: Connection, *, community_id: UUID, subject_id: UUID) -> bool:
-    """Take the subject's template off the community's gates; whether there was one. His grants stay (QR)."""
-    await repository.roster_hold(conn)
-    return await repository.delete_credential(conn, community_id=community_id, subject_id=subject_id)
 
 
 async def drop_credentials(conn: Connection, *, community_id: UUID, subject_ids: Sequence[UUID]) -> None:

@@ -63,13 +63,13 @@ class AwsKmsKeyWrapper:
             endpoint_url: of another server that speaks the same.
             region: the key's; by default boto3's own.
             access_key_id: with ``secret_access_key`` in place of boto3's chain of credentials.
-            secret_access_key: see above.
+            secret_access_key: with ``access_key_id``.
             timeout_s: seconds to connect, and to wait for an answer, in one attempt.
             attempts: calls at most, with growing pauses, while a failure may pass.
         """
         # A fifth of a second that a single box with its key in a file need not wait at each start.
-        import boto3  # noqa: PLC0415 - see above
-        from botocore.config import Config  # noqa: PLC0415 - see above
+        import boto3  # noqa: PLC0415 - a fifth of a second
+        from botocore.config import Config  # noqa: PLC0415 - part of that fifth
 
         self._key_id = key_id
         self._client: Any = boto3.session.Session().client(

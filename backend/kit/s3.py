@@ -46,13 +46,13 @@ class S3ObjectStore:
             endpoint_url: of an S3-compatible server; addressed by path then, as most have no wildcard DNS.
             region: as the bucket's.
             access_key_id: with ``secret_access_key`` in place of boto3's chain of credentials.
-            secret_access_key: see above.
+            secret_access_key: with ``access_key_id``.
             encryption: ``AES256`` or ``aws:kms``; the bucket's default when not given.
             kms_key_id: for ``aws:kms``.
         """
         # A fifth of a second that a single box, with its objects in a directory, need not wait at each start.
-        import boto3  # noqa: PLC0415 - see above
-        from botocore.config import Config  # noqa: PLC0415 - see above
+        import boto3  # noqa: PLC0415 - a fifth of a second
+        from botocore.config import Config  # noqa: PLC0415 - part of that fifth
 
         self._bucket = bucket
         self._client: Any = boto3.session.Session().client(

@@ -16,7 +16,6 @@ __all__ = [
     "get_shift",
     "list_open_shifts",
     "lock_shift",
-    "set_shift_subject",
 ]
 
 
@@ -91,14 +90,6 @@ async def lock_shift(conn: Connection, *, community_id: UUID, shift_id: UUID) ->
         FROM courier_shift WHERE community_id = $1 AND shift_id = $2 FOR UPDATE
         """,
         community_id, shift_id,
-    )  # fmt: skip
-
-
-async def set_shift_subject(conn: Connection, *, community_id: UUID, shift_id: UUID, subject_id: UUID | None) -> None:
-    """Remember whose grant stands for the shift, or that none does."""
-    await conn.execute(
-        "UPDATE courier_shift SET subject_id = $3 WHERE community_id = $1 AND shift_id = $2",
-        community_id, shift_id, subject_id,
     )  # fmt: skip
 
 

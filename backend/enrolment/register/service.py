@@ -34,7 +34,6 @@ __all__ = [
     "keep",
     "likeness",
     "opened",
-    "photo_of_subject",
     "require",
 ]
 
@@ -138,12 +137,6 @@ async def opened(keys: Keys, objects: ObjectStore, row: RegisterPhotoRow) -> byt
         return open_photo(key, sealed, person_id=row.member_id, object_id=row.photo_id)
     except (ObjectMissing, KeyStoreError, SealBroken):
         raise RegisterPhotoNotFound from None
-
-
-async def photo_of_subject(conn: Connection, *, community_id: UUID, subject_id: UUID) -> RegisterPhotoRow | None:
-    """The newest photograph that the register holds of a subject's person."""
-    found = await repository.list_of_subject(conn, community_id=community_id, subject_id=subject_id)
-    return found[0] if found else None
 
 
 async def likeness(keys: Keys, rows: Sequence[RegisterPhotoRow], *, template: bytes, pack: str) -> Likeness:

@@ -83,7 +83,7 @@ def witness_sql(*, request_hash: bytes, attempt: UUID, now: datetime) -> str:
     """
     digits = request_hash.hex()
     return (
-        f"SET LOCAL doorward.request = '{digits}'; "  # noqa: S608 - see above
+        f"SET LOCAL doorward.request = '{digits}'; "  # noqa: S608 - digits and a time of ours, no text
         f"UPDATE idempotent_request SET committed_at = '{now.isoformat()}' "
         f"WHERE request_hash = decode('{digits}', 'hex') AND attempt = '{attempt}' AND answer IS NULL"
     )

@@ -41,12 +41,9 @@ async def test_the_roster_names_the_groups_of_a_limited_grant_and_none_of_anothe
     (grant,) = decode_entry(await body(town.db, community_id, subject)).grants
     assert grant.doors == tuple(sorted((first, second)))
 
-    async with town.db.transaction(Scope(community_id=community_id)) as conn:
-        changed = await access.change_doors(
-            conn, community_id=community_id, source="staff", source_id=source, door_groups=None
-        )
-    assert changed == 1
-    stored = await body(town.db, community_id, subject)
+    unlimited = await town.subject(community_id)
+    await limited(town, community_id, unlimited, None, uuid4())
+    stored = await body(town.db, community_id, unlimited)
     assert b"doors" not in stored
     assert decode_entry(stored).grants[0].doors is None
 

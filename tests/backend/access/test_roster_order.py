@@ -14,6 +14,7 @@ from backend.access import service as access
 from backend.kit.db import Connection, Database, Scope
 from gate_sdk.wire import GrantKind
 from tests.backend.access.town import NOW, Town, give, new_grant
+from tests.backend.ending import end_subject
 from tests.databases import DatabaseUrls
 
 HOUR = timedelta(hours=1)
@@ -117,9 +118,7 @@ async def test_one_community_s_long_transaction_delays_no_other(db: Database, to
         await give(conn, community_id, ours)
         await asyncio.wait_for(town.admit(elsewhere, theirs), 5)
         async with db.transaction(Scope(community_id=elsewhere)) as other:
-            await asyncio.wait_for(
-                access.end_subject(other, community_id=elsewhere, subject_id=theirs, now=NOW + HOUR), 5
-            )
+            await asyncio.wait_for(end_subject(other, community_id=elsewhere, subject_id=theirs, now=NOW + HOUR), 5)
         assert (await town.version(elsewhere)).version == 2
 
 

@@ -20,6 +20,7 @@ from backend.people import repository as people
 from backend.resources import Resources
 from gate_sdk.face import pack_template, unit
 from gate_sdk.wire import GrantKind
+from tests.backend.ending import end_subject
 from tests.backend.enrolment.people import enrol_and_approve, subject_of
 from tests.backend.households.town import build_town
 from tests.backend.world import World
@@ -191,7 +192,7 @@ async def test_a_credentials_end_takes_the_embedding_along_whoever_brings_it_abo
     resources, now = world.resources, world.clock()
     async with resources.db.transaction(Scope(community_id=community_id)) as conn:
         await service.detach(conn, community_id=community_id, subject_ids=[detached])
-        await access.end_subject(conn, community_id=community_id, subject_id=ended, now=now)
+        await end_subject(conn, community_id=community_id, subject_id=ended, now=now)
         await conn.execute("DELETE FROM subject WHERE subject_id = $1", erased)
     async with resources.db.transaction(Scope(community_id=community_id)) as conn:
         left = [row["subject_id"] for row in await conn.fetch("SELECT subject_id FROM gallery")]

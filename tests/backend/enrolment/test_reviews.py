@@ -4,10 +4,10 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from backend.access import service as access
 from backend.enrolment import service
 from backend.kit.auth import StaffRole
 from backend.kit.db import Database, Scope
+from tests.backend.ending import end_subject
 from tests.backend.enrolment.people import active, agree, approve_all, enrol, reviews, subject_of
 from tests.backend.households.town import build_town
 from tests.backend.world import World
@@ -201,7 +201,7 @@ async def test_nobody_decides_on_who_has_left_and_his_photographs_go(world: Worl
     now = world.clock()
     subject_id = await subject_of(town, tenant.person_id)
     async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
-        await access.end_subject(conn, community_id=town.community_id, subject_id=subject_id, now=now)
+        await end_subject(conn, community_id=town.community_id, subject_id=subject_id, now=now)
     path = f"{town.staff_path}/reviews/{review['review_id']}"
     late = await town.office.post(f"{path}/approve", json={"basis": "seen_in_person"})
     assert (late.status_code, late.json()["code"]) == (409, "review-moot")

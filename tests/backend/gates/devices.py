@@ -31,6 +31,7 @@ from gate_sdk.wire import (
     roster_digest,
     verify_head,
 )
+from tests.backend.ending import end_subject
 from tests.backend.world import Actor, World
 
 PUBLIC_URL = "http://127.0.0.1:8480"
@@ -216,7 +217,7 @@ class Rosters:
 
     async def remove(self, subject_id: UUID) -> None:
         async with self.db.transaction(Scope(community_id=self.community_id)) as conn:
-            await access.end_subject(conn, community_id=self.community_id, subject_id=subject_id, now=self.clock())
+            await end_subject(conn, community_id=self.community_id, subject_id=subject_id, now=self.clock())
 
     async def set_template(self, subject_id: UUID, values: Sequence[float]) -> bytes:
         """A credential with these bytes, which are answered."""

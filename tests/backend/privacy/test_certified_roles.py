@@ -17,6 +17,7 @@ from backend.people import repository as people
 from backend.privacy import service
 from backend.privacy.saga import Saga
 from gate_sdk.wire import GrantKind
+from tests.backend.ending import end_subject
 from tests.backend.households.town import Resident, Town, build_town
 from tests.backend.privacy.faces import left_of, store_face
 from tests.backend.privacy.papers import make_saga
@@ -279,7 +280,7 @@ async def test_what_another_role_needs_stays_and_is_certified(
                 ) as conn:
                     subject = await people.get_subject(conn, community_id=places.away.community_id, person_id=person_id)
                     assert subject is not None
-                    await access.end_subject(
+                    await end_subject(
                         conn, community_id=places.away.community_id, subject_id=subject.subject_id, now=world.clock()
                     )
         world.clock.now += timedelta(days=31) if ended == "work" else timedelta(hours=25)

@@ -11,6 +11,7 @@ from backend.privacy import jobs
 from backend.privacy.repository import list_due
 from backend.privacy.saga import Saga
 from gate_sdk.wire import GrantKind
+from tests.backend.ending import end_subject
 from tests.backend.households.town import build_town
 from tests.backend.privacy.ending import end_tenancy
 from tests.backend.privacy.faces import NOTHING, Left, give_face, left_of
@@ -24,7 +25,7 @@ async def test_a_face_that_nobody_needs_goes_after_the_grace_that_was_promised(
     tenant = await town.tenant()
     subject_id = await give_face(town, tenant)
     async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
-        await access.end_subject(conn, community_id=town.community_id, subject_id=subject_id, now=world.clock())
+        await end_subject(conn, community_id=town.community_id, subject_id=subject_id, now=world.clock())
     world.clock.advance(hours=23)
     assert await jobs.begin_unused_erasures(worker_db, now=world.clock()) == 0
     world.clock.advance(hours=1)
@@ -51,7 +52,7 @@ async def test_a_couriers_face_lies_thirty_days_between_shifts(world: World, wor
     subject_id = await give_face(town, tenant)
     now = world.clock()
     async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
-        await access.end_subject(conn, community_id=town.community_id, subject_id=subject_id, now=now)
+        await end_subject(conn, community_id=town.community_id, subject_id=subject_id, now=now)
         await access.grant(
             conn,
             community_id=town.community_id,
@@ -63,7 +64,7 @@ async def test_a_couriers_face_lies_thirty_days_between_shifts(world: World, wor
             valid_until=now + timedelta(hours=8),
             now=now,
         )
-        await access.end_subject(conn, community_id=town.community_id, subject_id=subject_id, now=now)
+        await end_subject(conn, community_id=town.community_id, subject_id=subject_id, now=now)
     world.clock.advance(days=29)
     assert await jobs.begin_unused_erasures(worker_db, now=world.clock()) == 0
     world.clock.advance(days=2)

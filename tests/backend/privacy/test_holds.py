@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from backend.access import service as access
 from backend.kit.db import Database, Scope
 from backend.privacy import jobs
 from backend.privacy.saga import Saga
+from tests.backend.ending import end_subject
 from tests.backend.privacy.ending import end_tenancy, read
 from tests.backend.privacy.faces import NOTHING, give_face, left_of
 from tests.backend.privacy.held import (
@@ -218,7 +218,7 @@ async def test_an_erasure_that_waits_for_a_hold_keeps_no_later_face_from_being_e
     # He agrees anew, and then has no right any more.
     subject_id = await give_face(town, tenant)
     async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
-        await access.end_subject(conn, community_id=town.community_id, subject_id=subject_id, now=world.clock())
+        await end_subject(conn, community_id=town.community_id, subject_id=subject_id, now=world.clock())
     world.clock.now += timedelta(hours=25)
     assert await jobs.begin_unused_erasures(worker_db, now=world.clock()) == 1
     async with worker_db.transaction(Scope(platform=True), read_only=True) as conn:
