@@ -8,32 +8,27 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Protocol
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import asyncpg
 import msgspec
 import structlog
 
-from backend.access.moving.service import move_residents
-from backend.access.windows import Window
 from backend.audit import service as audit
 from backend.communities import repository as communities
 from backend.households.imports import batches as kept
-from backend.households.imports import bulk, ends, reports, repository, staging
+from backend.households.imports import ends, laying, reports, repository, staging
 from backend.households.imports.batches import BatchRow, NewBatch
-from backend.households.imports.bulk import HomeSaid
 from backend.households.imports.errors import HeaderRefused
-from backend.households.imports.plan import Outcome, Registered, plan
+from backend.households.imports.plan import Outcome
 from backend.households.imports.reader import Batch, Reader
 from backend.households.imports.repository import ImportRow, ImportState
 from backend.households.imports.schemas import ImportOptions, parse_options
 from backend.households.imports.values import Line, Place
-from backend.households.joining import SOURCE
 from backend.keys.errors import KeyDestroyed, KeyMissing
 from backend.keys.service import Keys
 from backend.kit.clock import Clock
 from backend.kit.crypto import open_sealed, seal
-from backend.kit.db import Connection, Database, Scope, savepoint
+from backend.kit.db import Connection, Database, Scope
 from backend.kit.storage import ObjectMissing, ObjectStore
 
 __all__ = ["Ending", "Runner"]
@@ -50,10 +45,6 @@ class Ending(Protocol):
 
     def __call__(self, db: Database, *, community_id: UUID, target_id: UUID, now: datetime) -> Awaitable[None]:
         """End it; no error where it has ended already."""
-
-
-class _Undo(Exception):
-    """Rolls a check back."""
 
 
 class _Lost(Exception):
@@ -185,9 +176,9 @@ class Runner:
                 return
             lines = _opened(row.import_id, key, held)
             if options.check:
-                outcomes = await _checked(conn, batch.community_id, lines, now)
+                outcomes = await laying.try_out(conn, batch.community_id, lines, now)
             else:
-                outcomes = await _laid(conn, batch.community_id, lines, now)
+                outcomes = await laying.lay(conn, batch.community_id, lines, now)
                 await audit.record(
                     conn,
                     community_id=batch.community_id,
@@ -303,64 +294,3 @@ def _sealed(import_id: UUID, key: bytes, batches: Sequence[Batch], position: int
 def _opened(import_id: UUID, key: bytes, row: kept.SealedRow) -> list[Line]:
     said = open_sealed(key, row.sealed, bound_to=staging.batch_context(import_id, row.position))
     return msgspec.msgpack.decode(said, type=list[Line])
-
-
-async def _checked(conn: Connection, community_id: UUID, lines: Sequence[Line], now: datetime) -> list[Outcome]:
-    """What would become of the lines: all is done as in earnest, and undone."""
-    outcomes: list[Outcome] = []
-    try:
-        async with savepoint(conn):
-            outcomes = await _laid(conn, community_id, lines, now)
-            raise _Undo  # noqa: TRY301 - the savepoint is undone by nothing else
-    except _Undo:
-        # Ids of what was never made lead nowhere.
-        return [
-            msgspec.structs.replace(one, member_id=None, tenancy_id=None) if one.verdict == "created" else one
-            for one in outcomes
-        ]
-
-
-async def _laid(conn: Connection, community_id: UUID, lines: Sequence[Line], now: datetime) -> list[Outcome]:
-    """Change the register by the lines. Where the database refuses, by halves, so that one line costs no other."""
-    try:
-        async with savepoint(conn):
-            return await _written(conn, community_id, lines, now)
-    except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError):
-        if len(lines) == 1:
-            return [Outcome(lines[0].line, "refused", "conflict")]
-    half = len(lines) // 2
-    return [
-        *await _laid(conn, community_id, lines[:half], now),
-        *await _laid(conn, community_id, lines[half:], now),
-    ]
-
-
-async def _written(conn: Connection, community_id: UUID, lines: Sequence[Line], now: datetime) -> list[Outcome]:
-    said: dict[tuple[str, str, str], HomeSaid] = {}
-    for line in lines:
-        place = (line.building, line.unit, line.home)
-        if line.member_limit is not None or place not in said:
-            said[place] = HomeSaid(*place, line.member_limit)
-    homes = await bulk.hold_homes(conn, community_id=community_id, homes=said.values())
-    there: Registered = await bulk.hold(
-        conn,
-        community_id=community_id,
-        homes=homes,
-        tenancies={line.tenancy for line in lines},
-        members={line.number for line in lines},
-    )
-    planned = plan(lines, there, now=now, new_id=uuid4)
-    if planned.new_tenancies:
-        await bulk.insert_tenancies(conn, community_id=community_id, tenancies=planned.new_tenancies)
-    if planned.new_members:
-        await bulk.insert_members(conn, community_id=community_id, members=planned.new_members)
-    if planned.changed_members:
-        await bulk.update_members(conn, community_id=community_id, members=planned.changed_members)
-    if planned.moved_tenancies:
-        joined = await bulk.update_tenancies(conn, community_id=community_id, tenancies=planned.moved_tenancies)
-        windows = {one.tenancy_id: Window(one.starts_at, one.ends_at) for one in planned.moved_tenancies}
-        moved = {member_id: windows[tenancy_id] for member_id, tenancy_id in joined}
-        if moved:
-            # Last, since whoever waits for this community's roster waits for the end of the transaction.
-            await move_residents(conn, community_id=community_id, source=SOURCE, windows=moved, now=now)
-    return planned.outcomes
