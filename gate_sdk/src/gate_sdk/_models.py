@@ -16,7 +16,7 @@ def load_recognition(pack: str | None) -> Recognition:
     """
     try:
         from gate_sdk._face import FaceRecognition  # noqa: PLC0415 - keeps numpy out of `import gate_sdk`
-        from gate_sdk.face.errors import PackError  # noqa: PLC0415
+        from gate_sdk.face.errors import PackError  # noqa: PLC0415 - as the line above
     except ImportError as error:
         raise RecognitionMissingError(f"the face extra is not installed: {error.name} is missing") from error
     try:
@@ -45,9 +45,9 @@ def load_liveness(pack: str) -> Liveness | None:
         RecognitionMissingError: there is one, and it is damaged: it must not pass for none, or the gate would let
             pictures in.
     """
-    from gate_sdk.face.errors import PackError, PackMissing  # noqa: PLC0415 - see load_recognition
-    from gate_sdk.face.liveness import LivenessModel  # noqa: PLC0415
-    from gate_sdk.face.packs import ModelPack  # noqa: PLC0415
+    from gate_sdk.face.errors import PackError, PackMissing  # noqa: PLC0415 - keeps numpy out of `import gate_sdk`
+    from gate_sdk.face.liveness import LivenessModel  # noqa: PLC0415 - as the line above
+    from gate_sdk.face.packs import ModelPack  # noqa: PLC0415 - as the lines above
 
     try:
         return LivenessModel.load(ModelPack.load(pack))

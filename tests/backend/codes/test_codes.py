@@ -1,6 +1,7 @@
 """The QR route from registration to the gate, over HTTP, with the SDK's own client at the gate."""
 
 import asyncio
+import io
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -10,7 +11,9 @@ from uuid import uuid4
 
 import httpx
 import msgspec
+import numpy as np
 import pytest
+from PIL import Image
 
 from backend.codes import service
 from backend.codes.service import MOST_PHONES, new_pin
@@ -228,11 +231,6 @@ async def test_a_guests_code_from_invitation_to_cancellation(town: Town, open_ga
 
 
 def drawn(picture: bytes) -> str:
-    import io  # noqa: PLC0415 - only here
-
-    import numpy as np  # noqa: PLC0415
-    from PIL import Image  # noqa: PLC0415
-
     (text,) = read_texts(np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")))
     return text
 

@@ -286,7 +286,7 @@ async def test_the_sdk_obeys_an_order_over_http(
         assert order.status_code == 201, order.text
         async with asyncio.timeout(20):
             # Until the gate's own next poll says that the plan is on its disk.
-            while (await town.manager.get(f"{town.path}/gates")).json()["gates"][0]["plan"] != 1:  # noqa: ASYNC110
+            while (await town.manager.get(f"{town.path}/gates")).json()["gates"][0]["plan"] != 1:  # noqa: ASYNC110 - a gate tells nobody here
                 await asyncio.sleep(0.05)
         assert client.status().plan == 1
         decision = client.decide(b"no picture, no models")

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import hashlib
+import hmac
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -140,9 +142,7 @@ async def test_what_proves_nothing_is_refused_by_what_is_wrong_with_it(signer: S
 
 
 def _with_shared_secret(claims: dict[str, Any], secret: bytes) -> str:
-    import hashlib  # noqa: PLC0415 - PyJWT refuses to make such a token, so it is made by hand
-    import hmac  # noqa: PLC0415
-
+    # By hand: PyJWT refuses to make such a token.
     head = encoded(json.dumps({"alg": "HS256", "typ": "JWT", "kid": "machine-1"}).encode())
     signed = f"{head}.{encoded(json.dumps(claims).encode())}"
     return f"{signed}.{encoded(hmac.new(secret, signed.encode(), hashlib.sha256).digest())}"

@@ -37,10 +37,10 @@ def add_arguments(subparsers: argparse._SubParsersAction[argparse.ArgumentParser
 
 def _run(options: argparse.Namespace) -> int:
     try:
-        from gate_sdk.face.engine import FaceEngine  # noqa: PLC0415  numpy and ONNX Runtime only here
-        from gate_sdk.face.errors import FaceError  # noqa: PLC0415
-        from gate_sdk.face.evaluation import report, run  # noqa: PLC0415
-        from gate_sdk.face.packs import DEFAULT_PACK, ModelPack  # noqa: PLC0415
+        from gate_sdk.face.engine import FaceEngine  # noqa: PLC0415 - numpy and ONNX Runtime only here
+        from gate_sdk.face.errors import FaceError  # noqa: PLC0415 - as the first
+        from gate_sdk.face.evaluation import report, run  # noqa: PLC0415 - as the first
+        from gate_sdk.face.packs import DEFAULT_PACK, ModelPack  # noqa: PLC0415 - as the first
     except ModuleNotFoundError as error:
         print(f"{error.name} is not installed: pip install 'doorward-gate[face]'", file=sys.stderr)
         return 1
@@ -70,11 +70,11 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _pad(options: argparse.Namespace) -> int:
-    from gate_sdk.face.engine import FaceEngine  # noqa: PLC0415  see _run
-    from gate_sdk.face.errors import PackMissing  # noqa: PLC0415
-    from gate_sdk.face.evaluation import pad, run  # noqa: PLC0415
-    from gate_sdk.face.liveness import LivenessModel  # noqa: PLC0415
-    from gate_sdk.face.packs import DEFAULT_PACK, ModelPack  # noqa: PLC0415
+    from gate_sdk.face.engine import FaceEngine  # noqa: PLC0415 - numpy and ONNX Runtime only here
+    from gate_sdk.face.errors import PackMissing  # noqa: PLC0415 - as the first
+    from gate_sdk.face.evaluation import pad, run  # noqa: PLC0415 - as the first
+    from gate_sdk.face.liveness import LivenessModel  # noqa: PLC0415 - as the first
+    from gate_sdk.face.packs import DEFAULT_PACK, ModelPack  # noqa: PLC0415 - as the first
 
     pack = ModelPack.load(options.pack or DEFAULT_PACK, cache=options.cache)
     liveness = LivenessModel.load(pack)

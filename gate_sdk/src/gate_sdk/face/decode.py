@@ -139,8 +139,8 @@ def _open(data: bytes, kind: str, limits: DecodeLimits) -> Image.Image:
 
 
 def _open_heif(data: bytes, limits: DecodeLimits) -> Image.Image:
-    # Imported by who shows one: cameras at gates do not, and after a power cut every start waits for imports.
-    import pillow_heif  # noqa: PLC0415
+    # Cameras at gates show none, and after a power cut every start waits for imports.
+    import pillow_heif  # noqa: PLC0415 - a start that shows none does not wait for it
 
     # Not through register_heif_opener(), which would change Pillow for the whole process.
     heif = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)

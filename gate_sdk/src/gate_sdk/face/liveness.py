@@ -74,7 +74,7 @@ class LivenessManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
             raise ValueError(f"file: {_MODEL_FILE}")
         if not _SHA256.fullmatch(self.sha256):
             raise ValueError("sha256: 64 hexadecimal digits")
-        if not (32 <= self.side <= 512 and 1.0 <= self.enlarge <= 5.0 and 0 <= self.live <= 9):  # noqa: PLR2004
+        if not (32 <= self.side <= 512 and 1.0 <= self.enlarge <= 5.0 and 0 <= self.live <= 9):  # noqa: PLR2004 - said in the message
             raise ValueError("side 32 to 512, enlarge 1 to 5, live 0 to 9")
         if not 0.0 < self.threshold < 1.0:
             raise ValueError("threshold: between 0 and 1")
@@ -130,7 +130,7 @@ class LivenessModel:
         except Exception as error:  # onnxruntime's own classes share no base but Exception
             raise PackDamaged("the liveness model does not run as its manifest says") from error
         logits = raw.reshape(-1).astype(np.float64)
-        if logits.size <= self.manifest.live or logits.size < 2 or not np.isfinite(logits).all():  # noqa: PLR2004
+        if logits.size <= self.manifest.live or logits.size < 2 or not np.isfinite(logits).all():  # noqa: PLR2004 - live or not: two classes
             raise PackDamaged(f"the liveness model gave an output of shape {raw.shape}")
         odds = np.exp(logits - logits.max())
         return float(odds[self.manifest.live] / odds.sum())
