@@ -18,9 +18,9 @@ from gate_sdk.testing.devices import FakeDevices
 from gate_sdk.testing.homes import FakeHomes
 from gate_sdk.testing.http import Disconnect, Refusal, Request, Response
 from gate_sdk.testing.phone import Phone
+from gate_sdk.testing.reports import FakeReports, Identity
 from gate_sdk.testing.roster import FakeRoster, Person
 from gate_sdk.wire import (
-    MAX_BATCH,
     Acknowledged,
     AskAnswer,
     AskRequest,
@@ -30,8 +30,6 @@ from gate_sdk.wire import (
     DoorRules,
     Emergency,
     EmergencyMode,
-    EventBatch,
-    EventReceipt,
     FramePolicy,
     FrameReceipt,
     GateEvent,
@@ -41,8 +39,6 @@ from gate_sdk.wire import (
     Policy,
     RosterGrant,
     SyncPage,
-    UseAnswer,
-    UseClaim,
     VisitorCode,
     card_hash,
     encode_card,
@@ -55,7 +51,6 @@ from gate_sdk.wire import (
 
 __all__ = ["FakeBackend", "Person", "always"]
 
-_MSGPACK = "application/vnd.msgpack"
 _MAX_WAIT_S = 25.0
 _TOKEN_S = 600
 
@@ -83,11 +78,6 @@ class FakeBackend:
     ) -> None:
         self.roster = FakeRoster(community or uuid4(), policy or Policy(), page_size, now_us)
         self.pack = pack
-        self.events: dict[tuple[UUID, int, int], GateEvent] = {}
-        self.deliveries: Counter[tuple[UUID, int, int]] = Counter()
-        self.frames: dict[tuple[UUID, int, int], DeniedFrame] = {}
-        #: What each gate last told of how it is doing.
-        self.health: dict[UUID, GateHealth] = {}
         self.acknowledged: dict[UUID, Acknowledged] = {}
         self.requests: Counter[str] = Counter()
         #: Changes a sync page on its way out: what somebody between the server and the gate could try.
@@ -99,7 +89,7 @@ class FakeBackend:
         self._faults: list[tuple[str, int, float | None]] = []
         self._lost: list[str] = []
         self._homes = FakeHomes()
-        self._uses: dict[bytes, tuple[int, set[UUID]]] = {}
+        self._reports = FakeReports()
 
     @property
     def transport(self) -> httpx.BaseTransport:
@@ -168,7 +158,7 @@ class FakeBackend:
         with self._changing():
             token_id = secrets.token_bytes(8)
             self.roster.change(subject, tokens=(*self.roster.entry(subject).tokens, token_id))
-            self._uses[token_id] = (uses, set())
+            self._reports.limit(token_id, uses)
             code = VisitorCode(
                 token_id=token_id,
                 from_s=from_us // 1_000_000,
@@ -177,6 +167,26 @@ class FakeBackend:
                 uses=uses,
             )
             return encode_visitor(sign_visitor(code, community=self.roster.community, key=self.roster.key))
+
+    @property
+    def events(self) -> dict[Identity, GateEvent]:
+        """What gates reported, each event once, by gate, store epoch and sequence."""
+        return self._reports.events
+
+    @property
+    def deliveries(self) -> Counter[Identity]:
+        """How often each event came."""
+        return self._reports.deliveries
+
+    @property
+    def frames(self) -> dict[Identity, DeniedFrame]:
+        """Pictures of denied approaches that were kept."""
+        return self._reports.frames
+
+    @property
+    def health(self) -> dict[UUID, GateHealth]:
+        """What each gate last told of how it is doing."""
+        return self._reports.health
 
     @property
     def asked(self) -> dict[UUID, AskRequest]:
@@ -311,10 +321,10 @@ class FakeBackend:
             ("POST", "/gate/v1/provision"): lambda asked: self._devices.provision(asked, self.pack),
             ("POST", "/gate/v1/token"): self._devices.token,
             ("GET", "/gate/v1/sync"): self._sync,
-            ("POST", "/gate/v1/events"): self._events,
-            ("POST", "/gate/v1/uses"): self._use,
+            ("POST", "/gate/v1/events"): self._reported(self._reports.take_events),
+            ("POST", "/gate/v1/uses"): self._reported(self._reports.count_use),
             ("POST", "/gate/v1/asks"): self._ask,
-            ("POST", "/gate/v1/denied-frames"): self._frame,
+            ("POST", "/gate/v1/denied-frames"): self._reported(self._frame),
             ("POST", "/gate/v1/health"): self._tell_health,
         }
         with self._condition:
@@ -361,7 +371,7 @@ class FakeBackend:
             page = msgspec.structs.replace(page, plan=msgspec.UNSET)
         if self.rewrite is not None:
             page = self.rewrite(page)
-        return Response(200, msgspec.msgpack.encode(page), {"Content-Type": _MSGPACK})
+        return http.packed(page)
 
     def _plan_is_news(self, request: Request) -> bool:
         ref = self.roster.plan_ref
@@ -409,44 +419,15 @@ class FakeBackend:
         if gate in self._devices.revoked:
             raise Refusal(403, "gate-revoked")
 
-    def _events(self, request: Request) -> Response:
-        gate = self._devices.gate(request)
-        batch = msgspec.msgpack.decode(request.body, type=EventBatch)
-        if not 0 < len(batch.events) <= MAX_BATCH:
-            raise Refusal(422, "batch-size")
-        for event in batch.events:
-            identity = (gate, event.store_epoch, event.seq)
-            self.deliveries[identity] += 1
-            self.events.setdefault(identity, event)
-            if event.use is not None and event.credential is not None:
-                _, uses = self._uses.setdefault(bytes.fromhex(event.credential.partition(":")[2]), (0, set()))
-                uses.add(event.use)
-        last = batch.events[-1]
-        receipt = EventReceipt(store_epoch=last.store_epoch, seq=last.seq)
-        return Response(200, msgspec.msgpack.encode(receipt), {"Content-Type": _MSGPACK})
-
-    def _frame(self, request: Request) -> Response:
-        gate = self._devices.gate(request)
-        frame = msgspec.msgpack.decode(request.body, type=DeniedFrame)
-        kept = self.roster.denied_frames is not None
-        if kept:
-            self.frames[gate, frame.store_epoch, frame.seq] = frame
-        return Response(200, msgspec.msgpack.encode(FrameReceipt(kept=kept)), {"Content-Type": _MSGPACK})
+    def _reported(self, take: Callable[[UUID, bytes], msgspec.Struct]) -> Callable[[Request], Response]:
+        return lambda request: http.packed(take(self._devices.gate(request), request.body))
 
     def _tell_health(self, request: Request) -> Response:
-        gate = self._devices.gate(request)
-        self.health[gate] = msgspec.msgpack.decode(request.body, type=GateHealth)
+        self._reports.take_health(self._devices.gate(request), request.body)
         return Response(204, b"", {})
 
-    def _use(self, request: Request) -> Response:
-        self._devices.gate(request)
-        claim = msgspec.msgpack.decode(request.body, type=UseClaim)
-        most, uses = self._uses.get(claim.token_id, (0, set()))
-        allowed = claim.use in uses or len(uses) < most
-        if allowed:
-            uses.add(claim.use)
-        answer = UseAnswer(allowed=allowed, left=max(0, most - len(uses)))
-        return Response(200, msgspec.msgpack.encode(answer), {"Content-Type": _MSGPACK})
+    def _frame(self, gate: UUID, body: bytes) -> FrameReceipt:
+        return self._reports.take_frame(gate, body, wanted=self.roster.denied_frames is not None)
 
     def _ask(self, request: Request) -> Response:
         self._devices.gate(request)
@@ -461,8 +442,7 @@ class FakeBackend:
         self._condition.wait_for(settled, min(asked.wait, left))
         if self._partitioned or request.cancelled():
             raise Disconnect
-        answer = AskAnswer(state=self._homes.state(asked.approach))
-        return Response(200, msgspec.msgpack.encode(answer), {"Content-Type": _MSGPACK})
+        return http.packed(AskAnswer(state=self._homes.state(asked.approach)))
 
     def _wake(self) -> None:
         with self._condition:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import msgspec
 
-__all__ = ["Disconnect", "MemoryTransport", "Refusal", "Request", "Response", "serve"]
+__all__ = ["Disconnect", "MemoryTransport", "Refusal", "Request", "Response", "packed", "serve"]
 
 
 class Disconnect(Exception):
@@ -37,6 +37,11 @@ class Response(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     headers: dict[str, str] = {}
+
+
+def packed(value: msgspec.Struct) -> Response:
+    """200 with the value in msgpack."""
+    return Response(200, msgspec.msgpack.encode(value), {"Content-Type": "application/vnd.msgpack"})
 
 
 Handler = Callable[[Request], Response]
