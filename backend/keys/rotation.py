@@ -45,12 +45,11 @@ async def begin_rotation(keys: Keys, *, owner_id: UUID) -> int:
         KeyServiceUnavailable: the key service does not answer.
     """
     async with keys.db.transaction(Scope(), read_only=True) as conn:
-        rotating = await repository.list_owners(conn, rotating=True)
         newest = await repository.get_wrapping_key(conn, owner_id=owner_id)
-    if newest is None:
-        raise KeyMissing
-    if owner_id in rotating:
-        return newest.version
+        if newest is None:
+            raise KeyMissing
+        if await repository.list_wrapping_keys(conn, owner_id=owner_id, before=newest.version):
+            return newest.version
     version = newest.version + 1
     wrapped = await keys.wrapper.wrap(new_key(), context=owner_context(owner_id, version))
     async with keys.db.transaction(Scope()) as conn:

@@ -1,31 +1,5 @@
-"""A community with a manager, and devices that speak the gate protocol by hand."""
+"""A community with a manager, and devices that speak the gate protocol by hand: the same as gates' own tests have."""
 
-from uuid import UUID
+from tests.backend.gates.conftest import community_id, device, manager, rosters
 
-import httpx
-import pytest
-
-from backend.resources import Resources
-from tests.backend.gates.devices import Device, Rosters
-from tests.backend.world import Actor, World
-
-
-@pytest.fixture
-async def manager(world: World) -> Actor:
-    return await world.administrator()
-
-
-@pytest.fixture
-async def community_id(world: World, manager: Actor) -> UUID:
-    return await world.community(manager)
-
-
-@pytest.fixture
-async def rosters(resources: Resources, community_id: UUID, world: World) -> Rosters:
-    return Rosters(resources.db, community_id, world.clock)
-
-
-@pytest.fixture
-async def device(api: httpx.AsyncClient, manager: Actor, community_id: UUID, world: World) -> Device:
-    """A provisioned gate of the community."""
-    return await Device.provisioned(api, manager, community_id, world)
+__all__ = ["community_id", "device", "manager", "rosters"]
