@@ -38,7 +38,7 @@ from backend.gates.frames.routes import staff_router as frames_staff
 from backend.gates.health.routes import gate_router as health_gate
 from backend.gates.health.routes import staff_router as health_staff
 from backend.gates.routes import gate_router as gates_gate
-from backend.gates.routes import staff_router as gates_staff
+from backend.gates.staff import staff_router as gates_staff
 from backend.households.activations.routes import staff_router as activations_staff
 from backend.households.attaching.routes import staff_router as attaching_staff
 from backend.households.cards.routes import list_router as cards_list
