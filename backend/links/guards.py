@@ -12,7 +12,8 @@ __all__ = ["visitor_session"]
 async def visitor_session(connection: Call, handler: Handler) -> VisitorPrincipal:
     """What routes get as ``visitor``: the caller, if his session still goes on.
 
-    Routes with ``opt={"after_withdrawal": True}`` also answer a guest who has withdrawn. Those with ``opt={"unproven":
+    Routes with ``opt={"after_withdrawal": True}`` also answer a guest who has withdrawn, and a courier whom
+    the company let go. Those with ``opt={"unproven":
     True}``, which tell nothing but what companies say, also answer a link of which the phone is not known to be his to
     whom it leads: such a link may have gone to whoever has a resident's former number.
     """

@@ -43,8 +43,10 @@ class LinkRow(msgspec.Struct, frozen=True):
 
 
 class SessionRow(msgspec.Struct, frozen=True):
-    """A session and the state of its link; ``withdrawn`` where the guest himself ended it.
+    """A session and the state of its link.
 
+    ``reads_on`` where the link's end leaves the phone the reading of erasures: the guest has withdrawn on it, or the
+    courier said yes on it, whoever ends that.
     ``unproven`` where the link leads to somebody who has an account, and this phone has not logged in to it.
     """
 
@@ -58,7 +60,7 @@ class SessionRow(msgspec.Struct, frozen=True):
     expires_at: datetime
     held_by: UUID | None
     closed_at: datetime | None
-    withdrawn: bool
+    reads_on: bool
     unproven: bool
 
 
@@ -193,7 +195,7 @@ async def get_session(
         """
         SELECT s.session_id, l.link_id, l.kind, l.invitation_id, l.inviting_community_id, l.inviting_partner_id,
             coalesce(l.person_id, l.withdrawn_by) AS person_id, l.expires_at, l.held_by, l.closed_at,
-            l.withdrawn_by IS NOT NULL AS withdrawn,
+            l.withdrawn_by IS NOT NULL OR (l.kind = 'courier' AND l.held_by = s.session_id) AS reads_on,
             l.kind = 'courier' AND EXISTS (SELECT FROM account a WHERE a.person_id = l.person_id) AND NOT EXISTS (
                 SELECT FROM session o JOIN account a USING (account_id)
                 WHERE o.session_id = s.account_session AND o.ended_at IS NULL AND a.person_id = l.person_id
@@ -215,7 +217,9 @@ async def prove_session(conn: Connection, *, session_id: UUID, account_session: 
 async def delete_old_links(conn: Connection, *, before: datetime, limit: int) -> int:
     """Delete links that ended before that time with their sessions, at most ``limit``; how many. Platform scope.
 
-    Whoever withdrew reads how far his erasure is until as long after its end.
+    Whoever withdrew reads how far his erasure is until as long after its end. So does a courier, whose erasure begins
+    days after the last company: of the links that he answered the latest stays till then. Where he has an account he
+    reads it there, and it stays while there is a face, whose days count from the link's end.
     """
     return affected(
         await conn.execute(
@@ -225,6 +229,16 @@ async def delete_old_links(conn: Connection, *, before: datetime, limit: int) ->
                 WHERE least(expires_at, closed_at) < $1 AND NOT EXISTS (
                     SELECT FROM erasure e
                     WHERE e.person_id = l.withdrawn_by AND (e.completed_at IS NULL OR e.completed_at >= $1)
+                ) AND NOT (
+                    kind = 'courier' AND held_by IS NOT NULL AND person_id IS NOT NULL
+                    AND (EXISTS (SELECT FROM template t WHERE t.person_id = l.person_id)
+                        OR NOT EXISTS (SELECT FROM account a WHERE a.person_id = l.person_id))
+                    AND NOT EXISTS (
+                        SELECT FROM visitor_link o
+                        WHERE o.person_id = l.person_id AND o.kind = 'courier' AND o.held_by IS NOT NULL
+                            AND (least(o.expires_at, o.closed_at), o.link_id)
+                                > (least(l.expires_at, l.closed_at), l.link_id)
+                    )
                 )
                 LIMIT $2
             )

@@ -180,8 +180,8 @@ async def current(
 ) -> repository.SessionRow:
     """The session behind an access token, asked at every request, so that a cancelled link ends at once.
 
-    ``after_withdrawal`` is for what a guest who has withdrawn may still do on the phone on which he did: read that he
-    has, how far his erasure is, and its certificate.
+    ``after_withdrawal`` is for what the phone may still do on which a guest has withdrawn, or a courier said yes to a
+    company that let him go: read that it is so, how far the erasure is, and its certificate.
 
     Raises:
         Unauthorised: there is no such session any more.
@@ -236,7 +236,7 @@ async def _recognise(conn: Connection, known: str | None, *, pepper: bytes) -> U
     if known is None:
         return None
     row = await repository.get_session(conn, refresh_hash=_hash(pepper, "visitor-refresh", known))
-    if row is None or row.kind != "guest" or row.withdrawn or row.held_by != row.session_id:
+    if row is None or row.kind != "guest" or row.reads_on or row.held_by != row.session_id:
         return None
     return row.person_id
 
@@ -249,7 +249,7 @@ def _check(link: _Link, now: datetime) -> None:
 
 
 def _check_session(row: repository.SessionRow, now: datetime, *, after_withdrawal: bool) -> None:
-    if not (after_withdrawal and row.withdrawn):
+    if not (after_withdrawal and row.reads_on):
         _check(row, now)
     if row.held_by not in (None, row.session_id):
         raise LinkHeld

@@ -76,7 +76,8 @@ async function overview() {
     redraw = () => show(frame(drawn()));
     return redraw();
   }
-  const [invitation, erasures] = await Promise.all([session.get("/invitation"), session.get("/erasures")]);
+  const [invitation, erasures] = await Promise.all([session.get("/invitation").catch(unlessEnded), session.get("/erasures")]);
+  if (!invitation) return over(erasures);
   // Whoever has withdrawn may read these two and nothing else.
   const enrolments = invitation.state === "withdrawn" ? { enrolments: [] } : await session.get("/enrolments");
   kind = invitation.kind;
@@ -183,6 +184,19 @@ function left({ certificate_link: certificate }) {
 function gone(invitation, erasures) {
   show(frame(summary(invitation), h("section", { class: "card" }, h("h2", {}, t("wrong.ended")),
     h("p", { class: "soft" }, t(`wrong.ended.${invitation.kind}`))), invitation.kind === "courier" && companies(page), certificates(session, erasures, failed), kept(session, KEPT, failed)));
+}
+
+/** A courier whom his company has let go: nothing is left but the proof that his face is destroyed, when it is. */
+function over({ erasures }) {
+  redraw = () => over({ erasures });
+  show(frame(h("section", { class: "card" }, h("h1", {}, t("wrong.ended")), h("p", { class: "soft" }, t("wrong.ended.courier")),
+    erasures.length === 0 && h("p", { class: "soft" }, t("over.note"))), certificates(session, erasures, failed), kept(session, KEPT, failed)));
+}
+
+/** Of an invitation that has ended nothing can be read; the erasures can, where this phone has answered it. */
+function unlessEnded(error) {
+  if (!(error instanceof Refused && error.code === "link-closed")) throw error;
+  return null;
 }
 
 function confirmed(question, work, values = {}) {

@@ -60,6 +60,8 @@ async def join(
     """
     try:
         visitor = await links.refresh(conn, refresh_token=refresh_token, pepper=pepper, now=now)
+        # A link that has ended is renewed for reading only.
+        await links.current(conn, principal=visitor, now=now)
     except Unauthorised:
         # Not the caller's own log-in, which he would renew in vain.
         raise NotACourier from None

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 from backend.access import service as access
 from backend.kit.db import Database, Scope
 from backend.privacy import jobs
+from backend.privacy.retention.jobs import enforce
 from backend.privacy.saga import Saga
 from tests.backend.couriers.company import Company, Visitor, admit, open_link
 from tests.backend.couriers.roster import grants
@@ -94,7 +95,78 @@ async def test_a_company_that_lets_him_go_begins_the_days_too(world: World, work
     world.clock.advance(days=6, hours=23)
     assert await erased(town, worker_db) == 0
     world.clock.advance(hours=2)
+    # Whichever of the worker's jobs comes first: the link says from when the days count.
+    await clean(world, worker_db)
     assert await erased(town, worker_db) == 1
+
+
+async def clean(world: World, worker_db: Database) -> None:
+    await enforce(worker_db, world.resources.keys, world.resources.objects, now=world.clock())
+
+
+async def test_the_phone_of_whom_a_company_let_go_reads_the_certificate_for_a_week(
+    world: World, worker_db: Database
+) -> None:
+    town = await build_town(world)
+    company = await admit(town)
+    assert (await town.office.put("/staff/v1/courier-faces", json={"days": 20})).status_code == 200
+    courier, _ = await with_a_face(town, company, world.new_phone())
+    unanswered = await company.courier("W-2", world.new_phone())
+    world.clock.advance(hours=2)
+    await tick(town, worker_db)
+    company = await company.logged_in_again()
+    for worker in ("W-1", "W-2"):
+        assert (await company.actor.delete(f"/partner/v1/couriers/{worker}")).status_code == 204
+    world.clock.advance(days=19)
+    await clean(world, worker_db)
+    assert await erased(town, worker_db) == 0
+    # Long after his link's end his phone reads that there is nothing yet, and does nothing else.
+    his = (await renewed(courier)).actor
+    assert (await his.get("/visitor/v1/erasures")).json() == {"erasures": []}
+    assert [
+        (await his.get("/visitor/v1/invitation")).json()["code"],
+        (await his.get("/visitor/v1/enrolments")).json()["code"],
+        (await his.post("/visitor/v1/invitation/accept")).json()["code"],
+        (await his.post("/visitor/v1/invitation/withdraw")).json()["code"],
+        (await his.put("/visitor/v1/consents/face_access", json={"version": 1})).json()["code"],
+    ] == ["link-closed"] * 5
+    # Of a phone that never said yes nothing was kept.
+    api, token = unanswered.actor.api, unanswered.actor.refresh_token
+    assert (await api.post("/visitor/v1/token", json={"refresh_token": token})).status_code == 401
+    world.clock.advance(days=1, hours=3)
+    assert await erased(town, worker_db) == 1
+    async with worker_db.transaction(Scope(platform=True)) as conn:
+        erasure_id = await conn.fetchval("SELECT erasure_id FROM erasure")
+    await Saga(worker_db, world.resources.keys, world.resources.objects, world.clock).resume(erasure_id)
+    world.clock.advance(days=6, hours=23)
+    await clean(world, worker_db)
+    his = (await renewed(courier)).actor
+    paper = await his.get(f"/visitor/v1/erasures/{erasure_id}/certificate")
+    assert (paper.status_code, paper.json()["certificate"]["status"]) == (200, "complete")
+    world.clock.advance(hours=2)
+    await clean(world, worker_db)
+    gone = await his.api.post("/visitor/v1/token", json={"refresh_token": his.refresh_token})
+    assert gone.status_code == 401
+
+
+async def test_of_the_links_that_a_courier_answered_one_outlives_its_week(world: World, worker_db: Database) -> None:
+    town = await build_town(world)
+    one, other = await admit(town), await admit(town, name="Meals")
+    phone = world.new_phone()
+    first, _ = await with_a_face(town, one, phone)
+    await other.name("M-1", phone)
+    second = await open_link(world.api, other.link_sent_to(phone))
+    await second.accept()
+    for company, worker in ((one, "W-1"), (other, "M-1")):
+        assert (await company.actor.delete(f"/partner/v1/couriers/{worker}")).status_code == 204
+        world.clock.advance(minutes=1)
+    world.clock.advance(days=8)
+    await clean(world, worker_db)
+    answers = [
+        await v.actor.api.post("/visitor/v1/token", json={"refresh_token": v.actor.refresh_token})
+        for v in (first, second)
+    ]
+    assert [answer.status_code for answer in answers] == [401, 201]
 
 
 async def test_whom_a_company_still_names_keeps_his_face_thirty_days_between_shifts(

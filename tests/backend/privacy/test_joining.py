@@ -240,3 +240,15 @@ async def erasure_of(world: World, person_id: UUID) -> UUID:
             "SELECT erasure_id FROM erasure WHERE person_id = $1 AND completed_at IS NULL", person_id
         )
     return found
+
+
+async def test_a_link_that_a_company_has_ended_joins_nobody(world: World) -> None:
+    town = await build_town(world)
+    company = await admit(town)
+    phone = world.new_phone()
+    courier, apart = await courier_with_face(town, company, phone)
+    assert (await company.actor.delete("/partner/v1/couriers/W-1")).status_code == 204
+    tenant = await town.tenant(phone=phone)
+    refused = await join(tenant.actor, courier)
+    assert (refused.status_code, refused.json()["code"]) == (410, "link-closed")
+    assert await is_there(world, apart)
