@@ -8,7 +8,7 @@ from tests.gate_sdk.machine.mutations import MUTATIONS
 from tests.gate_sdk.machine.test_machine import SHORT
 from tests.gate_sdk.machine.world import Community
 
-SEARCH = settings(SHORT, max_examples=60, stateful_step_count=25)
+SEARCH = settings(SHORT, max_examples=60, stateful_step_count=25, report_multiple_bugs=False)
 
 
 def test_there_are_twenty_and_more() -> None:

@@ -32,14 +32,16 @@ KINDS = {
 any_of = st.integers(0, 999)
 gates = st.integers(0, 1)
 honest = st.lists(st.sampled_from(HONEST), max_size=6)
-hostile = st.lists(st.sampled_from((*HOSTILE, "ok")), min_size=1, max_size=5)
+hostile = st.lists(st.sampled_from((*HOSTILE, "ok")), min_size=2, max_size=5)
 
 
 class Community(RuleBasedStateMachine):
     """What one rule needs of another is chosen by a number."""
 
-    @initialize(people=st.integers(0, 9))
-    def build(self, people: int) -> None:
+    @initialize(people=st.integers(0, 9), peaceful=st.booleans())
+    def build(self, people: int, *, peaceful: bool) -> None:
+        # Where nobody is hostile, nothing that comes may ever be refused.
+        self.peaceful = peaceful
         shm = Path("/dev/shm")
         self.folder = tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None)
         self.clock = HandClock()
@@ -157,16 +159,20 @@ class Community(RuleBasedStateMachine):
         self.gates[number].network.which = which
         self.gates[number].network.late_arrives()
 
+    @precondition(lambda self: not self.peaceful)
     @rule(number=gates, faults=hostile, which=any_of)
     def somebody_stands_between(self, number: int, faults: list[str], which: int) -> None:
         gate = self.gates[number]
         gate.network.which = which
+        # Whoever sits there waits until something is on its way.
+        self.somebody_comes("resident")
         for fault in faults:
             # One by one: what is refused ends the conversation.
             if not gate.revoked:
                 gate.contact([fault])
                 self.check(gate)
 
+    @precondition(lambda self: not self.peaceful)
     @rule(number=gates, which=any_of)
     def damage_and_an_older_roster(self, number: int, which: int) -> None:
         gate = self.gates[number]
