@@ -3,10 +3,12 @@
 import asyncio
 import importlib.metadata
 import os
+import re
 import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -250,3 +252,127 @@ async def test_a_server_that_is_not_there_is_a_failure(bucket: str) -> None:
 async def test_missing_is_missing(store: S3ObjectStore) -> None:
     with pytest.raises(ObjectMissing):
         await store.get("nothing")
+
+
+# What each call of S3 asks its caller's policy for (the service authorization reference of Amazon S3). Without a
+# version's id, DeleteObjects asks for the first of its two.
+_ASKS = {
+    "PutObject": {"s3:PutObject"},
+    "GetObject": {"s3:GetObject"},
+    "ListObjectsV2": {"s3:ListBucket"},
+    "ListObjectVersions": {"s3:ListBucketVersions"},
+    "DeleteObjects": {"s3:DeleteObject", "s3:DeleteObjectVersion"},
+}
+_POLICIES = Path(__file__).resolve().parents[3] / "infra" / "terraform" / "modules" / "policies" / "main.tf"
+
+
+async def test_the_policy_allows_what_the_store_calls_and_nothing_else(store: S3ObjectStore) -> None:
+    called: set[str] = set()
+    store._client.meta.events.register("before-call.s3", lambda model, **_: called.add(model.name))
+    await store.put("people/1/photo", b"x")
+    assert await store.get("people/1/photo") == b"x"
+    assert await store.exists("people/1/photo")
+    assert await keys_of(store, "people/") == {"people/1/photo"}
+    await store.delete("people/1/photo")
+    await store.put("people/1/photo", b"x")
+    assert await store.delete_under(["people/1/"]) == {"people/1/": 1}
+    statements = _POLICIES.read_text("utf-8").partition("  store = [")[2].partition("\n  ]\n")[0]
+    assert set().union(*(_ASKS[name] for name in called)) == set(re.findall(r'"(s3:\w+)"', statements))
+    # Objects are some megabytes at most and go in one call: parts of an upload that broke off cannot stay behind.
+    assert not {name for name in called if "Multipart" in name or "Part" in name}
+
+
+class FaultyLine:
+    """Stands before the server; what happens to each connection, in turn, is said beforehand, the last word for good.
+
+    ``pass`` leads on, ``busy`` answers 503, ``cut`` ends after some of the request has gone on to the server.
+    """
+
+    def __init__(self, server: str, faults: list[str]) -> None:
+        parts = server.removeprefix("http://").split(":")
+        self._host, self._port = parts[0], int(parts[1])
+        self._faults = faults
+        self.seen = 0
+        self._connections: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def store(self, bucket: str) -> AsyncIterator[S3ObjectStore]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        store = S3ObjectStore(
+            bucket,
+            endpoint_url=f"http://127.0.0.1:{port}",
+            region="us-east-1",
+            access_key_id=ACCESS,
+            secret_access_key=SECRET,
+        )
+        try:
+            yield store
+        finally:
+            await store.close()
+            server.close()
+            for one in self._connections:
+                one.cancel()
+            await asyncio.gather(*self._connections)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._led(reader, writer, self._faults[min(self.seen, len(self._faults) - 1)]))
+        self.seen += 1
+        self._connections.add(task)
+
+    async def _led(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fault: str) -> None:
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                if fault == "busy":
+                    await reader.readuntil(b"\r\n\r\n")
+                    writer.write(b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                    await writer.drain()
+                else:
+                    await self._lead_on(reader, writer, limit=200_000 if fault == "cut" else None)
+        finally:
+            writer.transport.abort()
+
+    async def _lead_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, limit: int | None) -> None:
+        back, onward = await asyncio.open_connection(self._host, self._port)
+
+        async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter, most: int | None) -> None:
+            done = 0
+            while (most is None or done < most) and (data := await source.read(65_536)):
+                target.write(data)
+                await target.drain()
+                done += len(data)
+
+        answers = asyncio.create_task(copy(back, writer, None))
+        try:
+            await copy(reader, onward, limit)
+        finally:
+            answers.cancel()
+            onward.transport.abort()
+
+
+@pytest.mark.parametrize("faults", [["busy", "busy", "pass"], ["cut", "cut", "pass"], ["cut", "busy", "pass"]])
+async def test_a_busy_server_and_a_line_that_is_cut_in_mid_upload_are_tried_again(
+    store: S3ObjectStore, s3_url: str, bucket: str, faults: list[str]
+) -> None:
+    data = os.urandom(2_000_000)
+    line = FaultyLine(s3_url, faults)
+    async with line.store(bucket) as behind:
+        await behind.put("people/1/photo", data)
+    assert line.seen == len(faults)
+    assert await store.get("people/1/photo") == data
+
+
+@pytest.mark.parametrize("fault", ["busy", "cut"])
+async def test_what_never_gets_through_is_given_up_after_four_tries_and_leaves_nothing_half(
+    store: S3ObjectStore, s3_url: str, bucket: str, fault: str
+) -> None:
+    line = FaultyLine(s3_url, [fault])
+    async with line.store(bucket) as behind:
+        with pytest.raises(StorageUnavailable):
+            await behind.put("people/1/photo", os.urandom(2_000_000))
+    assert line.seen == 4
+    assert not await store.exists("people/1/photo")
+    with pytest.raises(ObjectMissing):
+        await store.get("people/1/photo")
+    await store.put("people/1/photo", b"later")
+    assert await store.get("people/1/photo") == b"later"
