@@ -1,4 +1,4 @@
-"""Requests say what their description says: no 0 for false in a body, no number for a time anywhere."""
+"""Requests say what their description says: no 0 for false in a body, no number for a time anywhere; 20.0 is 20."""
 
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,8 @@ from litestar.exceptions import ValidationException
 from litestar.routes import HTTPRoute
 
 __all__ = ["decode_strictly"]
+
+_EXACT = 2**53
 
 
 def decode_strictly(app: Litestar) -> None:
@@ -28,6 +30,16 @@ def decode_strictly(app: Litestar) -> None:
                     _check_first(handler.signature_model, strict)
 
 
+def _whole(value: Any) -> Any:
+    # To JSON Schema a number is an integer by its value, however it is written, and some clients have no other kind.
+    # Beyond 2**53 neighbours look the same, and none was meant.
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) <= _EXACT else value
+    if isinstance(value, dict):
+        return {key: _whole(part) for key, part in value.items()}
+    return [_whole(part) for part in value] if isinstance(value, list) else value
+
+
 def _is_time(annotation: Any) -> bool:
     return datetime in (annotation, *getattr(annotation, "__args__", ()))
 
@@ -41,7 +53,7 @@ def _check_first(model: Any, strict: dict[str, type[msgspec.Struct]]) -> None:
             # What comes as bytes or a form is read elsewhere.
             if isinstance(kwargs.get(name), dict | list | str):
                 try:
-                    read[name] = getattr(msgspec.convert({name: kwargs[name]}, form), name)
+                    read[name] = getattr(msgspec.convert({name: _whole(kwargs[name])}, form), name)
                 except msgspec.ValidationError as error:
                     message, _, where = str(error).partition(f" - at `$.{name}")
                     extra = [{"key": where.strip("`.") or name, "message": message}]

@@ -1,5 +1,6 @@
 """Values of one kind where another is said."""
 
+import json
 from typing import Any
 
 import pytest
@@ -27,6 +28,17 @@ async def test_a_body_is_not_bent_into_what_it_should_be(world: World, field: st
     refused = await town.office.put(path, json={**POLICY, field: bent}, headers=whatever_is)
     assert (refused.status_code, refused.json()["code"]) == (400, "invalid-input")
     assert refused.json()["errors"][0]["field"] == field
+
+
+@pytest.mark.parametrize("written, status", [("5.0", 200), ("5e0", 200), ("5.5", 400), ("1e300", 400), ("-1e300", 400)])
+async def test_a_whole_number_is_one_however_it_is_written(world: World, written: str, status: int) -> None:
+    town = await build_town(world)
+    body = json.dumps({**POLICY, "open_passes": 0}).replace('"open_passes": 0', f'"open_passes": {written}')
+    headers = {"If-Match": "*", "Content-Type": "application/json"}
+    answer = await town.office.put(f"{town.staff_path}/guest-policy", content=body, headers=headers)
+    assert answer.status_code == status, answer.text
+    if status == 200:
+        assert answer.json()["open_passes"] == 5
 
 
 async def test_a_number_is_no_time(world: World) -> None:
