@@ -418,13 +418,15 @@ class _Builder:
                 town.community_id, UUID(str(device.identity.gate_id)), self.world.clock(), UUID(self.ids["pass_id"]),
                 self.world.clock() + timedelta(hours=1),
             )  # fmt: skip
-            # A change of models to a pack that this server has not been given.
+            # A change of models to a pack that this server has not been given. Of one moment: where the clock goes on,
+            # thirty days from a second look are too many.
+            begun_at = self.world.clock()
             await conn.execute(
                 """
                 INSERT INTO model_change (community_id, to_pack, begun_by, begun_at, ends_at)
                 VALUES ($1, 'elsewhere-1', gen_random_uuid(), $2, $3)
                 """,
-                town.community_id, self.world.clock(), self.world.clock() + timedelta(days=30),
+                town.community_id, begun_at, begun_at + timedelta(days=30),
             )  # fmt: skip
         self._know(approval_id=asked)
         self._know(
