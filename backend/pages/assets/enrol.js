@@ -15,9 +15,26 @@ function describe(error) {
   return null;
 }
 
-/** Enrols on a page: `{session, frame, draw, done, refused, refuse, cancel, failed, base?}`.
+/** The texts as they are now, each with `beneath`: what gates of the communities keep beyond it, in a paragraph each.
  *
- * `base` is where somebody else's consents and enrolments stand, whose guardian holds the phone; else they are his own.
+ * `communities` are `{community_id, name}`; without them, those in which the person may enter.
+ */
+export async function consentTexts(session, communities = null) {
+  const places = communities ?? (await session.get("/communities")).communities;
+  const read = async (query) => (await session.get(`/consents/documents${query}`)).documents;
+  const [documents, ...local] = await Promise.all([
+    read(""), ...places.map(({ community_id: community }) => read(`?community_id=${community}`)),
+  ]);
+  return documents.map((text) => ({ ...text, beneath: places.flatMap(({ name }, at) => {
+    const added = local[at].find((one) => one.purpose === text.purpose && one.language === text.language)?.supplement;
+    return added ? [places.length > 1 ? `${name}\n${added}` : added] : [];
+  }) }));
+}
+
+/** Enrols on a page: `{session, frame, draw, done, refused, refuse, cancel, failed, base?, communities?}`.
+ *
+ * `base` is where somebody else's consents and enrolments stand, whose guardian holds the phone, and `communities`
+ * where he may enter; else they are his own.
  * `draw(view)` shows a view and remembers it for a change of language; `done`, `refused` and `cancel` say where to go
  * on; `refuse` is the key of the words for who would rather not.
  */
@@ -25,7 +42,7 @@ export class Enrolling {
   #page;
 
   constructor(page) {
-    this.#page = { base: "", ...page };
+    this.#page = { base: "", communities: null, ...page };
   }
 
   /** Agree to the exact text first, then three pictures. */
@@ -37,14 +54,14 @@ export class Enrolling {
 
   /** Show a purpose's text as it is now; yes and no are equally easy. */
   async ask(purpose, then) {
-    const { session, frame, draw, refused, refuse, failed, base } = this.#page;
-    const { documents } = await session.get("/consents/documents");
+    const { session, frame, draw, refused, refuse, failed, base, communities } = this.#page;
+    const documents = await consentTexts(session, communities);
     draw(() => {
       const text = documents.find((one) => one.purpose === purpose && one.language === language());
       show(frame(h("section", { class: "card" },
         h("h1", {}, text.title),
         h("p", { class: "soft" }, t("consent.version", { version: text.version })),
-        h("div", { class: "text", tabindex: "0" }, text.body, text.supplement ? `\n\n${text.supplement}` : null),
+        h("div", { class: "text", tabindex: "0" }, [text.body, ...text.beneath].join("\n\n")),
         h("div", { class: "actions" },
           action(t("consent.agree"), async () => {
             await session.send("PUT", `${base}/consents/${purpose}`, { version: text.version, language: language() });

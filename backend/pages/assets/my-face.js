@@ -1,6 +1,6 @@
 // The face and what was agreed to: every purpose with its exact text, refusable and withdrawable, one by one.
 import { action, h } from "./dom.js";
-import { Enrolling, FACE } from "./enrol.js";
+import { consentTexts, Enrolling, FACE } from "./enrol.js";
 import { t, time } from "./texts.js";
 
 const PURPOSES = [FACE, "photo_retention"];
@@ -13,18 +13,18 @@ export async function faceView(app) {
 
 /** The cards of somebody's face and consents: one's own, or of a child whose guardian `may` do what is named.
  *
- * `base` is where they stand; `refused` are the purposes to which a guardian has said no.
+ * `base` is where they stand, and `communities` where the child may enter; `refused` are the purposes to which a guardian has said no.
  */
-export async function faceCards(app, { base = "", may = ["consent", "withdraw", "enrol"], refused = [] } = {}) {
-  const [{ consents }, { enrolments }, { documents }] = await Promise.all([
-    app.session.get(`${base}/consents`), app.session.get(`${base}/enrolments`), app.session.get("/consents/documents"),
+export async function faceCards(app, { base = "", communities = null, may = ["consent", "withdraw", "enrol"], refused = [] } = {}) {
+  const [{ consents }, { enrolments }, documents] = await Promise.all([
+    app.session.get(`${base}/consents`), app.session.get(`${base}/enrolments`), consentTexts(app.session, communities),
   ]);
   const given = (purpose) => consents.find((one) => one.purpose === purpose && one.counts);
   const newest = (purpose) => documents.find((one) =>
     one.purpose === purpose && one.language === document.documentElement.lang);
   const current = enrolments.find((one) => one.state !== "expired") ?? null;
   const enrolling = new Enrolling({
-    session: app.session, frame: app.frame, draw: app.draw, failed: app.failed, refuse: "consent.no", base,
+    session: app.session, frame: app.frame, draw: app.draw, failed: app.failed, refuse: "consent.no", base, communities,
     done: app.reload, refused: app.reload, cancel: app.reload,
   });
   const whose = { base, may, refused };
@@ -65,6 +65,8 @@ function consentCard(app, enrolling, purpose, consent, { base, may, refused, tex
           && h("p", { class: "hint" }, t("consent.newer", { version: text.version }), text.changes),
         consent.guardian_relation && h("p", { class: "soft" }, t("consent.guardian", { relation: t(`guardian.${consent.guardian_relation}`) }))]
       : h("span", { class: `state ${no ? "bad" : ""}` }, t(no ? "consent.refused" : "consent.none")),
+    // A community may turn on what the text only announces after it was agreed to.
+    consent && text?.beneath.map((added) => h("p", { class: "hint" }, added)),
     h("div", { class: "actions" },
       // What a guardian agreed to is made one's own, or not, from the fourteenth birthday on.
       (!consent || (consent.guardian_relation && !base)) && may.includes("consent") && action(t("consent.read"), () => enrolling.ask(purpose, app.reload), app.failed),

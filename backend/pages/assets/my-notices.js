@@ -75,7 +75,7 @@ export class Notices {
   #birthday() {
     const until = this.#age?.decides_until;
     return this.#age?.stage === "asked" && h("details", { class: "card notice" }, h("summary", {}, t("birthday.title")),
-      h("p", {}, until ? t("birthday.note", { date: time(until) }) : t("birthday.soon")),
+      h("p", {}, until ? t("birthday.note", { date: time(until, this.#age.time_zone) }) : t("birthday.soon")),
       h("div", { class: "actions" }, h("a", { class: "button", href: "#face" }, t("birthday.decide"))));
   }
 

@@ -46,6 +46,7 @@ async def own_age(conn: Connection, *, person_id: UUID, recapture: Recapture, no
         return OwnAge(stage=Stage.ADULT)
     return OwnAge(
         stage=guarding.stage(youngest, now),
+        time_zone=youngest.time_zone,
         decides_from=turns(youngest.birth_date, CONSENT_AGE, youngest.time_zone),
         decides_until=_decides_until(youngest),
         of_age_from=turns(youngest.birth_date, MAJORITY, youngest.time_zone),
@@ -76,6 +77,7 @@ async def _ward(conn: Connection, tie: GuardianshipRow, recapture: Recapture, no
         member_id=tie.member_id,
         name=member.name,
         relation=tie.relation,
+        time_zone=minor.time_zone,
         stage=stage,
         may=tuple(power for power in Power if may(stage, power)),
         refused=tuple(refused),

@@ -30,7 +30,7 @@ class Ward(msgspec.Struct, frozen=True):
 
     ``may`` is what he may do for it at its age. Where ``refused`` names a purpose, a guardian has said no to it.
     ``decides_until`` is when the child, asked at fourteen, has to have decided for itself. ``recapture_due_at`` is when
-    its face should be taken anew; the old one serves until there is a new one.
+    its face should be taken anew; the old one serves until there is a new one. Days begin and end as in ``time_zone``.
     """
 
     person_id: UUID
@@ -39,6 +39,7 @@ class Ward(msgspec.Struct, frozen=True):
     member_id: UUID
     name: str
     relation: GuardianRelation
+    time_zone: str
     stage: Stage
     may: tuple[Power, ...]
     refused: tuple[Purpose, ...]
@@ -58,6 +59,7 @@ class OwnAge(msgspec.Struct, frozen=True):
     """How far the caller decides for himself; see the fields of the same name of a ward. Null of adults."""
 
     stage: Stage
+    time_zone: str | None = None
     decides_from: datetime | None = None
     decides_until: datetime | None = None
     of_age_from: datetime | None = None

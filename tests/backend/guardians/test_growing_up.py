@@ -194,9 +194,10 @@ async def test_the_birthday_is_the_communitys_and_not_the_servers(world: World, 
         world.clock.now = datetime.fromisoformat(at)
         await growing_up.turn(now=world.clock())
         seen, asked = [], []
-        for child in towns.values():
+        for zone, child in towns.items():
             guardian = await world.login(child.tenant.actor.phone, surface="resident")
             (found,) = (await guardian.get("/resident/v1/wards")).json()["wards"]
+            assert found["time_zone"] == zone
             seen.append(found["stage"])
             asked.append("child" if found["decides_until"] is None else "asked")
         assert seen == asked == stages

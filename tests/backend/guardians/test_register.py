@@ -117,7 +117,7 @@ async def test_a_child_with_a_phone_joins_by_its_code_and_still_cannot_agree_for
     answer = await actor.put("/resident/v1/consents/face_access", json={"version": 1})
     assert (answer.status_code, answer.json()["code"]) == (403, "guardian-needed")
     age = (await actor.get("/resident/v1/age")).json()
-    assert (age["stage"], age["decides_until"]) == ("child", None)
+    assert (age["stage"], age["decides_until"], age["time_zone"]) == ("child", None, "Asia/Shanghai")
     found = await ward(tenant, added.json()["member_id"])
     assert found is not None
     path = f"/resident/v1/wards/{found['person_id']}/consents/face_access"

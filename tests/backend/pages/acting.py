@@ -1,5 +1,6 @@
 """What people do on a page."""
 
+from datetime import date
 from uuid import UUID
 
 import cv2
@@ -8,13 +9,14 @@ import pytest
 import zxingcpp
 from playwright.sync_api import Locator, Page, expect
 
+from backend.demo.parties import Resident
 from gate_sdk.wire import PhoneCode, parse_code, verify_phone
 from tests.backend.pages.conftest import OpenPhone, Rented
 from tests.backend.upkeep.living import LivingBox, until
 
 __all__ = [
-    "LONG", "OWN_CODE", "checked", "go", "heading", "log_in", "moved_in", "press", "read_code", "take_pictures",
-    "with_code",
+    "LONG", "OWN_CODE", "checked", "child_of", "go", "heading", "log_in", "moved_in", "press", "read_code",
+    "take_pictures", "with_code",
 ]  # fmt: skip
 
 LONG = 20_000
@@ -81,6 +83,18 @@ def moved_in(box: LivingBox, phone: OpenPhone, rented: Rented) -> Page:
     press(page, "Join")
     heading(page, "My home")
     return page
+
+
+def child_of(box: LivingBox, rented: Rented, born: date) -> tuple[str, str]:
+    """A child that the tenant has named and the office approved; its member id and its person id."""
+    tenant = Resident(box.http, rented.number, box.mailbox)
+    home = f"/homes/{box.community}/{rented.home}"
+    named = {"name": "Mei", "relation": "child", "without_phone": True}
+    member: str = tenant.call("POST", f"{home}/members", named)["member_id"]
+    path = f"/communities/{box.community}/members/{member}/approve"
+    box.manager.call("POST", path, {"birth_date": born.isoformat()})
+    (ward,) = tenant.call("GET", "/wards")["wards"]
+    return member, ward["person_id"]
 
 
 def go(page: Page, tab: str, title: str) -> None:

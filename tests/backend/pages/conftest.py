@@ -62,10 +62,17 @@ def phone(browser: Browser) -> Iterator[OpenPhone]:
     said: list[str] = []
     with ExitStack() as phones:
 
-        def open_phone(address: str, *, language: str = "en-GB", camera: bool = True, dark: bool = False) -> Page:
-            permissions = ["clipboard-read", "clipboard-write", *(["camera"] if camera else [])]
-            scheme = "dark" if dark else "light"
-            context = browser.new_context(**_PHONE, locale=language, permissions=permissions, color_scheme=scheme)  # type: ignore[arg-type]  # a dictionary of its options
+        def open_phone(
+            address: str, *, language: str = "en-GB", camera: bool = True, dark: bool = False, zone: str | None = None
+        ) -> Page:
+            options = {
+                **_PHONE,
+                "permissions": ["clipboard-read", "clipboard-write", *(["camera"] if camera else [])],
+                "color_scheme": "dark" if dark else "light",
+                "locale": language,
+                "timezone_id": zone,
+            }
+            context = browser.new_context(**options)  # type: ignore[arg-type]  # a dictionary of its options
             phones.callback(context.close)
             page = context.new_page()
             page.on("pageerror", lambda error: said.append(str(error)))

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Page, expect
 
 from backend.demo.parties import CallRefused, Company, Resident
-from tests.backend.pages.acting import LONG, go, heading, log_in, moved_in, press, take_pictures
+from tests.backend.pages.acting import LONG, child_of, go, heading, log_in, moved_in, press, take_pictures
 from tests.backend.pages.conftest import OpenPhone, Rented
 from tests.backend.upkeep.living import LivingBox, until
 
@@ -27,18 +27,6 @@ def shown_at(page: Page, days: float) -> str:
         days,
     )
     return text
-
-
-def child_of(box: LivingBox, rented: Rented, born: date) -> tuple[str, str]:
-    """A child that the tenant has named and the office approved; its member id and its person id."""
-    tenant = Resident(box.http, rented.number, box.mailbox)
-    home = f"/homes/{box.community}/{rented.home}"
-    named = {"name": "Mei", "relation": "child", "without_phone": True}
-    member: str = tenant.call("POST", f"{home}/members", named)["member_id"]
-    path = f"/communities/{box.community}/members/{member}/approve"
-    box.manager.call("POST", path, {"birth_date": born.isoformat()})
-    (ward,) = tenant.call("GET", "/wards")["wards"]
-    return member, ward["person_id"]
 
 
 def fourteen_years_ago() -> date:
