@@ -36,7 +36,6 @@ class Intake(msgspec.Struct, frozen=True):
     outcome: str | None
     reason: str | None
     subject_id: UUID | None
-    score: float | None
     stale_for_s: float | None
     detail: str | None
     via: str | None
@@ -65,10 +64,7 @@ def check_batch(events: Sequence[GateEvent]) -> None:
 
 
 def intake(event: GateEvent, *, now: datetime) -> Intake:
-    """What is kept of an event. A time that cannot be is replaced by ``now`` and marked: the event is not lost.
-
-    Of strangers no score is kept.
-    """
+    """What is kept of an event. A time that cannot be is replaced by ``now`` and marked: the event is not lost."""
     at = _time(event.at_us, now)
     return Intake(
         store_epoch=event.store_epoch,
@@ -79,7 +75,6 @@ def intake(event: GateEvent, *, now: datetime) -> Intake:
         outcome=None if event.outcome is None else event.outcome.value,
         reason=None if event.reason is None else event.reason.value,
         subject_id=event.subject,
-        score=None if event.subject is None else _bounded(event.score, -1.0, 1.0),
         stale_for_s=_bounded(event.stale_for_s, 0.0, _MOST_STALE_S),
         detail=_plain(event.detail),
         via=None if event.via is None else event.via.value,

@@ -88,11 +88,10 @@ async def insert_entries(
     new = await conn.fetch(
         """
         INSERT INTO entry (community_id, gate_id, received_at, store_epoch, seq, kind, at, clock_wrong, outcome,
-                           reason, subject_id, score, stale_for_s, detail, via, credential)
+                           reason, subject_id, stale_for_s, detail, via, credential)
         SELECT $1, $2, $3, e.*
         FROM unnest($4::bigint[], $5::bigint[], $6::text[], $7::timestamptz[], $8::boolean[], $9::text[],
-                    $10::text[], $11::uuid[], $12::real[], $13::real[], $14::text[], $15::text[],
-                    $16::text[]) AS e
+                    $10::text[], $11::uuid[], $12::real[], $13::text[], $14::text[], $15::text[]) AS e
         ON CONFLICT DO NOTHING RETURNING seq
         """,
         community_id,
@@ -106,7 +105,6 @@ async def insert_entries(
         [e.outcome for e in events],
         [e.reason for e in events],
         [e.subject_id for e in events],
-        [e.score for e in events],
         [e.stale_for_s for e in events],
         [e.detail for e in events],
         [e.via for e in events],

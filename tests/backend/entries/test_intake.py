@@ -27,7 +27,6 @@ def _event(**changed: object) -> GateEvent:
         outcome=Outcome.ALLOW,
         reason=Reason.MATCHED,
         subject=uuid4(),
-        score=0.75,
     )
     return msgspec.structs.replace(plain, **changed)
 
@@ -36,12 +35,8 @@ def test_what_happened_is_kept_as_it_was_said() -> None:
     event = _event(at_us=_us(NOW) - 1, stale_for_s=3.5, detail="x")
     kept = intake(event, now=NOW)
     assert kept.at == NOW - timedelta(microseconds=1)
-    assert (kept.clock_wrong, kept.score, kept.stale_for_s, kept.detail) == (False, 0.75, 3.5, "x")
+    assert (kept.clock_wrong, kept.stale_for_s, kept.detail) == (False, 3.5, "x")
     assert (kept.outcome, kept.reason, kept.subject_id) == ("allow", "matched", event.subject)
-
-
-def test_of_a_stranger_no_score_is_kept() -> None:
-    assert intake(_event(subject=None, score=0.4), now=NOW).score is None
 
 
 @pytest.mark.parametrize(
@@ -65,13 +60,6 @@ def test_a_time_that_cannot_be_is_replaced_and_marked(at_us: int) -> None:
 def test_a_time_at_the_limit_is_kept(at: datetime) -> None:
     kept = intake(_event(at_us=_us(at)), now=NOW)
     assert (kept.at, kept.clock_wrong) == (at, False)
-
-
-@pytest.mark.parametrize(
-    "score, kept", [(math.nan, None), (math.inf, 1.0), (-math.inf, -1.0), (1.0001, 1.0), (None, None), (-1.0, -1.0)]
-)
-def test_a_score_is_a_cosine(score: float | None, kept: float | None) -> None:
-    assert intake(_event(score=score), now=NOW).score == kept
 
 
 @pytest.mark.parametrize("stale, kept", [(math.nan, None), (-5.0, 0.0), (1e300, 366 * 86400.0)])

@@ -39,14 +39,13 @@ _REPORTED = frozenset(
 def report(decision: Decision) -> GateEvent | None:
     """The event of a decision, without its identity; ``None`` where there is nothing to report.
 
-    Of people who were not recognised neither subject nor score is kept.
+    Of people who were not recognised no subject is kept, and of nobody how near his face came.
     """
     if decision.reason not in _REPORTED:
         return None
     if decision.outcome is Outcome.NEEDS_APPROVAL:
         # Half of one decision: the other half is reported.
         return None
-    known = decision.subject is not None
     return GateEvent(
         store_epoch=0,
         seq=0,
@@ -55,7 +54,6 @@ def report(decision: Decision) -> GateEvent | None:
         outcome=decision.outcome,
         reason=decision.reason,
         subject=decision.subject,
-        score=decision.score if known else None,
         stale_for_s=decision.stale_for,
         via=decision.via,
         credential=decision.credential if decision.allowed else None,

@@ -27,7 +27,8 @@ class GateEvent(msgspec.Struct, frozen=True):
     ``store_epoch`` is a random number made with the outbox's file, so that a replaced disk never reuses an identity;
     ``seq`` counts from 1 in it without gaps. ``at_us`` is microseconds since the Unix epoch by the gate's clock.
     ``subject`` is the roster's pseudonym of somebody let in or known and refused; of strangers nothing is kept, so
-    theirs carry neither subject nor score. ``score`` is a cosine in [-1, 1].
+    theirs carry none. How near a face came to a template is told of nobody: it would be biometric data of him, and
+    nothing needs it once the gate has decided.
 
     ``via`` is by what he wanted to pass. Of a code that let somebody in, ``credential`` names the key, token or card
     (``key:``, ``token:`` or ``card:`` and 16 hexadecimal digits), so that a code shown at two gates is seen, and
@@ -41,7 +42,6 @@ class GateEvent(msgspec.Struct, frozen=True):
     outcome: Outcome | None = None
     reason: Reason | None = None
     subject: UUID | None = None
-    score: float | None = None
     stale_for_s: float | None = None
     detail: str | None = None
     via: Via | None = None
