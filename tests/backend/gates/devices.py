@@ -137,6 +137,11 @@ class Device:
         hashes = [(subject, entry_hash(item.body)) for subject, item in items.items() if item.body is not None]
         assert head.count == len(hashes)
         assert head.digest == roster_digest(hashes)
+        before = self.head
+        if before is not None and before.epoch == head.epoch:
+            # An older list, or another one under the same number, is refused.
+            assert head.version >= before.version
+            assert head.version > before.version or head.digest == before.digest
         self.items, self.head = items, head
 
     async def deliver(self, *events: GateEvent) -> httpx.Response:

@@ -6,7 +6,7 @@ be wrong, which invariant of test_machine.py finds it, and how it is planted: in
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,12 +15,19 @@ import asyncpg
 import msgspec
 import pytest
 
+from backend.access import service as granting
+from backend.access.windows import Presence, Window, present
 from backend.couriers.shifts import repository as shifts
 from backend.couriers.shifts import service as shifting
+from backend.doors.emergencies import repository as emergencies
+from backend.doors.emergencies.repository import EmergencyRow
 from backend.doors.plans import service as plans
+from backend.gates import rosters
+from backend.gates.rosters import RosterRow
 from backend.kit.db import Connection
 from backend.privacy.moving import service as moving
 from backend.visitors import service as visitors
+from gate_sdk.wire import GrantKind
 from tests.backend.machine.site import Site
 
 __all__ = ["BUGS", "Bug"]
@@ -45,6 +52,25 @@ async def _shift_without_its_grant(
 ) -> None:
     del partner_id
     await shifts.end_shift(conn, community_id=community_id, shift_id=shift_id, now=now)
+
+
+def _couriers_early(kind: GrantKind, window: Window, *, now: datetime) -> Presence:
+    presence = present(kind, window, now=now)
+    begin = presence.begin - timedelta(hours=kind is GrantKind.COURIER)
+    return msgspec.structs.replace(presence, begin=begin)
+
+
+async def _everywhere(conn: Connection, *, community_id: UUID, now: datetime) -> list[EmergencyRow]:
+    rows = await _in_force(conn, community_id=community_id, now=now)
+    return [msgspec.structs.replace(row, group_id=None) for row in rows]
+
+
+async def _who_is_there(conn: Connection, *, community_id: UUID, since: int, limit: int) -> list[RosterRow]:
+    rows = await _changes(conn, community_id=community_id, since=since, limit=limit)
+    return [row for row in rows if row.body is not None]
+
+
+_in_force, _changes = emergencies.list_in_force, rosters.list_changes
 
 
 def _rule(target: Any, name: str, instead: Any) -> Planting:
@@ -103,7 +129,7 @@ async def _execute(site: Site, statement: str) -> None:
         await conn.close()
 
 
-KNOWN, FACES, LETS_IN = "known", "faces", "lets-in"
+KNOWN, FACES, LETS_IN, ORDERS, SIGNED = "known", "faces", "lets-in", "orders", "signed"
 
 BUGS = (
     Bug("the tick ends nobody's right", KNOWN, _function(
@@ -115,6 +141,16 @@ BUGS = (
     Bug("a right ends an hour late at the gate", LETS_IN, _function(
         "roster_project", "epoch_us(ag.valid_until)", "epoch_us(ag.valid_until + interval '1 hour')",
     )),
+    Bug("a right begins an hour late at the gate", LETS_IN, _function(
+        "roster_project", "epoch_us(ag.valid_from)", "epoch_us(ag.valid_from + interval '1 hour')",
+    )),
+    Bug("gates hear of a right an hour late", KNOWN, _function(
+        "access_tick", "present_from <= p_at", "present_from + interval '1 hour' <= p_at",
+    )),
+    Bug("gates know couriers an hour early", KNOWN, _rule(granting, "present", _couriers_early)),
+    Bug("a single change gets no version", KNOWN, _function("roster_project", "v_changed > 0", "v_changed > 1")),
+    Bug("gates are not told who is gone", SIGNED, _rule(rosters, "list_changes", _who_is_there)),
+    Bug("an emergency of one group is everywhere", ORDERS, _rule(emergencies, "list_in_force", _everywhere)),
     Bug("a guest's right is a resident's", LETS_IN, _function(
         "roster_project", "'kind', ag.kind", "'kind', 'resident'",
     )),

@@ -125,6 +125,16 @@ class Model:
         known = self.known(now)
         return {one.subject for one in self.people.values() if one.face and not one.restricted and one.subject in known}
 
+    def moments(self, now: datetime) -> list[datetime]:
+        """When something is still to begin or to end, for somebody or at a door, the next first."""
+        found = {one.until for one in self.orders}
+        for who in self.people:
+            for kind, since, until in self.rights(who):
+                found |= {since, since - EARLY.get(kind, timedelta())}
+                if until is not None:
+                    found |= {until, until + LATE.get(kind, timedelta())}
+        return sorted(one for one in found if one > now)
+
     def order(self, gate: UUID, at: datetime) -> Order | None:
         """The emergency that goes there: the one declared last."""
         here = [

@@ -153,6 +153,14 @@ class Community(RuleBasedStateMachine):
         self.site.world.clock.advance(step)
         self.run(self.site.work())
 
+    @precondition(lambda self: self.model.moments(self.now))
+    @rule(which=any_of, off=st.sampled_from([-HOUR / 2, timedelta(0), HOUR / 2]))
+    def a_moment_comes(self, which: int, off: timedelta) -> None:
+        """To where something begins or ends, or near it: what is wrong for an hour is seldom hit by chance."""
+        moments = self.model.moments(self.now)
+        self.site.world.clock.now = max(self.now, moments[which % len(moments)] + off)
+        self.run(self.site.work())
+
     # Households.
 
     @rule(home=any_of, stay=st.sampled_from([None, 2 * HOUR, timedelta(days=2)]))
@@ -425,6 +433,7 @@ class Community(RuleBasedStateMachine):
     def an_emergency_is_declared(self, mode: str, group: int | None, length: timedelta, admits: list[str]) -> None:
         # The last one declared counts: none at the same instant.
         self.site.world.clock.advance(seconds=1)
+        self.run(self.site.work())
         at = None if group is None else self.groups[group]
         until = self.now + length
         body = {"mode": mode, "reason": "fire", "until": until.isoformat(), "admits": admits}
