@@ -30,3 +30,28 @@ def test_gates_follow_their_server_whatever_happens() -> None:
 @pytest.mark.deep
 def test_gates_follow_their_server_whatever_happens_for_long() -> None:
     run_state_machine_as_test(Community, settings=settings(SHORT, max_examples=150, stateful_step_count=50))
+
+
+def test_refused_head_does_not_come_back_with_its_sequence() -> None:
+    """Old pages played back leave a cursor of an older sequence; its head is refused once, and not for ever."""
+    community = Community()
+    community.build(people=6, peaceful=False)
+    for number, which, faults in (
+        (0, 205, "smuggled smuggled forged withheld"),
+        (1, 552, "foreign stale"),
+        (1, 44, "ok stale stolen stale stale"),
+        (1, 482, "swapped forged smuggled stale stale"),
+        (1, 553, "stale stale"),
+        (0, 320, "foreign withheld swapped forged stale"),
+        (1, 47, "stale withheld"),
+        (0, 676, "forged stolen"),
+        (0, 0, "forged withheld"),
+        (0, 0, "stale withheld swapped withheld smuggled"),
+        (0, 0, "stale swapped stolen stale smuggled"),
+        (0, 1, "stale stale"),
+        (0, 0, "stale stale"),
+        (0, 1, "stale stale"),
+        (0, 2, "stale withheld"),
+    ):
+        community.somebody_stands_between(number=number, faults=faults.split(), which=which)
+    community.teardown()

@@ -163,6 +163,10 @@ class SyncEngine:
             if isinstance(error, msgspec.DecodeError):
                 raise UnreadableAnswerError("an entry or a head") from None
             raise
+        except RosterRefusedError:
+            # Its cursor would bring the same refused head for as long as the server keeps the sequence.
+            store.drop_staged()
+            raise
         return Round.MORE
 
     def tick(self) -> None:
