@@ -86,7 +86,7 @@ async def test_the_owner_sees_the_planned_move_and_nobody_else_does(town: Town, 
     planned = await town.office.post(path(town, tenant), json={"phone": new})
     seen = (await tenant.actor.get("/resident/v1/me")).json()["number_move"]
     # Two digits tell an owner his own new number; whoever holds the account for him learns no more.
-    assert seen == {"at": planned.json()["at"], "ends_in": new[-2:]}
+    assert seen == {"at": planned.json()["moves_at"], "ends_in": new[-2:]}
     assert (await neighbour.actor.get("/resident/v1/me")).json()["number_move"] is None
     await tenant.actor.delete("/resident/v1/me/number")
     assert (await tenant.actor.get("/resident/v1/me")).json()["number_move"] is None
