@@ -1,4 +1,4 @@
-"""The written list of faults that are planted, one at a time, to see whether the machine finds them.
+"""The written list of faults that are planted, one at a time, to see that a test finds each.
 
 Each is a small change of the SDK or of the server, such as a mistake in a line or two would make.
 """
@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from gate_sdk import _identity, _trust
-from gate_sdk._cache import floor, repository, rules, store
+from gate_sdk._cache import floor, rules, store
 from gate_sdk._cache.index import Roster
 from gate_sdk._cache.rules import Row
 from gate_sdk._clock import TrustedTime
@@ -23,23 +23,34 @@ from gate_sdk._sync.engine import SyncEngine
 from gate_sdk.face.gallery import Gallery
 from gate_sdk.testing.roster import FakeRoster
 from gate_sdk.wire import Head, PageKind, RosterGrant, SignedHead, SyncItem, SyncPage
-from tests.gate_sdk.machine.network import Killed
 
-__all__ = ["MUTATIONS"]
+__all__ = ["MUTATIONS", "Mutation"]
 
 Plant = Callable[[pytest.MonkeyPatch], None]
-MUTATIONS: dict[str, Plant] = {}
 
 
-def planted(description: str) -> Callable[[Plant], Plant]:
+class Mutation(msgspec.Struct, frozen=True):
+    """One fault. ``found_by`` names the test that finds it, below tests/gate_sdk; without one it is the machine."""
+
+    plant: Plant
+    found_by: str | None
+
+
+MUTATIONS: dict[str, Mutation] = {}
+
+
+def planted(description: str, *, found_by: str | None = None) -> Callable[[Plant], Plant]:
     def add(plant: Plant) -> Plant:
-        MUTATIONS[description] = plant
+        MUTATIONS[description] = Mutation(plant, found_by)
         return plant
 
     return add
 
 
-@planted("a head's age is not compared with the newest believed")
+@planted(
+    "a head's age is not compared with the newest believed",
+    found_by="test_sync.py::TestHostileServer::test_replay_of_an_older_page",
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(rules, "_not_behind", lambda *_: None)
 
@@ -53,13 +64,19 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(engine, "accept_head", accept)
 
 
-@planted("a head's signature is not checked")
+@planted(
+    "a head's signature is not checked",
+    found_by="test_sync.py::TestHostileServer::test_wrong_signature",
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(rules, "verify_head", lambda signed, _keys: msgspec.msgpack.decode(signed.head, type=Head))
     patch.setattr(store, "verify_head", lambda signed, _keys: msgspec.msgpack.decode(signed.head, type=Head))
 
 
-@planted("a key that was replaced signs for ever")
+@planted(
+    "a key that was replaced signs for ever",
+    found_by="test_server_keys.py::TestTrust::test_replaced_key_signs_nothing_later_than_its_time",
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(_trust.Trust, "require_current", lambda *_: None)
 
@@ -74,7 +91,10 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(engine, "check_whole", lambda *_: None)
 
 
-@planted("a template's hash is not checked")
+@planted(
+    "a template's hash is not checked",
+    found_by="test_sync.py::TestHostileServer::test_swapped_template",
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(rules, "check_template", lambda *_: None)
 
@@ -98,13 +118,19 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Gallery, "changed", changed)
 
 
-@planted("a phone that was taken back stays in the index")
+@planted(
+    "a phone that was taken back stays in the index",
+    found_by="test_phone_codes.py::test_the_key_of_a_phone_that_was_revoked",
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     real = CodeIndex.changed
     patch.setattr(CodeIndex, "changed", lambda self, _before, after: real(self, (), after))
 
 
-@planted("a gate names what it has in memory, not what is on its disk")
+@planted(
+    "a gate names what it has in memory, not what is on its disk",
+    found_by="test_store.py::test_full_disk_does_not_keep_a_revoked_person_inside",
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     real = SyncEngine._publish
 
@@ -115,71 +141,50 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SyncEngine, "_publish", publish)
 
 
-@planted("head and entries are committed one after the other")
-def _(patch: pytest.MonkeyPatch) -> None:
-    real = repository.write_head
-
-    def write(connection: Any, *more: Any) -> None:
-        real(connection, *more)
-        connection.execute("COMMIT")
-        connection.execute("BEGIN IMMEDIATE")
-
-    def merge(connection: Any, kind: PageKind) -> None:
-        # What was to come first comes last: the order of the two in `RosterStore.commit`.
-        waiting.append((connection, kind))
-
-    def seen(connection: Any, at_us: int) -> None:
-        while waiting:
-            after(*waiting.pop())
-        before(connection, at_us)
-
-    waiting: list[tuple[Any, PageKind]] = []
-    after, before = repository.merge_staged, repository.write_seen_us
-    patch.setattr(repository, "merge_staged", merge)
-    patch.setattr(repository, "write_seen_us", _or_killed(seen))
-    patch.setattr(repository, "write_head", write)
-
-
-def _or_killed(call: Callable[[Any, int], None]) -> Callable[[Any, int], None]:
-    """Ends the process at every fifth call: the machine's own cuts are at other places."""
-    calls = 0
-
-    def ending(connection: Any, at_us: int) -> None:
-        nonlocal calls
-        calls += 1
-        if calls % 5 == 0:
-            raise Killed
-        call(connection, at_us)
-
-    return ending
-
-
-@planted("after a mismatch the gate does not begin anew")
+@planted(
+    "after a mismatch the gate does not begin anew",
+    found_by="test_sync.py::test_told_that_it_diverged_it_starts_from_nothing_and_keeps_deciding",
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SyncEngine, "_restart", lambda _self: None)
 
 
-@planted("the newest head is forgotten with a damaged file")
+@planted(
+    "the newest head is forgotten with a damaged file",
+    found_by="test_floor.py::test_rollback_after_somebody_damaged_the_roster_s_file",
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(floor.FloorFile, "load", lambda _self: None)
 
 
-@planted("what has ended is not wiped")
+@planted(
+    "what has ended is not wiped",
+    found_by="test_time.py::test_templates_of_ended_grants_are_wiped_and_the_digest_still_fits",
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Roster, "without_ended", lambda *_: None)
 
 
-@planted("a clock that was set back is believed")
+@planted(
+    "a clock that was set back is believed",
+    found_by="test_time.py::test_clock_set_back_brings_nobody_back",
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(TrustedTime, "now_us", lambda self: self.wall_us())
 
 
-@planted("a grant's end is not looked at")
+@planted(
+    "a grant's end is not looked at",
+    found_by="test_rules.py::TestDecide::test_guest_outside_of_his_window",
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(RosterGrant, "covers", lambda self, at_us: self.from_us <= at_us)
 
 
-@planted("events are forgotten when they are sent")
+@planted(
+    "events are forgotten when they are sent",
+    found_by="test_outbox.py::TestStore::test_receipt_covers_no_more_than_was_sent",
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     real = Outbox.oldest
 
@@ -192,12 +197,18 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Outbox, "oldest", oldest)
 
 
-@planted("numbers begin anew once the outbox is empty")
+@planted(
+    "numbers begin anew once the outbox is empty",
+    found_by="test_outbox.py::TestStore::test_numbers_count_from_one_without_gaps_across_restarts",
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(events, "last_seq", lambda connection: connection.execute("SELECT max(seq) FROM event").get or 0)
 
 
-@planted("the outbox takes another identity at every start")
+@planted(
+    "the outbox takes another identity at every start",
+    found_by="test_outbox.py::TestStore::test_numbers_count_from_one_without_gaps_across_restarts",
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     def fresh(connection: Any, number: int) -> int:
         connection.execute("INSERT OR REPLACE INTO state (name, value) VALUES ('store_epoch', ?)", (number,))
@@ -206,7 +217,10 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(events, "store_epoch", fresh)
 
 
-@planted("a revoked gate keeps its roster")
+@planted(
+    "a revoked gate keeps its roster",
+    found_by="test_sync.py::test_revoked_gate_erases_itself_and_keeps_its_undelivered_events",
+)
 def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(store.RosterStore, "erase", lambda _self: None)
 
