@@ -79,6 +79,8 @@ async def tables(conn: "asyncpg.Connection[asyncpg.Record]") -> list[Table]:
                     AND a.attgenerated = '' AND a.attidentity = '') AS columns
         FROM pg_class c
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+            -- Such a view shows what its tables show to whoever asks; any other must be secured itself.
+            AND NOT (c.relkind = 'v' AND coalesce('security_invoker=true' = ANY (c.reloptions), false))
             AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
         ORDER BY c.relname
         """

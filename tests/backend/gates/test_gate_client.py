@@ -19,6 +19,8 @@ from gate_sdk._status import GateState
 from tests.backend.gates.devices import PUBLIC_URL, Rosters
 from tests.backend.world import Actor, MovableClock, World
 
+_OF_PACKED = (b"content-encoding", b"content-length")
+
 
 class Bridge(httpx.BaseTransport):
     """Carries the client's requests, from its threads, into the application that runs in the test's loop."""
@@ -43,7 +45,9 @@ class Bridge(httpx.BaseTransport):
             raise httpx.ReadError("ended") from None
         finally:
             self._waiting.discard(future)
-        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+        # The content is unpacked by now.
+        headers = [(name, value) for name, value in answer.headers.raw if name.lower() not in _OF_PACKED]
+        return httpx.Response(answer.status_code, headers=headers, content=answer.content)
 
     def close(self) -> None:
         self._closed = True
