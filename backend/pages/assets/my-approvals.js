@@ -16,7 +16,7 @@ export class Approvals {
   // By home what was last answered; by question what waits, until when, and what was said to an answer.
   #homes = new Map(); #waiting = new Map(); #until = new Map(); #said = new Map();
   /** Announced at once, whatever is being read: somebody waits. */
-  above = h("div", { role: "alert", "aria-relevant": "additions", class: "askings" });
+  above = h("div", { "aria-live": "assertive", "aria-relevant": "additions", class: "askings" });
 
   constructor(app) {
     this.#app = app;

@@ -99,12 +99,24 @@ def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(s3_url: str) -> str:
+def bucket(s3_url: str) -> Iterator[str]:
     name = f"doorward-{uuid.uuid4()}"
     s3 = client(s3_url)
-    s3.create_bucket(Bucket=name)
-    s3.close()
-    return name
+    try:
+        s3.create_bucket(Bucket=name)
+        yield name
+        # Each bucket has volumes of its own here, and the server only so many: left behind, they fail later tests.
+        with suppress(ClientError):
+            empty(s3, name)
+            s3.delete_bucket(Bucket=name)
+    finally:
+        s3.close()
+
+
+def empty(s3: Any, bucket: str) -> None:
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for entry in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+            s3.delete_object(Bucket=bucket, Key=entry["Key"], VersionId=entry["VersionId"])
 
 
 @pytest.fixture

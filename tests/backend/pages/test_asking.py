@@ -88,7 +88,7 @@ def test_a_pass_asks_first_by_a_switch_and_the_card_lets_the_guest_in(
     bell, approach = Bell(box, "East gate"), uuid4()
     assert bell.ring("Bao", approach) is AskState.WAITING
     # Whatever is looked at: it comes by itself, and is said to who cannot see it.
-    card = page.get_by_role("alert").locator(ASKING)
+    card = page.locator('[aria-live="assertive"]').locator(ASKING)
     expect(card).to_contain_text("Bao is at East gate", timeout=LONG)
     # The same approach again, as after a lost answer, is the same question.
     assert bell.ring("Bao", approach) is AskState.WAITING
