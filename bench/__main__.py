@@ -16,12 +16,14 @@ from rich.table import Table
 from bench.measure import Figure, Tell
 
 SECTIONS = ("recognition", "codes", "day", "database", "server", "gates", "erasure", "register_import", "city")
+# Takes longer than somebody waits, and more disk than a laptop may have.
+APART = ("growth",)
 
 
 def main() -> int:
     """Run the sections one after the other; the exit code does not depend on the figures."""
     options = argparse.ArgumentParser(prog="bench", description="Measure Doorward beside the bare limits.")
-    options.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS)
+    options.add_argument("--only", nargs="+", choices=(*SECTIONS, *APART), default=SECTIONS)
     options.add_argument("--json", type=Path, default=Path("build/bench.json"))
     chosen = options.parse_args()
     console = Console(width=max(120, Console().width))
