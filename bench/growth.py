@@ -93,13 +93,10 @@ def _questions(db: Database) -> dict[str, Question]:
                 probes=probe,
             )  # fmt: skip
 
-    async def revoke(community: Community) -> None:
-        # A subject at random: one who left already is taken off again, which writes as much.
+    async def take_off(community: Community) -> None:
         subject = random.choice(community.subjects)
         async with db.transaction(Scope(community_id=community.community_id)) as conn:
-            await access.end_subject(
-                conn, community_id=community.community_id, subject_id=subject, now=datetime.now(UTC)
-            )
+            await access.drop_credentials(conn, community_id=community.community_id, subject_ids=[subject])
 
     async def due(_: Community) -> None:
         async with db.transaction(Scope(platform=True), read_only=True) as conn:
@@ -107,7 +104,7 @@ def _questions(db: Database) -> dict[str, Question]:
 
     return {
         "the nearest faces of a community": nearest,
-        "a revocation, to its commit": revoke,
+        "a face taken off the gates, to its commit": take_off,
         "which communities have something due": due,
     }
 
