@@ -32,9 +32,10 @@ from backend.kit.problems import Problem, exception_handlers
 from backend.kit.providing import provide_in_turn
 from backend.kit.rates.limiter import RateExceeded, RateLimiter
 from backend.kit.rates.middleware import RateLimitMiddleware
+from backend.kit.request_ids import RequestIdMiddleware
 from backend.kit.strict import decode_strictly
 from backend.kit.surroundings import describe
-from backend.kit.tracing import RequestIdMiddleware
+from backend.kit.tracing import traced, tracing
 from backend.links.errors import LinkClosed, LinkExpired, LinkHeld, LinkUnproven
 from backend.migrate import migrations_needed
 from backend.pages.routes import public_router as pages_public
@@ -67,7 +68,10 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_resources(settings, process="api") as resources:
+        async with (
+            tracing("api", url=settings.traces_url, share=settings.traces_share),
+            open_resources(settings, process="api") as resources,
+        ):
             app.state.resources = resources
             app.state.tokens = resources.tokens
             app.state.clock = clock
@@ -115,7 +119,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
     tell_methods(app)
     decode_strictly(app)
     # Around everything: what leads nowhere never comes to the middlewares.
-    app.asgi_handler = measured(app.asgi_handler)
+    app.asgi_handler = measured(traced(app.asgi_handler))
     return app
 
 

@@ -129,6 +129,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             default="shown nowhere",
         ),
     ] = None
+    traces_url: Annotated[
+        str | None,
+        said("OpenTelemetry collector that takes traces, OTLP over HTTP, without `/v1/traces`", default="sent nowhere"),
+    ] = None
+    traces_share: Annotated[
+        float, said("share of all requests and jobs that is traced"), msgspec.Meta(ge=0.0, le=1.0)
+    ] = 0.05
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"], said("`DEBUG`, `INFO`, `WARNING` or `ERROR`")
     ] = "INFO"
@@ -184,6 +191,8 @@ def _check(settings: Settings) -> None:
         raise SettingsRefused(f"{PREFIX}KEY_FILE and {PREFIX}KMS_KEY_ID name two master keys; leave one out")
     if settings.previous_key_file is not None and settings.previous_kms_key_id is not None:
         raise SettingsRefused(f"{PREFIX}PREVIOUS_KEY_FILE and {PREFIX}PREVIOUS_KMS_KEY_ID: leave one out")
+    if settings.traces_url is not None and not settings.traces_url.startswith(("http://", "https://")):
+        raise SettingsRefused(f"{PREFIX}TRACES_URL must begin with http:// or https://")
     if settings.otp_sender == "http" and settings.otp_http_url is None:
         raise SettingsRefused(f"{PREFIX}OTP_HTTP_URL is needed where {PREFIX}OTP_SENDER is http")
 

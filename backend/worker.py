@@ -51,6 +51,7 @@ from backend.kit.leading import leading, pause
 from backend.kit.outgoing import Outgoing
 from backend.kit.problems import Unavailable
 from backend.kit.together import Together
+from backend.kit.tracing import traced_job, tracing
 from backend.measures.service import EVERY_S, Gauges
 from backend.notifications import service as notifications
 from backend.notifications.push import Push, PushService
@@ -106,7 +107,11 @@ async def main(settings: Settings, *, clock: Clock = utc_now, stop: asyncio.Even
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_resources(settings, process="worker") as resources, aclosing(Outgoing()) as outgoing:
+    async with (
+        tracing("worker", url=settings.traces_url, share=settings.traces_share),
+        open_resources(settings, process="worker") as resources,
+        aclosing(Outgoing()) as outgoing,
+    ):
         push = PushService(outgoing, pepper=resources.pepper, contact=settings.push_contact_or_default, clock=clock)
         _log.info("worker-started")
         async with asyncio.TaskGroup() as tasks:
@@ -170,12 +175,12 @@ async def _work(
             async with resources.db.listening() as conn:
                 queue = _queue(conn)
                 # One at a time: an import takes the processor for itself, and waits for nobody.
-                queue.entrypoint(imports.JOB, concurrency_limit=1)(run_import)
-                queue.entrypoint(erasing.JOB, concurrency_limit=_BATCHES_OF_ERASURES * MOST_TOGETHER)(erase)
-                queue.entrypoint(notifications.JOB, concurrency_limit=8)(send_notification)
+                queue.entrypoint(imports.JOB, concurrency_limit=1)(_traced(run_import))
+                queue.entrypoint(erasing.JOB, concurrency_limit=_BATCHES_OF_ERASURES * MOST_TOGETHER)(_traced(erase))
+                queue.entrypoint(notifications.JOB, concurrency_limit=8)(_traced(send_notification))
                 # One for each endpoint: many wait for slow ones, and cost nothing meanwhile.
-                queue.entrypoint(WEBHOOK, concurrency_limit=64)(send_webhooks)
-                queue.entrypoint(PHOTO_IMPORT, concurrency_limit=1)(read_photos)
+                queue.entrypoint(WEBHOOK, concurrency_limit=64)(_traced(send_webhooks))
+                queue.entrypoint(PHOTO_IMPORT, concurrency_limit=1)(_traced(read_photos))
                 ending = asyncio.create_task(_end_with(queue, stop))
                 try:
                     await queue.run(
@@ -200,6 +205,15 @@ def _queue(conn: "asyncpg.Connection[asyncpg.Record]") -> QueueManager:
         ),
         channel=settings.channel,
     )
+
+
+def _traced(work: Callable[[Job], Awaitable[None]]) -> Callable[[Job], Awaitable[None]]:
+    async def do(job: Job) -> None:
+        # By the real clock, as the queue's own times are.
+        with traced_job(job.entrypoint, headers=job.headers, created=job.created, now=utc_now()):
+            await work(job)
+
+    return do
 
 
 async def _end_with(queue: QueueManager, stop: asyncio.Event) -> None:

@@ -20,6 +20,7 @@ from backend.enrolment.errors import FacesBusy, PhotoRefused, PhotoTooLarge, Pho
 from backend.enrolment.sealing import Features
 from backend.enrolment.turns import LONGEST_WAIT_S, Turns
 from backend.kit.metrics import REGISTRY
+from backend.kit.tracing import part
 from gate_sdk.face import (
     DEFAULT_LIMITS,
     DEFAULT_PACK,
@@ -217,7 +218,7 @@ class FaceService:
             PhotoTooLarge, PhotoTypeUnsupported: as the names say.
             PhotoRefused: it is damaged, or the face is not good enough.
         """
-        with _timed():
+        with _timed(), part("photo-check"):
             return await self._in_turn(data, declared, person_id, limits=limits, live=live)
 
     async def _in_turn(

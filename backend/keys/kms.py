@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from backend.keys.errors import KeyServiceUnavailable, MasterKeyRefused, WrappingRefused
+from backend.kit.tracing import part
 
 __all__ = ["AwsKmsKeyWrapper"]
 
@@ -116,7 +117,8 @@ class AwsKmsKeyWrapper:
     async def _run(self, call: Callable[[], T], context: str) -> T:
         """Run a blocking call in a thread, its failures as ours. Messages carry the service's code and no key."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+            with part("key-service"):
+                return await asyncio.get_running_loop().run_in_executor(self._pool, call)
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", "unknown")).rsplit("#", 1)[-1]
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

@@ -16,6 +16,7 @@ import asyncpg
 import msgspec
 
 from backend.kit.problems import BadRequest, Conflict, Unauthorised, Unavailable
+from backend.kit.tracing import part, traceparent
 
 __all__ = [
     "CommitUnknown",
@@ -173,30 +174,29 @@ class Database:
         """
         if self._pool is None:
             raise DatabaseUnavailable
-        # One round trip for BEGIN and the scope together.
-        begin = f"BEGIN ISOLATION LEVEL {isolation}{' READ ONLY' if read_only else ''}; {scope.settings()}"
-        conn = await _begun(self._pool, begin)
-        try:
+        with part("transaction", read_only=read_only):
+            conn = await _begun(self._pool, _beginning(scope, isolation, read_only=read_only))
             try:
-                yield conn
-                await self._bear_witness(conn, read_only=read_only)
-            except BaseException as error:
-                await _roll_back(conn)
-                if _is_unstorable(error):
-                    raise ValueUnstorable from None
-                if isinstance(error, _LOST):
+                try:
+                    yield conn
+                    await self._bear_witness(conn, read_only=read_only)
+                except BaseException as error:
+                    await _roll_back(conn)
+                    if _is_unstorable(error):
+                        raise ValueUnstorable from None
+                    if isinstance(error, _LOST):
+                        raise DatabaseUnavailable from error
+                    if _is_about_nobody(error):
+                        raise Unauthorised from None
+                    raise
+                try:
+                    await conn.execute("COMMIT")
+                except asyncpg.TransactionRollbackError as error:
                     raise DatabaseUnavailable from error
-                if _is_about_nobody(error):
-                    raise Unauthorised from None
-                raise
-            try:
-                await conn.execute("COMMIT")
-            except asyncpg.TransactionRollbackError as error:
-                raise DatabaseUnavailable from error
-            except _LOST as error:
-                raise CommitUnknown from error
-        finally:
-            await self._pool.release(conn)
+                except _LOST as error:
+                    raise CommitUnknown from error
+            finally:
+                await self._pool.release(conn)
 
     async def _bear_witness(self, conn: Connection, *, read_only: bool) -> None:
         witness = _witness.get()
@@ -216,6 +216,14 @@ class Database:
             yield conn
         finally:
             await conn.close()
+
+
+def _beginning(scope: Scope, isolation: Isolation, *, read_only: bool) -> str:
+    """SQL for one round trip: BEGIN, the scope, and the trace in which jobs that it enqueues go on."""
+    parts = [f"BEGIN ISOLATION LEVEL {isolation}{' READ ONLY' if read_only else ''}", scope.settings()]
+    if not read_only and (trace := traceparent()) is not None:
+        parts.append(f"SET LOCAL doorward.trace = '{trace}'")
+    return "; ".join(parts)
 
 
 def _is_about_nobody(error: BaseException) -> bool:

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from backend.kit.tracing import part
+
 __all__ = ["AddressRefused", "Answer", "Outgoing", "Target", "is_public", "read_target"]
 
 _HTTPS = 443
@@ -140,6 +142,10 @@ class Outgoing:
             TimeoutError: it took too long.
         """
         target = read_target(url)
+        with part("outgoing"):
+            return await self._post(target, content=content, headers=headers)
+
+    async def _post(self, target: Target, *, content: bytes, headers: Mapping[str, str]) -> Answer:
         async with asyncio.timeout(self._whole_s):
             address = await self._resolve(target)
             literal = f"[{address}]" if ":" in address else address

@@ -21,7 +21,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 
 from backend.kit.allow import allowed_methods
-from backend.kit.tracing import HEADER, request_id
+from backend.kit.request_ids import HEADER, request_id
 
 __all__ = [
     "PROBLEM_JSON",

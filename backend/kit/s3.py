@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from backend.kit.storage import ObjectMissing, StorageFull, StorageUnavailable, check_folder, check_key, check_prefix
+from backend.kit.tracing import part
 
 __all__ = ["S3ObjectStore"]
 
@@ -160,7 +161,8 @@ class S3ObjectStore:
     async def _run(self, call: Callable[[], T]) -> T:
         """Run a blocking call in a thread, its failures as ours. Messages carry S3's code and never a key."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+            with part("object-store"):
+                return await asyncio.get_running_loop().run_in_executor(self._pool, call)
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", "unknown"))
             if code in _MISSING:

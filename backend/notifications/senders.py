@@ -11,6 +11,7 @@ import msgspec
 
 from backend.kit.clock import Clock, utc_now
 from backend.kit.messages import MessagesUnavailable, Sender
+from backend.kit.tracing import part
 from backend.notifications.templates import render
 
 __all__ = ["ConsoleSender", "HttpSender", "Message", "Sender"]
@@ -97,7 +98,10 @@ class HttpSender:
         """See :class:`Sender`."""
         body = msgspec.json.encode(_message(to, template, values, language))
         try:
-            answer = await self._client.post(self._url, content=body, headers={"Idempotency-Key": key or str(uuid4())})
+            with part("message"):
+                answer = await self._client.post(
+                    self._url, content=body, headers={"Idempotency-Key": key or str(uuid4())}
+                )
         except httpx.HTTPError:
             # Without the cause: its text may hold the address with what stands in its query.
             raise MessagesUnavailable from None

@@ -16,6 +16,7 @@ from backend.kit.db import Database, Scope
 from backend.kit.messages import Sender
 from backend.kit.problems import Unavailable
 from backend.kit.storage import ObjectStore
+from backend.kit.tracing import part
 from backend.privacy.finishing import Finishing
 from backend.privacy.progress import repository as progress
 from backend.privacy.repository import ErasureRow, StepName
@@ -80,25 +81,26 @@ class Saga:
         left = {(step.erasure_id, step.name) for rows in steps.values() for step in rows if step.done_at is None}
         for name, step in self._steps.items():
             turn = [row for row in going if (row.erasure_id, name) in left]
-            through = await self._take(step, turn)
+            through = await self._take(name, step, turn)
             await self._mark(name, through)
             stays = {row.erasure_id for row in turn} - {row.erasure_id for row in through}
             going = [row for row in going if row.erasure_id not in stays]
-        completed = {row.erasure_id for row in await self._take(self._finishing.complete, going)}
+        completed = {row.erasure_id for row in await self._take("complete", self._finishing.complete, going)}
         for erasure_id in sorted(completed):
             _log.info("erasure-completed", erasure=str(erasure_id))
         return complete | completed
 
-    async def _take(self, step: Step, erasures: Sequence[ErasureRow]) -> list[ErasureRow]:
+    async def _take(self, name: str, step: Step, erasures: Sequence[ErasureRow]) -> list[ErasureRow]:
         """Take the step; those that are through. Why the others are not is written down with their next attempt."""
         if not erasures:
             return []
         try:
-            delays = await step(erasures)
+            with part("erasure-step", step=name, erasures=len(erasures)):
+                delays = await step(erasures)
         except Exception as error:  # noqa: BLE001 - whatever it is, what is not erased yet is tried again
             if len(erasures) > 1 and not isinstance(error, Unavailable):
                 # What one of them met must not keep the others; where a store is away, it is for all of them.
-                return [row for one in erasures for row in await self._take(step, [one])]
+                return [row for one in erasures for row in await self._take(name, step, [one])]
             delays = self._failed(erasures, error)
         if delays:
             async with self._db.transaction(Scope(platform=True)) as conn:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from backend.settings import Settings
-from tests.backend.approvals.test_killed import Api
+from tests.backend.processes import Api
 from tests.backend.world import World
 
 pytestmark = pytest.mark.deep

@@ -13,6 +13,7 @@ from gate_sdk._frames.store import FrameStore
 from gate_sdk._outbox.events import alarm, report
 from gate_sdk._outbox.store import Outbox
 from gate_sdk._sync.engine import SyncEngine
+from gate_sdk._tracing import decided
 from gate_sdk.errors import GateError
 from gate_sdk.wire import FRAME_REASONS, DeniedFrame, Outcome, Via
 
@@ -38,6 +39,7 @@ class Journal:
         event = report(decision)
         if event is None:
             return decision
+        decided(decision)
         seq = self._outbox.append(event)
         if seq is not None and decision.outcome is Outcome.DENY:
             self._keep_picture(decision, seq)

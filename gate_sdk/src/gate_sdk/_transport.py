@@ -7,6 +7,7 @@ import secrets
 import socket
 import threading
 import weakref
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from gate_sdk._clock import Clock
 from gate_sdk._http import exchange, open_client, read_answer
 from gate_sdk._identity import Identity
 from gate_sdk._problems import UNAUTHORIZED, raise_problem
+from gate_sdk._tracing import span
 from gate_sdk.errors import UnreachableError
 from gate_sdk.wire import (
     ASSERTION_TTL_S,
@@ -133,15 +135,18 @@ class Transport:
         self._client.close()
 
     def _send(self, method: str, path: str, *, read_s: float = 15.0, **options: Any) -> httpx.Response:
-        response = self._once(method, path, self._bearer(), read_s, options)
-        if response.status_code == UNAUTHORIZED:
-            # The token may have been cancelled, or signed by a key that was rotated away: once, ask for another.
-            response = self._once(method, path, self._bearer(renew=True), read_s, options)
-        raise_problem(response)
-        return response
+        with span(f"{method} {path}", request=True) as trace:
+            response = self._once(method, path, self._bearer(), read_s, trace, options)
+            if response.status_code == UNAUTHORIZED:
+                # The token may have been cancelled, or signed by a key that was rotated away: once, ask for another.
+                response = self._once(method, path, self._bearer(renew=True), read_s, trace, options)
+            raise_problem(response)
+            return response
 
-    def _once(self, method: str, path: str, token: str, read_s: float, options: dict[str, Any]) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {token}", "Accept": f"{_MSGPACK}, application/problem+json"}
+    def _once(
+        self, method: str, path: str, token: str, read_s: float, trace: Mapping[str, str], options: dict[str, Any]
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}", "Accept": f"{_MSGPACK}, application/problem+json", **trace}
         if "content" in options:
             headers["Content-Type"] = _MSGPACK
         timeout = httpx.Timeout(read_s, connect=min(5.0, read_s))

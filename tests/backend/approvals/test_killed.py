@@ -1,16 +1,10 @@
 """The API is killed while a guest waits for an answer: the gate asks the next one, and the answer is there."""
 
 import asyncio
-import contextlib
-import os
-import signal
-import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from backend.kit.clock import utc_now
@@ -20,53 +14,8 @@ from tests.backend.approvals.test_approvals import code_of, ring, rows, said, se
 from tests.backend.codes.test_codes import guest_of, has_all, shown
 from tests.backend.gates.test_gate_client import until
 from tests.backend.households.town import build_town
+from tests.backend.processes import PATIENCE_S, Api
 from tests.backend.world import World
-
-PATIENCE_S = 60.0
-
-
-class Api:
-    """Real API processes, one after the other, at one address and on the test's databases."""
-
-    def __init__(self, settings: Settings, log: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
-        self._log = log
-        self._process: asyncio.subprocess.Process | None = None
-        self._environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("DOORWARD_")},
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            "DOORWARD_API_DATABASE_URL": str(settings.api_database_url),
-            "DOORWARD_KEYS_DATABASE_URL": str(settings.keys_database_url),
-            "DOORWARD_DATA_DIR": str(settings.data_dir),
-            "DOORWARD_PORT": str(port),
-            "DOORWARD_PUBLIC_URL": self.url,
-        }
-
-    async def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "backend.cli", "api",
-                env=self._environment, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        async with httpx.AsyncClient() as client:
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    while True:
-                        with contextlib.suppress(httpx.TransportError):
-                            if (await client.get(f"{self.url}/health/ready")).is_success:
-                                return
-                        await asyncio.sleep(0.05)
-            except TimeoutError:
-                pytest.fail(f"it did not start; it said:\n{self._log.read_text('utf-8')}")
-
-    async def kill(self) -> None:
-        """Without a word to anybody, its workers too."""
-        if self._process is not None and self._process.returncode is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            await self._process.wait()
 
 
 @asynccontextmanager

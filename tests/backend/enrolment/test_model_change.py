@@ -26,7 +26,7 @@ from tests.backend.enrolment.photographs import framings
 from tests.backend.gates.devices import Device
 from tests.backend.households.town import Resident, Town, build_town
 from tests.backend.privacy.faces import store_face
-from tests.backend.privacy.test_worker import Workers, until
+from tests.backend.processes import Workers, until
 from tests.backend.world import World
 from tests.data import with_second_pack
 
@@ -286,7 +286,7 @@ async def test_a_change_survives_the_deaths_of_its_workers(
     town = change.town
     persons = [await _with_kept_photographs(town, number) for number in range(_PEOPLE)]
     await change.begin()
-    workers = Workers(settings, tmp_path / "worker.log", models=models)
+    workers = Workers(settings, tmp_path / "worker.log", DOORWARD_MODELS_DIR=str(models))
     moments = random.Random(20261101)
 
     async def made(at_least: int) -> bool:

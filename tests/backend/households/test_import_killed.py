@@ -12,7 +12,7 @@ from backend.kit.db import Database, Scope
 from backend.settings import Settings
 from tests.backend.households.sheets import Office, sheet
 from tests.backend.households.town import build_town
-from tests.backend.privacy.test_worker import Workers, until
+from tests.backend.processes import Workers, until
 from tests.backend.world import World
 
 _LINES = 12_000

@@ -11,7 +11,7 @@ from litestar import Litestar, post
 
 from backend.kit.patience import PatienceMiddleware
 from backend.settings import Settings
-from tests.backend.approvals.test_killed import Api
+from tests.backend.processes import Api
 
 REQUEST = b"POST /resident/v1/login HTTP/1.1\r\nHost: doorward.test\r\n"
 BODY = REQUEST + b"Content-Type: application/json\r\nContent-Length: 60\r\n\r\n"

@@ -29,7 +29,7 @@ from tests.backend.couriers.company import admit
 from tests.backend.households.town import build_town
 from tests.backend.notifications.pushing import HOST
 from tests.backend.partners.receiving import PATH, Receiver, verified
-from tests.backend.privacy.test_worker import Workers, until
+from tests.backend.processes import Workers, until
 from tests.backend.world import World
 
 ACTIVE, LEFT = EventKind.COURIER_ACTIVE, EventKind.COURIER_LEFT

@@ -1,10 +1,8 @@
 """The worker as a process of its own: it finishes what it or another began, whatever ended them."""
 
 import asyncio
-import os
 import random
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -22,45 +20,8 @@ from backend.privacy import service
 from backend.settings import Settings
 from tests.backend.households.town import Resident, Town, build_town
 from tests.backend.privacy.faces import NOTHING, acknowledge, give_face, install_gate, left_of
+from tests.backend.processes import PATIENCE_S, Workers, until
 from tests.backend.world import World
-
-PATIENCE_S = 60.0
-
-
-class Workers:
-    """Real worker processes on the test's databases."""
-
-    def __init__(self, settings: Settings, log: Path, *, models: Path | None = None) -> None:
-        self._log = log
-        self._environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("DOORWARD_")},
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            "DOORWARD_WORKER_DATABASE_URL": str(settings.worker_database_url),
-            "DOORWARD_KEYS_DATABASE_URL": str(settings.keys_database_url),
-            "DOORWARD_DATA_DIR": str(settings.data_dir),
-            **({} if models is None else {"DOORWARD_MODELS_DIR": str(models)}),
-        }
-        self._running: list[asyncio.subprocess.Process] = []
-
-    async def start(self) -> asyncio.subprocess.Process:
-        number = len(self._running)
-        with self._log.with_suffix(f".{number}").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "backend.cli", "worker", env=self._environment, stdout=log, stderr=log
-            )
-        self._running.append(process)
-        return process
-
-    def log(self, number: int | None = None) -> str:
-        """What the worker started as the n-th said; all of them where none is named."""
-        numbers = range(len(self._running)) if number is None else (number,)
-        return "".join(self._log.with_suffix(f".{n}").read_text("utf-8") for n in numbers)
-
-    async def stop(self) -> None:
-        for process in self._running:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
 
 
 @pytest.fixture
@@ -70,16 +31,6 @@ async def workers(settings: Settings, tmp_path: Path) -> AsyncIterator[Workers]:
         yield made
     finally:
         await made.stop()
-
-
-async def until(condition: Callable[[], Awaitable[bool]], workers: Workers) -> None:
-    """Wait for it; what the worker said is the failure's text."""
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            while not await condition():  # noqa: ASYNC110 - what is waited for happens in another process
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        pytest.fail(f"it never came to that; the worker said:\n{workers.log()}")
 
 
 async def moved_out(world: World) -> tuple[Town, Resident, UUID]:

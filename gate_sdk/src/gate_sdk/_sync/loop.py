@@ -12,6 +12,7 @@ from gate_sdk._memory import give_back
 from gate_sdk._status import GateState
 from gate_sdk._sync.backoff import delay
 from gate_sdk._sync.engine import Round, SyncEngine
+from gate_sdk._tracing import span
 from gate_sdk.errors import GateError, GateRevokedError, UnavailableError
 
 __all__ = ["SyncLoop"]
@@ -55,7 +56,8 @@ class SyncLoop(Background):
                 self._engine.tick()
                 if self._engine.watch():
                     self._on_change()
-                outcome = self._engine.round(min(wait, self._until_change()))
+                with span("gate.sync"):
+                    outcome = self._engine.round(min(wait, self._until_change()))
             except GateRevokedError:
                 self._revoked()
                 return

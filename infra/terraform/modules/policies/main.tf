@@ -81,6 +81,12 @@ locals {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
         Resource = ["${var.metrics_log_group_arn}:*"]
       },
+      {
+        Sid      = "Traces"
+        Effect   = "Allow"
+        Action   = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
+        Resource = ["*"] # Neither knows resources.
+      },
     ]
 
     bucket = [

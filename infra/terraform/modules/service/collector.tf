@@ -1,10 +1,11 @@
-# A collector beside each process reads its Prometheus page over the task's own loopback and writes what alarms and
-# scaling need to CloudWatch. The page itself is reachable from nowhere else.
+# A collector beside each process reads its Prometheus page over the task's own loopback, writes what alarms and scaling
+# need to CloudWatch, and hands traces on to X-Ray. Page and collector are reachable from nowhere else.
 
 locals {
   collector_config = {
     for process in ["api", "worker"] : process => yamlencode({
       receivers = {
+        otlp = { protocols = { http = { endpoint = "127.0.0.1:4318" } } }
         prometheus = {
           config = {
             scrape_configs = [{
@@ -32,10 +33,12 @@ locals {
             metric_name_selectors = var.metrics
           }]
         }
+        awsxray = { region = var.region }
       }
       service = {
         pipelines = {
           metrics = { receivers = ["prometheus"], processors = ["resource", "batch"], exporters = ["awsemf"] }
+          traces  = { receivers = ["otlp"], processors = ["resource", "batch"], exporters = ["awsxray"] }
         }
       }
     })

@@ -30,6 +30,7 @@ locals {
     DOORWARD_OTP_HTTP_URL = var.otp_http_url
     DOORWARD_LOG_LEVEL    = "INFO"
     DOORWARD_METRICS_PORT = tostring(var.metrics_port)
+    DOORWARD_TRACES_URL   = "http://127.0.0.1:4318"
   }
 
   environment = {
