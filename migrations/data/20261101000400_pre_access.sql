@@ -119,60 +119,8 @@ BEGIN
 END
 $$;
 
--- Brings the roster of these subjects up to their grants and credentials, in the caller's transaction.
--- The head is held before anything is read, so what a concurrent transaction has just committed is seen.
-CREATE FUNCTION roster_project(p_community uuid, p_subjects uuid[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_base bigint;
-    v_changed bigint;
-BEGIN
-    -- Said here and not left to the policies: a cascade runs past them, and PostgreSQL may keep its plan for later.
-    IF p_community IS DISTINCT FROM scope_community() THEN
-        RAISE EXCEPTION 'the roster changes within its community''s scope only' USING ERRCODE = 'insufficient_privilege';
-    END IF;
-    PERFORM roster_hold();
-    SELECT version INTO STRICT v_base FROM roster_head WHERE community_id = p_community;
-    WITH wanted AS (
-        SELECT s.subject_id,
-            CASE WHEN g.grants IS NOT NULL THEN convert_to(
-                jsonb_build_object('subject', s.subject_id, 'grants', g.grants, 'template', c.template)::text, 'UTF8'
-            ) END AS body
-        FROM (SELECT DISTINCT unnest(p_subjects) AS subject_id) s
-        LEFT JOIN LATERAL (
-            SELECT jsonb_agg(
-                jsonb_build_object(
-                    'kind', ag.kind, 'from_us', epoch_us(ag.valid_from), 'until_us', epoch_us(ag.valid_until)
-                ) ORDER BY ag.valid_from, ag.grant_id
-            ) AS grants
-            FROM access_grant ag
-            WHERE ag.community_id = p_community AND ag.subject_id = s.subject_id AND ag.state = 'present'
-        ) g ON true
-        LEFT JOIN LATERAL (
-            SELECT jsonb_build_object('pack', fc.pack, 'sha256', encode(fc.template_sha256, 'hex')) AS template
-            FROM face_credential fc
-            WHERE fc.community_id = p_community AND fc.subject_id = s.subject_id
-        ) c ON true
-    ), changed AS (
-        SELECT w.subject_id, w.body, v_base + row_number() OVER (ORDER BY w.subject_id) AS version
-        FROM wanted w
-        LEFT JOIN roster r ON r.community_id = p_community AND r.subject_id = w.subject_id
-        WHERE w.body IS DISTINCT FROM r.body
-    )
-    INSERT INTO roster (community_id, subject_id, version, body)
-    SELECT p_community, subject_id, version, body FROM changed
-    ON CONFLICT (community_id, subject_id)
-    DO UPDATE SET version = excluded.version, body = excluded.body, changed_at = clock_timestamp();
-    GET DIAGNOSTICS v_changed = ROW_COUNT;
-    IF v_changed > 0 THEN
-        UPDATE roster_head SET version = v_base + v_changed WHERE community_id = p_community;
-        PERFORM pg_notify('roster', p_community::text);
-    END IF;
-END
-$$;
-
--- Statement-level, so that a chunk of an import projects once.
+-- Statement-level, so that a chunk of an import projects once. What it calls, roster_project(), comes with the last of
+-- the things that entries are made of (20261101004902).
 CREATE FUNCTION roster_follow() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
@@ -228,7 +176,7 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION roster_hold, roster_project, roster_new_epoch FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION roster_hold, roster_new_epoch FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION roster_hold TO doorward_api, doorward_worker;
 GRANT EXECUTE ON FUNCTION roster_new_epoch TO doorward_worker;
 
@@ -285,4 +233,4 @@ CREATE POLICY access_grant_due ON access_grant FOR SELECT TO doorward_worker USI
 DROP TRIGGER roster_lock ON subject;
 DROP TRIGGER subject_leave ON subject;
 DROP TABLE roster, roster_head, face_credential, access_grant CASCADE;
-DROP FUNCTION access_tick, roster_follow, roster_lock, subject_leave, roster_new_epoch, roster_project, roster_hold;
+DROP FUNCTION access_tick, roster_follow, roster_lock, subject_leave, roster_new_epoch, roster_hold;

@@ -60,62 +60,6 @@ CREATE POLICY face_restriction_scope ON face_restriction
 GRANT SELECT, INSERT, DELETE ON face_restriction TO doorward_api;
 GRANT SELECT ON face_restriction TO doorward_worker;
 
--- As before, but for the restriction.
-CREATE OR REPLACE FUNCTION roster_project(p_community uuid, p_subjects uuid[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_base bigint;
-    v_changed bigint;
-BEGIN
-    -- Said here and not left to the policies: a cascade runs past them, and PostgreSQL may keep its plan for later.
-    IF p_community IS DISTINCT FROM scope_community() THEN
-        RAISE EXCEPTION 'the roster changes within its community''s scope only' USING ERRCODE = 'insufficient_privilege';
-    END IF;
-    PERFORM roster_hold();
-    SELECT version INTO STRICT v_base FROM roster_head WHERE community_id = p_community;
-    WITH wanted AS (
-        SELECT s.subject_id,
-            CASE WHEN g.grants IS NOT NULL THEN convert_to(
-                jsonb_build_object('subject', s.subject_id, 'grants', g.grants, 'template', c.template)::text, 'UTF8'
-            ) END AS body
-        FROM (SELECT DISTINCT unnest(p_subjects) AS subject_id) s
-        LEFT JOIN LATERAL (
-            SELECT jsonb_agg(
-                jsonb_build_object(
-                    'kind', ag.kind, 'from_us', epoch_us(ag.valid_from), 'until_us', epoch_us(ag.valid_until)
-                ) ORDER BY ag.valid_from, ag.grant_id
-            ) AS grants
-            FROM access_grant ag
-            WHERE ag.community_id = p_community AND ag.subject_id = s.subject_id AND ag.state = 'present'
-        ) g ON true
-        LEFT JOIN LATERAL (
-            SELECT jsonb_build_object('pack', fc.pack, 'sha256', encode(fc.template_sha256, 'hex')) AS template
-            FROM face_credential fc
-            WHERE fc.community_id = p_community AND fc.subject_id = s.subject_id
-                AND NOT EXISTS (
-                    SELECT FROM face_restriction fr
-                    WHERE fr.community_id = p_community AND fr.subject_id = s.subject_id
-                )
-        ) c ON true
-    ), changed AS (
-        SELECT w.subject_id, w.body, v_base + row_number() OVER (ORDER BY w.subject_id) AS version
-        FROM wanted w
-        LEFT JOIN roster r ON r.community_id = p_community AND r.subject_id = w.subject_id
-        WHERE w.body IS DISTINCT FROM r.body
-    )
-    INSERT INTO roster (community_id, subject_id, version, body)
-    SELECT p_community, subject_id, version, body FROM changed
-    ON CONFLICT (community_id, subject_id)
-    DO UPDATE SET version = excluded.version, body = excluded.body, changed_at = clock_timestamp();
-    GET DIAGNOSTICS v_changed = ROW_COUNT;
-    IF v_changed > 0 THEN
-        UPDATE roster_head SET version = v_base + v_changed WHERE community_id = p_community;
-        PERFORM pg_notify('roster', p_community::text);
-    END IF;
-END
-$$;
-
 CREATE TRIGGER roster_lock BEFORE INSERT OR DELETE ON face_restriction
     FOR EACH STATEMENT EXECUTE FUNCTION roster_lock();
 CREATE TRIGGER roster_follow_insert AFTER INSERT ON face_restriction
@@ -138,54 +82,4 @@ DROP INDEX audit_entry_target, audit_entry_actor;
 REVOKE UPDATE (name) ON member FROM doorward_api;
 DROP TRIGGER gallery_follow ON face_restriction;
 DROP TABLE subject_request;
-CREATE OR REPLACE FUNCTION roster_project(p_community uuid, p_subjects uuid[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
-AS $$
-DECLARE
-    v_base bigint;
-    v_changed bigint;
-BEGIN
-    -- Said here and not left to the policies: a cascade runs past them, and PostgreSQL may keep its plan for later.
-    IF p_community IS DISTINCT FROM scope_community() THEN
-        RAISE EXCEPTION 'the roster changes within its community''s scope only' USING ERRCODE = 'insufficient_privilege';
-    END IF;
-    PERFORM roster_hold();
-    SELECT version INTO STRICT v_base FROM roster_head WHERE community_id = p_community;
-    WITH wanted AS (
-        SELECT s.subject_id,
-            CASE WHEN g.grants IS NOT NULL THEN convert_to(
-                jsonb_build_object('subject', s.subject_id, 'grants', g.grants, 'template', c.template)::text, 'UTF8'
-            ) END AS body
-        FROM (SELECT DISTINCT unnest(p_subjects) AS subject_id) s
-        LEFT JOIN LATERAL (
-            SELECT jsonb_agg(
-                jsonb_build_object(
-                    'kind', ag.kind, 'from_us', epoch_us(ag.valid_from), 'until_us', epoch_us(ag.valid_until)
-                ) ORDER BY ag.valid_from, ag.grant_id
-            ) AS grants
-            FROM access_grant ag
-            WHERE ag.community_id = p_community AND ag.subject_id = s.subject_id AND ag.state = 'present'
-        ) g ON true
-        LEFT JOIN LATERAL (
-            SELECT jsonb_build_object('pack', fc.pack, 'sha256', encode(fc.template_sha256, 'hex')) AS template
-            FROM face_credential fc
-            WHERE fc.community_id = p_community AND fc.subject_id = s.subject_id
-        ) c ON true
-    ), changed AS (
-        SELECT w.subject_id, w.body, v_base + row_number() OVER (ORDER BY w.subject_id) AS version
-        FROM wanted w
-        LEFT JOIN roster r ON r.community_id = p_community AND r.subject_id = w.subject_id
-        WHERE w.body IS DISTINCT FROM r.body
-    )
-    INSERT INTO roster (community_id, subject_id, version, body)
-    SELECT p_community, subject_id, version, body FROM changed
-    ON CONFLICT (community_id, subject_id)
-    DO UPDATE SET version = excluded.version, body = excluded.body, changed_at = clock_timestamp();
-    GET DIAGNOSTICS v_changed = ROW_COUNT;
-    IF v_changed > 0 THEN
-        UPDATE roster_head SET version = v_base + v_changed WHERE community_id = p_community;
-        PERFORM pg_notify('roster', p_community::text);
-    END IF;
-END
-$$;
 DROP TABLE face_restriction;

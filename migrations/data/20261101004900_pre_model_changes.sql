@@ -82,55 +82,10 @@ $$;
 CREATE TRIGGER gallery_leave AFTER UPDATE ON face_credential
     REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION gallery_leave();
 
--- The roster's projection as it is, with "next_template" beside "lookalike": left out where there is none, so that who
--- has none keeps the bytes, and so the hash, that he had.
-DO $patch$
-DECLARE
-    v_before text := pg_get_functiondef('roster_project(uuid, uuid[])'::regprocedure);
-    v_entry text := replace(
-        v_before,
-        '|| CASE WHEN c.lookalike THEN',
-        '|| jsonb_strip_nulls(jsonb_build_object(''next_template'', c.next_template))
-                    || CASE WHEN c.lookalike THEN'
-    );
-    v_after text := replace(
-        v_entry,
-        ' AS template, fc.lookalike',
-        ' AS template, fc.lookalike,
-                CASE WHEN fc.next_template_id IS NOT NULL
-                    THEN jsonb_build_object(''pack'', fc.next_pack, ''sha256'', encode(fc.next_sha256, ''hex''))
-                END AS next_template'
-    );
-BEGIN
-    IF v_entry = v_before OR v_after = v_entry THEN
-        RAISE EXCEPTION 'roster_project() is not the function that this migration extends';
-    END IF;
-    EXECUTE v_after;
-END
-$patch$;
-
 -- migrate:down
 DROP TRIGGER gallery_leave ON face_credential;
 DROP FUNCTION gallery_leave;
 DROP VIEW face_to_renew, face_in_use;
-DO $patch$
-BEGIN
-    EXECUTE replace(
-        replace(
-            pg_get_functiondef('roster_project(uuid, uuid[])'::regprocedure),
-            '|| jsonb_strip_nulls(jsonb_build_object(''next_template'', c.next_template))
-                    || CASE WHEN c.lookalike THEN',
-            '|| CASE WHEN c.lookalike THEN'
-        ),
-        ' AS template, fc.lookalike,
-                CASE WHEN fc.next_template_id IS NOT NULL
-                    THEN jsonb_build_object(''pack'', fc.next_pack, ''sha256'', encode(fc.next_sha256, ''hex''))
-                END AS next_template',
-        ' AS template, fc.lookalike'
-    );
-END
-$patch$;
-
 DROP INDEX face_credential_pack;
 ALTER TABLE face_credential DISABLE TRIGGER USER;
 ALTER TABLE face_credential
