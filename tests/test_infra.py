@@ -9,6 +9,9 @@ import msgspec
 import pytest
 import yaml
 
+from backend.cli.serving import END_S, IDLE_S
+from backend.gates.sync import MAX_WAIT_S
+from backend.kit.patience import GRACE_S
 from backend.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
@@ -73,6 +76,28 @@ def test_staging_and_production_differ_in_sizes_alone() -> None:
 
     assert plain("staging") == plain("production")
     assert (TERRAFORM / "staging/variables.tf").read_text() == (TERRAFORM / "production/variables.tf").read_text()
+
+
+def seconds(name: str, *, file: str) -> int:
+    """The one number of that name in the module of the service."""
+    (found,) = re.findall(
+        rf"^ *{name} *= (\d+)$", (TERRAFORM / "modules/service" / file).read_text("utf-8"), re.MULTILINE
+    )
+    return int(found)
+
+
+def test_the_balancer_and_not_the_api_ends_idle_connections() -> None:
+    idle = seconds("idle_timeout", file="balancer.tf")
+    # Else the API ends one at the moment at which the balancer sends a request on it: 502.
+    assert idle < IDLE_S
+    # Nor does the balancer end what the API still waits for: a gate's poll, or a body, which the API refuses by name.
+    assert max(MAX_WAIT_S, GRACE_S) + 5 <= idle
+
+
+def test_a_task_that_ends_has_the_time_that_its_requests_may_take() -> None:
+    # First no new requests come, then SIGTERM, then SIGKILL.
+    assert seconds("deregistration_delay", file="balancer.tf") > MAX_WAIT_S
+    assert seconds("stopTimeout", file="main.tf") > END_S
 
 
 def test_nobody_runs_as_root_or_writes_to_the_image() -> None:

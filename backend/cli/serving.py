@@ -11,7 +11,14 @@ from pathlib import Path
 from backend.cli.shared import DATA_DIR, Commands, add_data_dir, box_failures, interrupt, settings_of
 from backend.settings import Settings, SettingsRefused, load_settings
 
-__all__ = ["add"]
+__all__ = ["END_S", "IDLE_S", "add"]
+
+#: For how long a connection may stand between two requests, and headers take to arrive: one number in the server.
+#: Longer than the load balancer's own time-out, or the server ends a connection at the moment at which the balancer
+#: sends a request on it: a 502 that nobody's log explains.
+IDLE_S = 50
+#: For how long requests may go on after SIGTERM. Long polls are let go at once; one that hangs must not keep us.
+END_S = 10
 
 
 def add(commands: Commands) -> None:
@@ -90,6 +97,7 @@ def _numbers(port: int | None) -> Iterator[None]:
 def _serve(settings: Settings) -> None:
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
     from granian.log import LogLevels
 
     Granian(
@@ -101,8 +109,8 @@ def _serve(settings: Settings) -> None:
         workers=settings.api_workers,
         http=HTTPModes.http1,
         websockets=False,
-        # Long polls of gates are ended by the worker's own shutdown; one that hangs must not keep the service.
-        workers_kill_timeout=10,
+        http1_settings=HTTP1Settings(header_read_timeout=IDLE_S * 1000),
+        workers_kill_timeout=END_S,
         respawn_failed_workers=True,
         log_level=LogLevels.warning,
     ).serve()

@@ -8,9 +8,10 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPReceiveMessage
 
-__all__ = ["PatienceMiddleware"]
+__all__ = ["GRACE_S", "PatienceMiddleware"]
 
-_GRACE_S = 30.0
+#: Seconds within which something of a body must come.
+GRACE_S = 30.0
 # Slower than any telephone network that carries a picture in the time that a person waits for it.
 _SLOWEST_BYTES_S = 8 * 1024
 
@@ -24,7 +25,7 @@ class PatienceMiddleware(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP,)
 
-    def __init__(self, *, grace_s: float = _GRACE_S, slowest: float = _SLOWEST_BYTES_S) -> None:
+    def __init__(self, *, grace_s: float = GRACE_S, slowest: float = _SLOWEST_BYTES_S) -> None:
         """Wait ``grace_s`` seconds, and as much longer as what has arrived takes at ``slowest`` bytes a second."""
         self._grace_s = grace_s
         self._slowest = slowest

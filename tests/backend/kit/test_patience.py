@@ -9,6 +9,7 @@ import httpx
 import pytest
 from litestar import Litestar, post
 
+from backend.cli.serving import IDLE_S
 from backend.kit.patience import PatienceMiddleware
 from backend.settings import Settings
 from tests.backend.processes import Api
@@ -99,5 +100,28 @@ async def test_three_hundred_slow_clients_keep_nobody_else_waiting_and_are_all_l
                 assert (await client.get("/health/ready")).status_code == 200
                 await asyncio.wait(slow, timeout=2)
             assert max(one.result() for one in slow) < 58
+    finally:
+        await api.kill()
+
+
+@pytest.mark.deep
+@pytest.mark.usefixtures("world")
+async def test_an_idle_connection_is_still_good_when_the_load_balancer_uses_it_last(
+    settings: Settings, tmp_path: Path
+) -> None:
+    api = Api(settings, tmp_path / "api.log")
+    await api.start()
+    try:
+        parts = httpx.URL(api.url)
+        reader, writer = await asyncio.open_connection(parts.host, parts.port)
+        for pause in (0, IDLE_S - 5):
+            await asyncio.sleep(pause)
+            writer.write(b"GET /health/live HTTP/1.1\r\nHost: doorward.test\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ")
+            length = next(line for line in head.lower().splitlines() if line.startswith(b"content-length:"))
+            await reader.readexactly(int(length.partition(b":")[2]))
+        assert await asyncio.wait_for(reader.read(), IDLE_S + 10) == b""
+        writer.close()
     finally:
         await api.kill()

@@ -34,8 +34,9 @@ resource "aws_lb" "this" {
   security_groups            = [aws_security_group.balancer.id]
   drop_invalid_header_fields = true
   enable_deletion_protection = var.protected
-  # Gates hold a poll for 25 s, and a home may be asked for 60.
-  idle_timeout = 90
+  # Gates hold a poll for 25 s, and the API refuses a body of which nothing comes after 30 s. Below the 50 s for which the
+  # API keeps an idle connection: whoever ends one must be the balancer, or requests sent at that moment become 502s.
+  idle_timeout = 40
 }
 
 resource "aws_lb_target_group" "api" {
