@@ -14,7 +14,7 @@ from backend.kit.db import Database, Scope
 from tests.backend.households.town import Town
 
 
-def packed(files: Iterable[tuple[str, bytes]], *, packing: int = zipfile.ZIP_DEFLATED) -> bytes:
+def packed(files: Iterable[tuple[str | zipfile.ZipInfo, bytes]], *, packing: int = zipfile.ZIP_DEFLATED) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", packing) as archive:
         for name, data in files:
@@ -55,7 +55,9 @@ async def work_off(town: Town, worker_db: Database, import_id: str) -> dict[str,
     return found
 
 
-async def imported(town: Town, worker_db: Database, files: Iterable[tuple[str, bytes]]) -> dict[str, Any]:
+async def imported(
+    town: Town, worker_db: Database, files: Iterable[tuple[str | zipfile.ZipInfo, bytes]]
+) -> dict[str, Any]:
     answer = await send(town, packed(files))
     assert answer.status_code == 202, answer.text
     return await work_off(town, worker_db, answer.json()["import_id"])

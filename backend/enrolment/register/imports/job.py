@@ -200,10 +200,11 @@ class _Reader:
             return
 
     def _look(self, archive: zipfile.ZipFile, entry: Entry) -> tuple[Checked, str, float]:
-        data = unpack(archive, entry)
-        self._unpacked += len(data)
+        # By what the directory says, of which no file unpacks to more: so what is too much is not unpacked at all.
+        self._unpacked += entry.info.file_size
         if self._unpacked > MAX_UNPACKED_BYTES:
             raise ArchiveRefused("archive_too_large_unpacked")
+        data = unpack(archive, entry)
         engine = self._engine()
         return check_photo(engine, data, None, limits=REGISTER), engine.pack.id, register_threshold(engine.pack)
 
