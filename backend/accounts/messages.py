@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from litestar import Request
 
-from backend.accounts import service
+from backend.accounts.codes.service import CODE_TTL
 from backend.accounts.counting import count_code
 from backend.kit.language import Language, preferred_language
 from backend.kit.messages import MessagesUnavailable, Sender
@@ -28,7 +28,7 @@ async def send_code(sender: Sender, phone: str, code: str, language: str) -> Non
     Raises:
         MessagesUnavailable: the carrier cannot be reached or refuses.
     """
-    minutes = str(int(service.CODE_TTL.total_seconds()) // 60)
+    minutes = str(int(CODE_TTL.total_seconds()) // 60)
     try:
         await sender.send(to=phone, template="login_code", values={"code": code, "minutes": minutes}, language=language)
     except MessagesUnavailable:

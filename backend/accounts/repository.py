@@ -1,16 +1,15 @@
-"""SQL of accounts, one-time codes and sessions. All of it needs the platform scope unless it says otherwise."""
+"""SQL of accounts and sessions. All of it needs the platform scope unless it says otherwise."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 import msgspec
 
-from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+from backend.kit.db import Connection, affected, fetch_all, fetch_one, require_one
 
 __all__ = [
     "AccountRow",
-    "CodeFor",
     "RefreshRow",
     "account_of_open_session",
     "accounts_of_person",
@@ -23,25 +22,17 @@ __all__ = [
     "get_refresh_token",
     "get_session_for_update",
     "insert_account",
-    "insert_challenge",
     "insert_refresh_token",
     "insert_session",
     "lock",
     "lock_account_by_phone",
-    "nth_latest_of_address",
-    "nth_latest_of_phone",
     "phone_of_person",
-    "return_attempt",
     "set_person",
     "set_phone",
-    "take_attempt",
-    "use_challenge",
     "use_refresh_token",
 ]
 
 Surface = Literal["resident", "staff"]
-# What a code is good for: to log in, or to prove one of the two numbers when an account moves to another.
-CodeFor = Literal["resident", "staff", "number"]
 EndedBy = Literal["logout", "reuse", "removed", "reset", "revoked", "number"]
 
 
@@ -68,10 +59,6 @@ class _Id(msgspec.Struct, frozen=True):
     id: UUID
 
 
-class _Hash(msgspec.Struct, frozen=True):
-    code_hash: bytes
-
-
 async def lock(conn: Connection, *keys: bytes) -> None:
     """Hold these keys (hashes of at least 8 bytes) until the transaction ends.
 
@@ -79,79 +66,6 @@ async def lock(conn: Connection, *keys: bytes) -> None:
     """
     for number in sorted(int.from_bytes(key[:8], "big", signed=True) for key in keys):
         await conn.execute("SELECT pg_advisory_xact_lock($1)", number)
-
-
-async def nth_latest_of_phone(conn: Connection, *, phone_hash: bytes, nth: int, since: datetime) -> datetime | None:
-    """When the ``nth``-latest code since then was asked for this number; None where there were fewer."""
-    found: datetime | None = await conn.fetchval(
-        """
-        SELECT created_at FROM login_challenge WHERE phone_hash = $1 AND created_at > $2
-        ORDER BY created_at DESC OFFSET $3 LIMIT 1
-        """,
-        phone_hash, since, nth - 1,
-    )  # fmt: skip
-    return found
-
-
-async def nth_latest_of_address(conn: Connection, *, address_hash: bytes, nth: int, since: datetime) -> datetime | None:
-    """When the ``nth``-latest code since then was asked for from this address; None where there were fewer."""
-    found: datetime | None = await conn.fetchval(
-        """
-        SELECT created_at FROM login_challenge WHERE address_hash = $1 AND created_at > $2
-        ORDER BY created_at DESC OFFSET $3 LIMIT 1
-        """,
-        address_hash, since, nth - 1,
-    )  # fmt: skip
-    return found
-
-
-async def insert_challenge(
-    conn: Connection,
-    *,
-    challenge_id: UUID,
-    surface: CodeFor,
-    phone_hash: bytes,
-    address_hash: bytes,
-    code_hash: bytes,
-    created_at: datetime,
-    expires_at: datetime,
-) -> None:
-    """A code that was asked for."""
-    await conn.execute(
-        """
-        INSERT INTO login_challenge
-            (challenge_id, surface, phone_hash, address_hash, code_hash, created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
-        """,
-        challenge_id, surface, phone_hash, address_hash, code_hash, created_at, expires_at,
-    )  # fmt: skip
-
-
-async def take_attempt(
-    conn: Connection, *, challenge_id: UUID, surface: CodeFor, attempts: int, now: datetime
-) -> bytes | None:
-    """Count an attempt and give the code's hash, or None where none is left or the code was used or has expired."""
-    row = await fetch_one(
-        conn,
-        _Hash,
-        """
-        UPDATE login_challenge SET attempts = attempts + 1
-        WHERE challenge_id = $1 AND surface = $2 AND attempts < $3 AND used_at IS NULL AND expires_at > $4
-        RETURNING code_hash
-        """,
-        challenge_id, surface, attempts, now,
-    )  # fmt: skip
-    return None if row is None else row.code_hash
-
-
-async def return_attempt(conn: Connection, *, challenge_id: UUID) -> None:
-    """Count the attempt just taken as none. In the transaction that took it, which still holds the row."""
-    await conn.execute("UPDATE login_challenge SET attempts = attempts - 1 WHERE challenge_id = $1", challenge_id)
-
-
-async def use_challenge(conn: Connection, *, challenge_id: UUID, now: datetime) -> None:
-    """The code was given rightly: it is not good a second time."""
-    await conn.execute("UPDATE login_challenge SET used_at = $2 WHERE challenge_id = $1", challenge_id, now)
 
 
 async def get_account(conn: Connection, *, account_id: UUID) -> AccountRow | None:
@@ -253,7 +167,7 @@ async def end_session(conn: Connection, *, session_id: UUID, ended_by: EndedBy, 
         "UPDATE session SET ended_at = $3, ended_by = $2 WHERE session_id = $1 AND ended_at IS NULL",
         session_id, ended_by, now,
     )  # fmt: skip
-    return str(status) == "UPDATE 1"
+    return affected(status) == 1
 
 
 async def end_sessions(
@@ -298,8 +212,8 @@ async def use_refresh_token(conn: Connection, *, token_hash: bytes, now: datetim
     await conn.execute("UPDATE refresh_token SET used_at = $2 WHERE token_hash = $1", token_hash, now)
 
 
-async def delete_expired(conn: Connection, *, now: datetime, keep_challenges: timedelta) -> int:
-    """Delete refresh tokens past their time, sessions that have none left, and codes older than that; how many."""
+async def delete_expired(conn: Connection, *, now: datetime) -> int:
+    """Delete refresh tokens past their time and sessions that have none left; how many."""
     counts = [
         await conn.execute("DELETE FROM refresh_token WHERE expires_at <= $1", now),
         await conn.execute(
@@ -309,6 +223,5 @@ async def delete_expired(conn: Connection, *, now: datetime, keep_challenges: ti
             """,
             now,
         ),
-        await conn.execute("DELETE FROM login_challenge WHERE created_at < $1", now - keep_challenges),
     ]
-    return sum(int(status.rsplit(" ", 1)[1]) for status in counts)
+    return sum(affected(status) for status in counts)

@@ -7,6 +7,7 @@ from litestar import Request, Response, Router, get, patch, post
 from litestar.background_tasks import BackgroundTask
 
 from backend.accounts import phones, repository, service
+from backend.accounts.codes.service import CODE_TTL
 from backend.accounts.errors import (
     AccountDormant,
     CodeRefused,
@@ -82,7 +83,7 @@ def _login_router(surface: Surface) -> Router:
                 codes_an_hour=codes_an_hour,
                 now=clock(),
             )
-        body = Challenge(begun.asked.challenge_id, int(service.CODE_TTL.total_seconds()))
+        body = Challenge(begun.asked.challenge_id, int(CODE_TTL.total_seconds()))
         language = data.language or language_of(request, stored=begun.language)
         if surface == "resident":
             await send_code(sender, phone, begun.asked.code, language)

@@ -213,7 +213,7 @@ async def withdraw(conn: Connection, *, person_id: UUID, purpose: str, now: date
         """,
         person_id, purpose, now,
     )  # fmt: skip
-    return int(done.rsplit(" ", 1)[-1])
+    return affected(done)
 
 
 async def withdraw_as(conn: Connection, *, person_id: UUID, purpose: str, by_guardian: bool, now: datetime) -> int:

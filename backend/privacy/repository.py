@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+from backend.kit.db import Connection, affected, fetch_all, fetch_one, require_one
 
 __all__ = [
     "ErasureRow",
@@ -160,7 +160,7 @@ async def enqueue(conn: Connection, *, entrypoint: str, erasure_id: UUID) -> Non
 async def delete_job_log(conn: Connection, *, before: datetime) -> int:
     """Delete what is logged of jobs before that time; how many lines. The worker's."""
     status: str = await conn.execute("DELETE FROM jobs.pgqueuer_log WHERE created < $1", before)
-    return int(status.rsplit(" ", 1)[1])
+    return affected(status)
 
 
 async def get_erasure(conn: Connection, *, erasure_id: UUID, person_id: UUID | None = None) -> ErasureRow | None:

@@ -5,7 +5,8 @@ from typing import Any
 from litestar import Request, Response, Router, delete, post
 from litestar.background_tasks import BackgroundTask
 
-from backend.accounts import phones, service
+from backend.accounts import phones
+from backend.accounts.codes.service import CODE_TTL
 from backend.accounts.errors import PhoneInvalid, TooManyCodes
 from backend.accounts.messages import language_of, send_code, send_later
 from backend.accounts.number import desk
@@ -61,7 +62,7 @@ async def begin_number_change(
     return NumberChallenges(
         current_challenge_id=begun.current.challenge_id,
         new_challenge_id=begun.new.challenge_id,
-        expires_in=int(service.CODE_TTL.total_seconds()),
+        expires_in=int(CODE_TTL.total_seconds()),
     )
 
 

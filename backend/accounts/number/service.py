@@ -9,7 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from backend.accounts import repository, service
+from backend.accounts import repository
+from backend.accounts.codes import service as codes
 from backend.accounts.number.errors import NumberNotProven, NumberTaken, SameNumber
 from backend.accounts.service import Refused
 from backend.accounts.sessions import repository as sessions
@@ -26,8 +27,8 @@ class Begun(msgspec.Struct, frozen=True):
     """The two codes to send, and the present number."""
 
     current_phone: str
-    current: service.Asked
-    new: service.Asked
+    current: codes.Asked
+    new: codes.Asked
 
 
 async def begin(
@@ -52,7 +53,7 @@ async def begin(
         raise SameNumber
     purpose = _purpose(resident.account_id)
     asked = [
-        await service.ask(
+        await codes.ask(
             conn,
             pepper=pepper,
             surface="number",
@@ -90,7 +91,7 @@ async def finish(
         Unauthorised: the account is gone, or this session has ended.
     """
     purpose = _purpose(resident.account_id)
-    proven = await service.prove_together(
+    proven = await codes.prove_together(
         conn, pepper=pepper, surface="number", purpose=purpose, codes=(current, new), now=now
     )
     if proven is None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from backend.kit.db import Connection, fetch_one
+from backend.kit.db import Connection, affected, fetch_one
 
 __all__ = [
     "FactorRow",
@@ -83,7 +83,7 @@ async def set_failures(conn: Connection, *, staff_id: UUID, failed_at: Sequence[
 async def delete_factor(conn: Connection, *, staff_id: UUID) -> bool:
     """Take off the second factor with its recovery codes; whether there was one."""
     status = await conn.execute("DELETE FROM second_factor WHERE staff_id = $1", staff_id)
-    return str(status) == "DELETE 1"
+    return affected(status) == 1
 
 
 async def replace_recovery_codes(conn: Connection, *, staff_id: UUID, code_hashes: Sequence[bytes]) -> None:
@@ -101,7 +101,7 @@ async def use_recovery_code(conn: Connection, *, staff_id: UUID, code_hash: byte
         "UPDATE recovery_code SET used_at = $3 WHERE staff_id = $1 AND code_hash = $2 AND used_at IS NULL",
         staff_id, code_hash, now,
     )  # fmt: skip
-    return str(status) == "UPDATE 1"
+    return affected(status) == 1
 
 
 async def count_recovery_codes(conn: Connection, *, staff_id: UUID) -> int:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from backend.kit.db import Connection
+from backend.kit.db import Connection, affected
 
 __all__ = ["delete_before", "lease"]
 
@@ -32,4 +32,4 @@ async def lease(conn: Connection, *, client: str, began_at: datetime, count: int
 async def delete_before(conn: Connection, *, before: datetime) -> int:
     """Delete windows that began before then; how many. Needs the platform scope."""
     status = await conn.execute("DELETE FROM rate_window WHERE began_at < $1", before)
-    return int(status.rsplit(" ", 1)[1])
+    return affected(status)

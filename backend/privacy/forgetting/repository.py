@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+from backend.kit.db import Connection, affected, fetch_all, fetch_one, require_one
 from backend.people.repository import SubjectRow
 
 __all__ = [
@@ -195,7 +195,7 @@ async def blank_pass_names(conn: Connection, *, community_id: UUID, before: date
         """,
         community_id, before, limit, BLANK,
     )  # fmt: skip
-    return int(done.rsplit(" ", 1)[1])
+    return affected(done)
 
 
 async def list_communities_with_old_names(conn: Connection, *, before: datetime) -> list[UUID]:

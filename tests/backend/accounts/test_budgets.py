@@ -7,7 +7,7 @@ from typing import Any, cast
 import httpx
 import msgspec
 
-from backend.accounts import service
+from backend.accounts.codes import service
 from backend.accounts.limits import code_budgets
 from backend.app import create_app
 from backend.kit.db import Database, Scope

@@ -1,0 +1,1 @@
+"""One-time codes: asked for by a number, and given to prove it."""
