@@ -19,7 +19,7 @@ from backend.embedded.passwords import KEYS, OWNER, SUPERUSER
 from backend.embedded.postgres import EmbeddedPostgres
 from backend.embedded.provision import KEY_DATABASE
 from backend.enrolment.gallery import repository as gallery
-from backend.enrolment.gallery.service import rebuild_gallery
+from backend.enrolment.gallery.rebuild import rebuild_gallery
 from backend.keys.service import Keys
 from backend.keys.wrapping import FileKeyWrapper
 from backend.kit.db import Database, Scope

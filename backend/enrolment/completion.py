@@ -31,7 +31,8 @@ from backend.enrolment.findings import (
     same_face_threshold,
     same_person_threshold,
 )
-from backend.enrolment.gallery.service import Face, Outcome, open_face, settle, unpacked
+from backend.enrolment.gallery.opened import Face, open_face, unpacked
+from backend.enrolment.gallery.service import Outcome, settle
 from backend.enrolment.models import repository as models
 from backend.enrolment.models.renewal import renew
 from backend.enrolment.repository import EnrolmentRow, PhotoRow, TemplateRow

@@ -26,18 +26,10 @@ from backend.enrolment.errors import (
 )
 from backend.enrolment.faces import Checked, FaceService
 from backend.enrolment.findings import are_one_person, same_person_threshold
-from backend.enrolment.gallery.service import (
-    Outcome,
-    attach,
-    attach_waiting,
-    attach_waiting_of,
-    detach,
-    ensure_galleries,
-    gallery_templates,
-    open_templates,
-    rebuild_gallery,
-    settle_lookalikes,
-)
+from backend.enrolment.gallery.attaching.service import attach, attach_waiting, attach_waiting_of
+from backend.enrolment.gallery.lookalikes.service import settle_lookalikes
+from backend.enrolment.gallery.rebuild import ensure_galleries, open_templates, rebuild_gallery
+from backend.enrolment.gallery.service import Outcome, detach, gallery_templates
 from backend.enrolment.repository import EnrolmentRow
 from backend.enrolment.retention import discard, erase_people, sweep, tidy
 from backend.enrolment.schemas import EnrolmentProgress

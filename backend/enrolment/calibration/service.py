@@ -12,7 +12,7 @@ from backend.audit import service as audit
 from backend.communities.errors import CommunityNotFound
 from backend.enrolment.calibration import repository, rules
 from backend.enrolment.gallery import repository as gallery
-from backend.enrolment.gallery.service import Face, unpacked
+from backend.enrolment.gallery.opened import Face, unpacked
 from backend.kit.db import Connection, Database, Scope
 from gate_sdk.face.calibrate import fit_community
 

@@ -1,37 +1,29 @@
 """SQL of the gallery: which embeddings are searchable in a community. Always in the community's scope."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
 import numpy as np
 
 from backend.access.repository import roster_hold
-from backend.enrolment.findings import LOOK_ALIKE
-from backend.kit.db import Connection, fetch_all, require_one
+from backend.kit.db import Connection, affected, fetch_all, require_one
 
 __all__ = [
-    "LookAlikeRow",
     "NeighbourRow",
     "NewGalleryRow",
     "SealedRow",
-    "WaitingRow",
     "delete_stale",
     "ensure_partition",
     "insert_rows",
     "is_complete",
-    "is_vouched",
     "list_communities",
-    "list_lookalikes",
     "list_missing",
     "list_near",
     "list_sealed",
     "list_templates",
-    "list_waiting",
-    "mark",
     "nearest",
     "put_row",
-    "unmark",
 ]
 
 
@@ -60,20 +52,6 @@ class NeighbourRow(msgspec.Struct, frozen=True):
     probe: int
     subject_id: UUID
     score: float
-
-
-class WaitingRow(msgspec.Struct, frozen=True):
-    """A subject who may pass, whose face is known, and whom the gates do not know yet."""
-
-    subject_id: UUID
-    person_id: UUID
-
-
-class LookAlikeRow(msgspec.Struct, frozen=True):
-    """A subject marked as somebody's look-alike; ``still`` where he is."""
-
-    subject_id: UUID
-    still: bool
 
 
 class _Template(msgspec.Struct, frozen=True):
@@ -144,7 +122,7 @@ async def insert_rows(conn: Connection, *, community_id: UUID, rows: Sequence[Ne
         [row.template_id for row in rows],
         [row.template for row in rows],
     )
-    return int(done.rsplit(" ", 1)[-1])
+    return affected(done)
 
 
 async def delete_stale(conn: Connection, *, community_id: UUID) -> None:
@@ -286,90 +264,6 @@ async def list_near(
         ORDER BY g.embedding <#> $4::text::halfvec LIMIT $6
         """,
         community_id, pack, besides, _text(probe), at_least, limit,
-    )  # fmt: skip
-
-
-async def is_vouched(conn: Connection, *, community_id: UUID, subject_id: UUID) -> bool:
-    """Whether the subject has a credential for which somebody, or the register's photograph, has vouched."""
-    found: bool = await conn.fetchval(
-        "SELECT EXISTS (SELECT FROM face_credential WHERE community_id = $1 AND subject_id = $2 AND vouched)",
-        community_id,
-        subject_id,
-    )
-    return found
-
-
-async def mark(conn: Connection, *, community_id: UUID, subject_id: UUID, vouched: bool, alike: Sequence[UUID]) -> None:
-    """Say of a credential whether somebody has vouched for it, and of it and these others that they are look-alikes."""
-    await conn.execute(
-        """
-        UPDATE face_credential
-        SET lookalike = CASE WHEN subject_id = $2 THEN cardinality($4::uuid[]) > 0 ELSE true END,
-            vouched = CASE WHEN subject_id = $2 THEN $3 ELSE vouched END
-        WHERE community_id = $1 AND (subject_id = $2 OR (subject_id = ANY ($4) AND NOT lookalike))
-        """,
-        community_id, subject_id, vouched, list(alike),
-    )  # fmt: skip
-
-
-async def list_lookalikes(conn: Connection, *, community_id: UUID, after: UUID, limit: int) -> list[LookAlikeRow]:
-    """Subjects that are marked as look-alikes, and whether any other still is so like them; by subject."""
-    return await fetch_all(
-        conn,
-        LookAlikeRow,
-        """
-        SELECT fc.subject_id, EXISTS (
-            SELECT FROM gallery g JOIN gallery o
-                ON o.community_id = g.community_id AND o.pack = g.pack AND o.subject_id <> g.subject_id
-            WHERE g.community_id = $1 AND g.subject_id = fc.subject_id AND -(o.embedding <#> g.embedding) >= $4
-        ) AS still
-        FROM face_credential fc
-        WHERE fc.community_id = $1 AND fc.lookalike AND fc.subject_id > $2
-            AND EXISTS (SELECT FROM gallery g WHERE g.community_id = $1 AND g.subject_id = fc.subject_id)
-        ORDER BY fc.subject_id LIMIT $3
-        """,
-        community_id, after, limit, LOOK_ALIKE,
-    )  # fmt: skip
-
-
-async def unmark(conn: Connection, *, community_id: UUID, subject_ids: Sequence[UUID]) -> None:
-    """They are nobody's look-alikes any more."""
-    await conn.execute(
-        "UPDATE face_credential SET lookalike = false WHERE community_id = $1 AND subject_id = ANY ($2)",
-        community_id, list(subject_ids),
-    )  # fmt: skip
-
-
-async def list_waiting(
-    conn: Connection, *, community_id: UUID, after: UUID, limit: int, subject_ids: Collection[UUID] | None = None
-) -> list[WaitingRow]:
-    """Subjects with a grant and a template, but no credential, and no review that waits or said no; by subject.
-
-    Of all, or of those named.
-    """
-    return await fetch_all(
-        conn,
-        WaitingRow,
-        """
-        SELECT s.subject_id, s.person_id FROM subject s
-        WHERE s.community_id = $1 AND s.subject_id > $2 AND ($4::uuid[] IS NULL OR s.subject_id = ANY($4))
-            AND EXISTS (
-                SELECT FROM access_grant ag
-                WHERE ag.community_id = $1 AND ag.subject_id = s.subject_id AND ag.state <> 'ended'
-            )
-            AND NOT EXISTS (
-                SELECT FROM face_credential fc WHERE fc.community_id = $1 AND fc.subject_id = s.subject_id
-            )
-            AND EXISTS (
-                SELECT FROM template t WHERE t.person_id = s.person_id AND NOT EXISTS (
-                    SELECT FROM face_review r
-                    WHERE r.community_id = $1 AND r.subject_id = s.subject_id AND r.template_id = t.template_id
-                        AND r.state IN ('pending', 'refused', 'retake')
-                )
-            )
-        ORDER BY s.subject_id LIMIT $3
-        """,
-        community_id, after, limit, None if subject_ids is None else list(subject_ids),
     )  # fmt: skip
 
 

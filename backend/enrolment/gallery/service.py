@@ -1,68 +1,40 @@
-"""Which faces a community's gates know: making a template active, taking it off, and filling galleries again.
+"""Which faces a community's gates know: making a template active, and taking it off.
 
 A template becomes active in one community by one short transaction that writes the searchable row and the credential
 together; everything slow (opening ciphertext, asking the key store) happens before it begins.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-import msgspec
-import numpy as np
-
 from backend.access import repository as credentials
 from backend.access import service as access
 from backend.audit import service as audit
-from backend.consent import service as consent
-from backend.consent.service import Purpose
 from backend.enrolment import repository
 from backend.enrolment.findings import LOOK_ALIKE, Finding, must_be_reviewed, neighbour_finding
 from backend.enrolment.gallery import repository as gallery
-from backend.enrolment.gallery.rebuild import complete_gallery, ensure_galleries, open_templates, rebuild_gallery
+from backend.enrolment.gallery.lookalikes import repository as lookalikes
+from backend.enrolment.gallery.opened import Face, nearest_score, open_face, unpacked
+from backend.enrolment.gallery.rebuild import complete_gallery
 from backend.enrolment.models import repository as models
 from backend.enrolment.models.rules import fits
 from backend.enrolment.register import repository as register_photos
 from backend.enrolment.register import service as register
 from backend.enrolment.register.repository import RegisterPhotoRow
 from backend.enrolment.register.service import Likeness
-from backend.enrolment.repository import TemplateRow
 from backend.enrolment.reviews import repository as reviews
-from backend.enrolment.sealing import open_template
-from backend.keys.errors import KeyStoreError
 from backend.keys.service import Keys
-from backend.kit.crypto import SealBroken
 from backend.kit.db import Connection, Database, Scope
 from backend.notifications import service as notifications
 from backend.notifications.kinds import Kind
 from gate_sdk.wire import GrantKind
 
-__all__ = [
-    "Face",
-    "Outcome",
-    "attach",
-    "attach_waiting",
-    "attach_waiting_of",
-    "complete_gallery",
-    "detach",
-    "ensure_galleries",
-    "gallery_templates",
-    "make_active",
-    "nearest_score",
-    "open_face",
-    "open_templates",
-    "put_active",
-    "rebuild_gallery",
-    "settle",
-    "settle_lookalikes",
-    "unpacked",
-]
+__all__ = ["Outcome", "detach", "gallery_templates", "make_active", "put_active", "settle"]
 
-_NIL = UUID(int=0)
 #: Look-alikes of one face that are marked at once; somebody with more is marked himself in any case.
 _ALIKE = 50
-_PAGE = 200
 
 
 class Outcome(StrEnum):
@@ -72,17 +44,6 @@ class Outcome(StrEnum):
     IN_REVIEW = "in_review"
     NOT_NEEDED = "not_needed"
     ENROL_AGAIN = "enrol_again"
-
-
-class Face(msgspec.Struct, frozen=True):
-    """A template in the clear, with its row."""
-
-    row: TemplateRow
-    template: bytes
-
-    def __repr__(self) -> str:
-        """Nothing of it: biometric data must not reach a log by way of an error text."""
-        return "Face()"
 
 
 async def settle(
@@ -234,7 +195,7 @@ async def put_active(
     if not await repository.hold_template(conn, person_id=face.row.person_id, template_id=face.row.template_id):
         return False
     # What was vouched for stays so: a face that replaces it without anybody's looking is the same one.
-    vouched = vouched or await gallery.is_vouched(conn, community_id=community_id, subject_id=subject_id)
+    vouched = vouched or await lookalikes.is_vouched(conn, community_id=community_id, subject_id=subject_id)
     await access.set_credential(
         conn,
         community_id=community_id,
@@ -263,7 +224,7 @@ async def put_active(
         at_least=LOOK_ALIKE,
         limit=_ALIKE,
     )
-    await gallery.mark(
+    await lookalikes.mark(
         conn,
         community_id=community_id,
         subject_id=subject_id,
@@ -283,119 +244,6 @@ async def put_active(
     return True
 
 
-async def attach(
-    db: Database, keys: Keys, *, community_id: UUID, subject_id: UUID, person_id: UUID, now: datetime
-) -> bool:
-    """Put the person's face into the community's gallery, where it may be without anybody's looking.
-
-    Opens the transactions it needs; call it outside of any. Repeating is harmless.
-
-    Returns:
-        Whether the community's gates know him by face now. Otherwise he has none, or somebody has to look first: then
-        a review is open, and QR serves him meanwhile.
-    """
-    async with db.transaction(Scope(community_id=community_id, person_id=person_id), read_only=True) as conn:
-        if not await consent.is_given(conn, person_id=person_id, purpose=Purpose.FACE_ACCESS):
-            return False
-        templates = await repository.list_templates(conn, person_id=person_id)
-        packs = await models.packs_of(conn, community_id=community_id)
-        looked_at = {
-            review.enrolment_id: review.state
-            for review in await reviews.list_reviews_of_person(conn, person_id=person_id)
-            if review.community_id == community_id and review.state in {"pending", "refused", "retake"}
-        }
-    for row in templates:
-        if not fits(row, packs):
-            continue
-        if row.enrolment_id in looked_at:
-            continue  # not before somebody has said yes; an older face serves meanwhile
-        try:
-            face = await open_face(keys, row)
-        except (KeyStoreError, SealBroken):
-            return False  # he is being erased
-        outcome = await settle(db, keys, community_id=community_id, subject_id=subject_id, face=face, now=now)
-        if outcome is Outcome.ACTIVE:
-            return True
-    if templates and packs.own is not None and not any(fits(row, packs) for row in templates):
-        # He comes from where the models are still others: without being told, he would wait for his face to open.
-        async with db.transaction(Scope(community_id=community_id, person_id=person_id)) as conn:
-            await notifications.tell(
-                conn,
-                person_id=person_id,
-                kind=Kind.FACE_RENEWAL_MISSED,
-                occasion=f"{community_id}/{packs.own}",
-                community_id=community_id,
-                now=now,
-            )
-    return False
-
-
-async def attach_waiting(db: Database, keys: Keys, *, now: datetime) -> int:
-    """Attach everybody who has a grant and a face that his community's gates do not know yet; how many it became.
-
-    A job for every minute: it finishes what a crash cut off, and serves people who enrolled before they came to a
-    community. Needs a role that may enter the platform scope.
-    """
-    done = 0
-    async with db.transaction(Scope(platform=True), read_only=True) as conn:
-        communities = await gallery.list_communities(conn)
-    for community_id in communities:
-        after = _NIL
-        while True:
-            async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
-                waiting = await gallery.list_waiting(conn, community_id=community_id, after=after, limit=500)
-            for row in waiting:
-                done += await attach(
-                    db,
-                    keys,
-                    community_id=community_id,
-                    subject_id=row.subject_id,
-                    person_id=row.person_id,
-                    now=now,
-                )
-            if not waiting:
-                break
-            after = waiting[-1].subject_id
-    return done
-
-
-async def attach_waiting_of(
-    db: Database, keys: Keys, *, community_id: UUID, subject_ids: Collection[UUID], now: datetime
-) -> int:
-    """The same for these subjects of one community, at once; how many it became. Opens its own transactions."""
-    if not subject_ids:
-        return 0
-    async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
-        waiting = await gallery.list_waiting(
-            conn, community_id=community_id, after=_NIL, limit=len(subject_ids), subject_ids=subject_ids
-        )
-    done = 0
-    for row in waiting:
-        done += await attach(
-            db, keys, community_id=community_id, subject_id=row.subject_id, person_id=row.person_id, now=now
-        )
-    return done
-
-
-async def settle_lookalikes(db: Database) -> int:
-    """Take the mark off those whose look-alikes have left; how many. A job for every hour; platform scope."""
-    async with db.transaction(Scope(platform=True), read_only=True) as conn:
-        communities = await gallery.list_communities(conn)
-    settled = 0
-    for community_id in communities:
-        after, found = _NIL, True
-        while found:
-            async with db.transaction(Scope(community_id=community_id)) as conn:
-                rows = await gallery.list_lookalikes(conn, community_id=community_id, after=after, limit=_PAGE)
-                over = [row.subject_id for row in rows if not row.still]
-                if over:
-                    await gallery.unmark(conn, community_id=community_id, subject_ids=over)
-            settled += len(over)
-            found = len(rows) == _PAGE
-            after = rows[-1].subject_id if rows else after
-    return settled
-
-
 async def detach(conn: Connection, *, community_id: UUID, subject_ids: Sequence[UUID]) -> None:
     """Take the subjects' faces off the community's gates and out of its gallery, in one change of the roster.
 
@@ -409,31 +257,7 @@ async def gallery_templates(
 ) -> dict[UUID, bytes]:
     """Active templates of these subjects, float16, little-endian; those not in the gallery at present are missing.
 
-    The gallery is empty for seconds after a crash of the database: take what is missing from :func:`open_templates`.
+    The gallery is empty for seconds after a crash of the database: take what is missing from
+    :func:`rebuild.open_templates`.
     """
     return await gallery.list_templates(conn, community_id=community_id, pack=pack, subject_ids=subject_ids)
-
-
-async def nearest_score(conn: Connection, *, community_id: UUID, subject_id: UUID, face: Face) -> float | None:
-    """Cosine of the most similar template of another subject of the community; None where there is no other."""
-    found = await gallery.nearest(
-        conn, community_id=community_id, pack=face.row.pack, besides=subject_id, probes=[unpacked(face.template)]
-    )
-    return found[0].score if found else None
-
-
-async def open_face(keys: Keys, row: TemplateRow) -> Face:
-    """A template in the clear.
-
-    Raises:
-        KeyStoreError: the person's key is gone.
-        SealBroken: the ciphertext is not that of this template under this key.
-    """
-    key = await keys.person_key(row.person_id)
-    return Face(row, open_template(key, row.sealed, person_id=row.person_id, template_id=row.template_id))
-
-
-def unpacked(template: bytes) -> list[float]:
-    """A template's stored bytes as numbers."""
-    values: list[float] = np.frombuffer(template, "<f2").tolist()
-    return values

@@ -18,7 +18,9 @@ from backend.enrolment.calibration.service import count_impostors
 from backend.enrolment.faces import ModelsRefused
 from backend.enrolment.findings import LOOK_ALIKE
 from backend.enrolment.gallery import repository as gallery
-from backend.enrolment.gallery.service import Face, detach, open_face, unpacked
+from backend.enrolment.gallery.lookalikes import repository as lookalikes
+from backend.enrolment.gallery.opened import Face, open_face, unpacked
+from backend.enrolment.gallery.service import detach
 from backend.enrolment.models import repository
 from backend.enrolment.models.renewal import renew
 from backend.enrolment.models.repository import ChangeRow, NextRow, RenewableRow
@@ -204,11 +206,11 @@ class ModelChanges:
         )
         if alike:
             # By either pack: whoever two are alike to, the larger lead is asked for until neither finds them so.
-            await gallery.mark(
+            await lookalikes.mark(
                 conn,
                 community_id=change.community_id,
                 subject_id=subject_id,
-                vouched=await gallery.is_vouched(conn, community_id=change.community_id, subject_id=subject_id),
+                vouched=await lookalikes.is_vouched(conn, community_id=change.community_id, subject_id=subject_id),
                 alike=[one.subject_id for one in alike],
             )
 

@@ -10,7 +10,7 @@ from backend.consent.service import Purpose
 from backend.enrolment import repository
 from backend.enrolment.capture import SLOTS
 from backend.enrolment.findings import are_one_person, duplicate_threshold, same_person_threshold
-from backend.enrolment.gallery.service import Face
+from backend.enrolment.gallery.opened import Face
 from backend.enrolment.repository import TemplateRow
 from backend.enrolment.sealing import open_photo, seal_template
 from backend.keys.errors import KeyStoreError

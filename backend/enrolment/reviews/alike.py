@@ -6,8 +6,8 @@ from backend.audit import service as audit
 from backend.enrolment.errors import ReviewMoot
 from backend.enrolment.findings import LOOK_ALIKE, cosine, neighbour_finding
 from backend.enrolment.gallery import repository as gallery
-from backend.enrolment.gallery.rebuild import opened
-from backend.enrolment.gallery.service import Face, complete_gallery, open_face, unpacked
+from backend.enrolment.gallery.opened import Face, open_face, unpacked
+from backend.enrolment.gallery.rebuild import complete_gallery, opened
 from backend.enrolment.reviews import repository
 from backend.enrolment.reviews.schemas import Alike
 from backend.enrolment.reviews.service import get, pending, template_of

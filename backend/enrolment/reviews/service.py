@@ -10,7 +10,9 @@ from backend.enrolment import repository as enrolments
 from backend.enrolment.errors import PhotoNotFound, ReviewChanged, ReviewDecided, ReviewMoot, ReviewNotFound
 from backend.enrolment.findings import Finding, neighbour_finding
 from backend.enrolment.gallery import repository as gallery
-from backend.enrolment.gallery.service import Face, complete_gallery, nearest_score, open_face, put_active
+from backend.enrolment.gallery.opened import Face, nearest_score, open_face
+from backend.enrolment.gallery.rebuild import complete_gallery
+from backend.enrolment.gallery.service import put_active
 from backend.enrolment.models import repository as models
 from backend.enrolment.models.rules import fits
 from backend.enrolment.repository import TemplateRow

@@ -6,7 +6,7 @@ from litestar import Router, get, post, put
 
 from backend.audit import service as audit
 from backend.communities.errors import CommunityNotFound
-from backend.enrolment.gallery.service import attach
+from backend.enrolment.service import attach
 from backend.households import repository as households
 from backend.households.errors import (
     HomeFull,

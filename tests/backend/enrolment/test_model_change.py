@@ -204,7 +204,7 @@ async def test_a_gallery_lost_in_a_crash_is_rebuilt_with_both_packs(change: Chan
     resources = change.town.world.resources
     async with resources.db.transaction(Scope(community_id=change.town.community_id)) as conn:
         await conn.execute("DELETE FROM gallery WHERE true")
-    from backend.enrolment.gallery.service import complete_gallery  # noqa: PLC0415 - beside its only use
+    from backend.enrolment.gallery.rebuild import complete_gallery  # noqa: PLC0415 - beside its only use
 
     assert await complete_gallery(resources.db, resources.keys, change.town.community_id) == 2
     assert await change.at_gates(resident.person_id) == (DEFAULT_PACK, change.pack, {DEFAULT_PACK, change.pack})
