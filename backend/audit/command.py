@@ -12,8 +12,8 @@ from backend.audit import repository
 from backend.audit.checking import Checked, check_chain
 from backend.audit.heads import HeadsUnreadable, SignedHead, read_heads
 from backend.audit.repository import PLATFORM
-from backend.keys.published import KeySetInvalid, read_key_set
 from backend.keys.service import Keys
+from backend.keys.signing.published import KeySetInvalid, read_key_set
 from backend.kit.db import Connection, Database, Scope
 
 __all__ = ["CannotCheck", "all_chains", "snapshot", "told", "verify"]

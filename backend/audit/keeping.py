@@ -11,8 +11,8 @@ from backend.audit import repository, trail
 from backend.audit.command import CannotCheck, all_chains, snapshot
 from backend.audit.heads import HeadsUnreadable, SignedHead, read_heads
 from backend.audit.signing import signed
-from backend.keys.published import publish
 from backend.keys.service import Keys
+from backend.keys.signing.published import publish
 from backend.kit.db import Database, Scope
 
 __all__ = ["Exported", "export"]

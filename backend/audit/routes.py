@@ -11,8 +11,8 @@ from litestar.response import Stream
 from backend.audit import repository, service, trail
 from backend.audit.schemas import AuditEntry, AuditKey, AuditPage, CheckpointKey, CheckpointPage
 from backend.audit.signing import signed
-from backend.keys.published import KeySet, publish
 from backend.keys.service import Keys
+from backend.keys.signing.published import KeySet, publish
 from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.db import Database, Scope
 from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page

@@ -18,8 +18,8 @@ from backend.gates.plans import Held, is_news, plan_of
 from backend.gates.repository import GateRow
 from backend.gates.rosters import DigestRow, HeadRow, RosterRow
 from backend.gates.templates import items_of
-from backend.keys import succession
 from backend.keys.service import Keys
+from backend.keys.signing import succession
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.pagination import decode_cursor, encode_cursor

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from backend.keys import repository
 from backend.keys.cache import HELD_SECONDS, KeyCache
 from backend.keys.errors import KeyDestroyed, KeyMissing, KeyServiceUnavailable
+from backend.keys.signing import repository as signing
 from backend.keys.wrapping import KeyWrapper
 from backend.kit.crypto import new_key, open_sealed, seal
 from backend.kit.db import Connection, Database, Scope
@@ -162,7 +163,7 @@ class Keys:
     async def head_keys(self, community_id: UUID) -> tuple[SigningKey, ...]:
         """A community's keys for roster heads, the newest first; made at the first call.
 
-        The newest may be announced only; :func:`backend.keys.succession.signing_at` says which one signs.
+        The newest may be announced only; :func:`backend.keys.signing.succession.signing_at` says which one signs.
         """
         return await self._signing_keys("head", community_id)
 
@@ -284,13 +285,13 @@ class Keys:
             kid = f"{purpose}-{public[:6].hex()}"
             wrapped = await self.wrapper.wrap(fresh.private_bytes_raw(), context=f"signing-key/{kid}")
             async with self.db.transaction(Scope()) as conn:
-                await repository.insert_signing_key(
+                await signing.insert_signing_key(
                     conn, kid=kid, purpose=purpose, owner_id=owner_id, public_key=public, wrapped=wrapped
                 )
             rows = await self._signing_rows(purpose, owner_id)
         return await self.open_signing(rows)
 
-    async def open_signing(self, rows: Sequence[repository.SigningKeyRow]) -> tuple[SigningKey, ...]:
+    async def open_signing(self, rows: Sequence[signing.SigningKeyRow]) -> tuple[SigningKey, ...]:
         """Signing keys, unwrapped.
 
         Raises:
@@ -315,9 +316,9 @@ class Keys:
         """Read them anew at the next use: there is another one."""
         self._signing.discard((purpose, owner_id))
 
-    async def _signing_rows(self, purpose: str, owner_id: UUID | None) -> list[repository.SigningKeyRow]:
+    async def _signing_rows(self, purpose: str, owner_id: UUID | None) -> list[signing.SigningKeyRow]:
         async with self.db.transaction(Scope(), read_only=True) as conn:
-            return await repository.list_signing_keys(conn, purpose=purpose, owner_id=owner_id)
+            return await signing.list_signing_keys(conn, purpose=purpose, owner_id=owner_id)
 
 
 def owner_context(owner_id: UUID, version: int) -> str:

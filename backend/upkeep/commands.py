@@ -8,10 +8,11 @@ from uuid import UUID
 from backend.audit import service as audit
 from backend.embedded.objects import DirectoryObjectStore
 from backend.embedded.postgres import EmbeddedPostgres
-from backend.keys import rotation, succession
+from backend.keys import rotation
 from backend.keys.errors import KeyMissing
 from backend.keys.rotation import Rewrapped
 from backend.keys.service import SigningKey
+from backend.keys.signing import succession
 from backend.keys.wrapping import MovingKeyWrapper
 from backend.kit.clock import utc_now
 from backend.kit.db import Scope

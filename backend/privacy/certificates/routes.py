@@ -8,8 +8,8 @@ from litestar import MediaType, Response, Router, get, post
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 
-from backend.keys.published import KeySet
 from backend.keys.service import Keys
+from backend.keys.signing.published import KeySet
 from backend.kit.auth import Permission, ResidentPrincipal, SecondFactorRequired, VisitorPrincipal
 from backend.kit.db import Database, Scope
 from backend.kit.problems import Forbidden, Unauthorised, problems

@@ -10,8 +10,8 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from backend.keys.published import KeySet, KeySetInvalid, publish, read_key_set
 from backend.keys.service import SigningKey
+from backend.keys.signing.published import KeySet, KeySetInvalid, publish, read_key_set
 from backend.privacy.certificates.errors import CertificateRefused
 from backend.privacy.certificates.schemas import (
     FORMAT,

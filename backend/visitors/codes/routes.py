@@ -13,7 +13,7 @@ from backend.codes.errors import TokenSpent
 from backend.households import service as households
 from backend.households.errors import HomeNotFound
 from backend.keys.service import Keys, SigningKey
-from backend.keys.succession import signing_at
+from backend.keys.signing.succession import signing_at
 from backend.kit.auth import ResidentPrincipal, VisitorPrincipal
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope

@@ -19,8 +19,8 @@ from backend.audit.heads import HeadsUnreadable, SignedHead, is_genuine, read_he
 from backend.audit.keeping import export
 from backend.audit.service import record
 from backend.audit.signing import sign_heads
-from backend.keys.published import publish, read_key_set
 from backend.keys.service import Keys
+from backend.keys.signing.published import publish, read_key_set
 from backend.kit.auth import StaffRole
 from backend.kit.db import Database, Scope
 from backend.settings import Settings

@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from backend.keys.succession import ANNOUNCED
+from backend.keys.signing.succession import ANNOUNCED
 from backend.kit.db import Scope
 from backend.resources import Resources
 from backend.upkeep import commands

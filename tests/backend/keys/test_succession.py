@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from backend.keys import succession
 from backend.keys.errors import KeyMissing
 from backend.keys.service import Keys
-from backend.keys.succession import ANNOUNCED, server_keys, signing_at
+from backend.keys.signing import succession
+from backend.keys.signing.succession import ANNOUNCED, server_keys, signing_at
 from backend.keys.wrapping import FileKeyWrapper
 from backend.kit.db import Database
 from gate_sdk.wire import verify_endorsed

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from backend.keys import repository
 from backend.keys.cache import HELD_SECONDS
 from backend.keys.errors import KeyMissing
 from backend.keys.service import Keys, SigningKey
+from backend.keys.signing import repository
 from backend.kit.db import Scope
 from gate_sdk.wire import ServerKey, endorse_key
 

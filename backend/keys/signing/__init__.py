@@ -1,0 +1,1 @@
+"""Keys that the server signs with: kept, published, and succeeded by others."""
