@@ -10,7 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Body, Parameter
 
 from backend.audit import service as audit
-from backend.codes import service as codes
+from backend.codes import tokens as visitor_tokens
 from backend.couriers.comings import service as comings
 from backend.enrolment.faces import FaceService
 from backend.enrolment.models import repository as models
@@ -213,11 +213,11 @@ async def deliver(
     # The receipt leaves this block only once the transaction has committed: the gate forgets what it names.
     async with db.transaction(Scope(community_id=gate.community_id)) as conn:
         await service.require_in_service(conn, community_id=gate.community_id, gate_id=gate.gate_id)
-        events = await codes.named(conn, community_id=gate.community_id, events=data.events)
+        events = await visitor_tokens.named(conn, community_id=gate.community_id, events=data.events)
         receipt = await entries.record(
             conn, community_id=gate.community_id, gate_id=gate.gate_id, events=events, now=clock()
         )
-        await codes.count_told(
+        await visitor_tokens.count_told(
             conn, community_id=gate.community_id, gate_id=gate.gate_id, events=data.events, now=clock()
         )
         await arrivals.tell_arrivals(conn, community_id=gate.community_id, events=events, now=clock())
@@ -249,7 +249,7 @@ async def count_use(
     """Count one use across the community's gates; the same use again gets the same answer."""
     async with db.transaction(Scope(community_id=gate.community_id)) as conn:
         await service.require_in_service(conn, community_id=gate.community_id, gate_id=gate.gate_id)
-        answer = await codes.count_use(
+        answer = await visitor_tokens.count_use(
             conn, community_id=gate.community_id, gate_id=gate.gate_id, claim=data, now=clock()
         )
     return Response(msgspec.msgpack.encode(answer), media_type=MSGPACK)

@@ -6,9 +6,10 @@ from uuid import UUID
 from litestar import Response, Router, delete, get, post
 
 from backend.audit import service as audit
-from backend.codes import service as codes
+from backend.codes import cards
 from backend.codes.drawing import draw
 from backend.codes.errors import CardNotFound, NobodyHere, PinInvalid
+from backend.codes.service import require_subject
 from backend.communities.errors import CommunityNotFound
 from backend.households.cards import repository
 from backend.households.cards.schemas import Card, CardKey, CardPage, IssuedCard, NewCard
@@ -40,12 +41,12 @@ async def issue_card(
     """
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         await _subject(conn, community_id, member_id)
-    pin = data.pin if data is not None and data.pin is not None else codes.new_pin()
+    pin = data.pin if data is not None and data.pin is not None else cards.new_pin()
     # Slow by design, so neither in the event loop nor in a transaction.
-    card = await asyncio.to_thread(codes.make_card, community_id, pin)
+    card = await asyncio.to_thread(cards.make_card, community_id, pin)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         subject_id = await _subject(conn, community_id, member_id)
-        await codes.keep_card(conn, community_id=community_id, subject_id=subject_id, card=card, now=clock())
+        await cards.keep_card(conn, community_id=community_id, subject_id=subject_id, card=card, now=clock())
         await _record(conn, community_id, staff, "card.issue", member_id)
     issued = IssuedCard(member_id=member_id, code=card.text, svg=draw(card.text, "svg").decode(), pin=card.pin)
     return Response(issued, status_code=201, headers={"Cache-Control": "no-store"})
@@ -61,7 +62,7 @@ async def revoke_card(community_id: UUID, member_id: UUID, staff: StaffMember, d
     """A card that was lost or returned: it opens no gate any more, at once where gates are connected."""
     async with db.transaction(Scope(community_id=community_id)) as conn:
         subject_id = await _subject(conn, community_id, member_id)
-        await codes.revoke_card(conn, community_id=community_id, subject_id=subject_id)
+        await cards.revoke_card(conn, community_id=community_id, subject_id=subject_id)
         await _record(conn, community_id, staff, "card.revoke", member_id)
 
 
@@ -91,7 +92,7 @@ async def _subject(conn: Connection, community_id: UUID, member_id: UUID) -> UUI
         raise MemberNotFound
     if member.person_id is None:
         raise NobodyHere("The member has not joined yet.")
-    return await codes.require_subject(conn, community_id=community_id, person_id=member.person_id)
+    return await require_subject(conn, community_id=community_id, person_id=member.person_id)
 
 
 async def _record(conn: Connection, community_id: UUID, staff: StaffMember, action: str, member_id: UUID) -> None:

@@ -7,7 +7,7 @@ from litestar import Response, Router, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
 
-from backend.codes import service as codes
+from backend.codes import tokens
 from backend.codes.drawing import MEDIA_TYPES, draw
 from backend.codes.errors import TokenSpent
 from backend.households import service as households
@@ -130,7 +130,7 @@ async def _code(conn: Connection, row: PassRow, key: SigningKey, clock: Clock) -
     if state != "accepted":
         raise PassOver
     begin, until = graced(row.valid_from, row.valid_until, row.grace_minutes)
-    code = await codes.token_of_pass(
+    code = await tokens.token_of_pass(
         conn,
         community_id=row.community_id,
         subject_id=row.subject_id,

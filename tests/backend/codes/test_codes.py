@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.codes import service
-from backend.codes.service import MOST_PHONES, new_pin
+from backend.codes import tokens
+from backend.codes.cards import new_pin
+from backend.codes.service import MOST_PHONES
 from backend.kit.auth import StaffRole
 from backend.kit.db import Scope
 from gate_sdk import Decision, GateClient, Outcome, Reason, Via
@@ -349,6 +350,6 @@ async def test_a_guest_whom_an_offline_gate_could_not_name_is_named_when_it_tell
     )  # fmt: skip
     stranger = msgspec.structs.replace(event, seq=2, credential="token:" + "0" * 16)
     async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
-        known, unknown = await service.named(conn, community_id=town.community_id, events=[event, stranger])
+        known, unknown = await tokens.named(conn, community_id=town.community_id, events=[event, stranger])
         wanted = await conn.fetchval("SELECT subject_id FROM guest_pass")
     assert (known.subject, unknown.subject) == (wanted, None)
