@@ -24,6 +24,7 @@ from backend.kit.apart import run_apart
 from backend.kit.auth import AuthMiddleware, Surface, Tokens
 from backend.kit.clock import Clock, utc_now
 from backend.kit.deprecation import DeprecationMiddleware
+from backend.kit.ending import when_asked_to_end
 from backend.kit.etag import EntityTagMiddleware
 from backend.kit.idempotency.middleware import IdempotencyMiddleware
 from backend.kit.metrics import measured
@@ -85,8 +86,16 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
             )
             app.state.gates = GateSync(resources.db, resources.keys, clock)
             app.state.asking = Asking(resources.db, clock)
-            async with app.state.gates.feed.running(), app.state.asking.feed.running():
-                yield
+            feeds = (app.state.gates.feed, app.state.asking.feed)
+
+            def let_go() -> None:
+                for feed in feeds:
+                    feed.let_go()
+
+            async with feeds[0].running(), feeds[1].running():
+                # The server waits for requests before it ends this block: polls would be cut off at its own bound.
+                with when_asked_to_end(let_go):
+                    yield
 
     app = Litestar(
         route_handlers=[

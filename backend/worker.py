@@ -23,6 +23,7 @@ from pgqueuer.adapters.persistence.qb import (
 )
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.qm import QueueManager
+from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Job
 from pgqueuer.domain.settings import DBSettings
 
@@ -47,6 +48,7 @@ from backend.keys import rotation
 from backend.kit import logging, metrics
 from backend.kit.clock import Clock, utc_now
 from backend.kit.db import Database, Scope
+from backend.kit.ending import Bounded
 from backend.kit.leading import leading, pause
 from backend.kit.outgoing import Outgoing
 from backend.kit.problems import Unavailable
@@ -72,7 +74,7 @@ from backend.privacy.wards.jobs import GrowingUp
 from backend.resources import Resources, open_resources
 from backend.settings import Settings
 
-__all__ = ["main", "run"]
+__all__ = ["END_S", "main", "run"]
 
 _log = structlog.get_logger(__name__)
 
@@ -81,6 +83,8 @@ LEAD = "doorward worker"
 # once, so this is as short as a busy process can keep up with.
 _HEARTBEAT = timedelta(seconds=6)
 _BATCH = 50
+#: Seconds that jobs have to end after SIGTERM.
+END_S = 15
 # One may wait for a store or a carrier of messages while the next goes on.
 _BATCHES_OF_ERASURES = 2
 _RETRY_S = 1.0
@@ -91,7 +95,7 @@ _LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Interna
 
 
 def run(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT, then end what is under way and return.
+    """Work until SIGTERM or SIGINT, then end what is under way, or put it back after :data:`END_S`, and return.
 
     Raises:
         SettingsRefused: an address is missing.
@@ -114,15 +118,22 @@ async def main(settings: Settings, *, clock: Clock = utc_now, stop: asyncio.Even
     ):
         push = PushService(outgoing, pepper=resources.pepper, contact=settings.push_contact_or_default, clock=clock)
         _log.info("worker-started")
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_work(resources, push, outgoing, clock, stop, settings))
-            tasks.create_task(_lead(resources, clock, stop, settings))
+        bounded = Bounded(stop, seconds=END_S)
+        async with bounded.watching(), asyncio.TaskGroup() as tasks:
+            tasks.create_task(_work(resources, push, outgoing, clock, stop, bounded, settings))
+            tasks.create_task(_lead(resources, clock, stop, bounded, settings))
             tasks.create_task(_measure(resources.db, clock, stop, settings.metrics_port))
     _log.info("worker-stopped")
 
 
 async def _work(
-    resources: Resources, push: Push, outgoing: Outgoing, clock: Clock, stop: asyncio.Event, settings: Settings
+    resources: Resources,
+    push: Push,
+    outgoing: Outgoing,
+    clock: Clock,
+    stop: asyncio.Event,
+    bounded: Bounded,
+    settings: Settings,
 ) -> None:
     """Carry out queued jobs, over a new connection whenever one is lost."""
     sending = Sending(resources.db, resources.sender, push, clock)
@@ -175,12 +186,14 @@ async def _work(
             async with resources.db.listening() as conn:
                 queue = _queue(conn)
                 # One at a time: an import takes the processor for itself, and waits for nobody.
-                queue.entrypoint(imports.JOB, concurrency_limit=1)(_traced(run_import))
-                queue.entrypoint(erasing.JOB, concurrency_limit=_BATCHES_OF_ERASURES * MOST_TOGETHER)(_traced(erase))
-                queue.entrypoint(notifications.JOB, concurrency_limit=8)(_traced(send_notification))
+                queue.entrypoint(imports.JOB, concurrency_limit=1)(_job(run_import, bounded))
+                queue.entrypoint(erasing.JOB, concurrency_limit=_BATCHES_OF_ERASURES * MOST_TOGETHER)(
+                    _job(erase, bounded)
+                )
+                queue.entrypoint(notifications.JOB, concurrency_limit=8)(_job(send_notification, bounded))
                 # One for each endpoint: many wait for slow ones, and cost nothing meanwhile.
-                queue.entrypoint(WEBHOOK, concurrency_limit=64)(_traced(send_webhooks))
-                queue.entrypoint(PHOTO_IMPORT, concurrency_limit=1)(_traced(read_photos))
+                queue.entrypoint(WEBHOOK, concurrency_limit=64)(_job(send_webhooks, bounded))
+                queue.entrypoint(PHOTO_IMPORT, concurrency_limit=1)(_job(read_photos, bounded))
                 ending = asyncio.create_task(_end_with(queue, stop))
                 try:
                     await queue.run(
@@ -207,11 +220,14 @@ def _queue(conn: "asyncpg.Connection[asyncpg.Record]") -> QueueManager:
     )
 
 
-def _traced(work: Callable[[Job], Awaitable[None]]) -> Callable[[Job], Awaitable[None]]:
+def _job(work: Callable[[Job], Awaitable[None]], bounded: Bounded) -> Callable[[Job], Awaitable[None]]:
     async def do(job: Job) -> None:
         # By the real clock, as the queue's own times are.
         with traced_job(job.entrypoint, headers=job.headers, created=job.created, now=utc_now()):
-            await work(job)
+            done = await bounded.do(partial(work, job))
+        if not done:
+            # Put back, so that another worker goes on with it at once.
+            raise RetryRequested(delay=timedelta(0), reason="the worker ends")
 
     return do
 
@@ -221,14 +237,14 @@ async def _end_with(queue: QueueManager, stop: asyncio.Event) -> None:
     queue.shutdown.set()
 
 
-async def _lead(resources: Resources, clock: Clock, stop: asyncio.Event, settings: Settings) -> None:
+async def _lead(resources: Resources, clock: Clock, stop: asyncio.Event, bounded: Bounded, settings: Settings) -> None:
     """Do what is due by the clock, while no other worker does."""
     while not stop.is_set():
         try:
             async with leading(resources.db, LEAD, stop=stop) as conn:
                 if conn is not None:
                     _log.info("worker-leads")
-                    await _duties(resources, clock, stop, conn, settings)
+                    await _duties(resources, clock, stop, bounded, conn, settings)
         except* _LOST as errors:
             _log.warning("lead-lost", error=type(errors.exceptions[0]).__name__)
         await pause(stop, _RETRY_S)
@@ -238,6 +254,7 @@ async def _duties(
     resources: Resources,
     clock: Clock,
     stop: asyncio.Event,
+    bounded: Bounded,
     lead: "asyncpg.Connection[asyncpg.Record]",
     settings: Settings,
 ) -> None:
@@ -284,7 +301,7 @@ async def _duties(
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_watch(lead, stop))
         for name, (seconds, duty) in duties.items():
-            tasks.create_task(_every(name, seconds, duty, stop))
+            tasks.create_task(_every(name, seconds, partial(bounded.do, duty), stop))
 
 
 async def _measure(db: Database, clock: Clock, stop: asyncio.Event, port: int | None) -> None:

@@ -9,7 +9,9 @@ import msgspec
 import pytest
 import yaml
 
-from backend.cli.serving import END_S, IDLE_S
+from backend import worker
+from backend.cli import serving
+from backend.embedded import children
 from backend.gates.sync import MAX_WAIT_S
 from backend.kit.patience import GRACE_S
 from backend.settings import PREFIX, Settings
@@ -89,7 +91,7 @@ def seconds(name: str, *, file: str) -> int:
 def test_the_balancer_and_not_the_api_ends_idle_connections() -> None:
     idle = seconds("idle_timeout", file="balancer.tf")
     # Else the API ends one at the moment at which the balancer sends a request on it: 502.
-    assert idle < IDLE_S
+    assert idle < serving.IDLE_S
     # Nor does the balancer end what the API still waits for: a gate's poll, or a body, which the API refuses by name.
     assert max(MAX_WAIT_S, GRACE_S) + 5 <= idle
 
@@ -97,7 +99,12 @@ def test_the_balancer_and_not_the_api_ends_idle_connections() -> None:
 def test_a_task_that_ends_has_the_time_that_its_requests_may_take() -> None:
     # First no new requests come, then SIGTERM, then SIGKILL.
     assert seconds("deregistration_delay", file="balancer.tf") > MAX_WAIT_S
-    assert seconds("stopTimeout", file="main.tf") > END_S
+    longest = max(serving.END_S, worker.END_S)
+    assert seconds("stopTimeout", file="main.tf") >= longest + 10
+    services = yaml.safe_load((DOCKER / "compose.yaml").read_text("utf-8"))["services"]
+    for name in ("api", "worker"):
+        assert int(services[name]["stop_grace_period"].removesuffix("s")) >= longest + 10
+    assert longest + 10 <= children.GRACE_S
 
 
 def test_nobody_runs_as_root_or_writes_to_the_image() -> None:

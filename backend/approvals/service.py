@@ -55,7 +55,8 @@ class Asking:
             # A little beyond its time, so that the answer then is that it is up. Each request waits for itself: its
             # repetition after a lost answer may be another person's, of whom nobody knows.
             left = min(left, (row.expires_at - now).total_seconds() + 0.01)
-            await self.feed.wait(gate.community_id, uuid4(), since=generation, seconds=left)
+            if not await self.feed.wait(gate.community_id, uuid4(), since=generation, seconds=left):
+                return state
 
 
 async def ask(conn: Connection, *, gate: GatePrincipal, asked: AskRequest, now: datetime) -> ApprovalRow | None:

@@ -14,6 +14,9 @@ import httpx
 from backend.embedded.datadir import is_alive
 from backend.embedded.guarded import Guarded
 
+# Longer than the API and the worker take at most to end what is under way.
+GRACE_S = 30.0
+
 PARENT_VARIABLE = "DOORWARD_PARENT_PID"
 _POLL_SECONDS = 0.25
 _LAST_WORDS_SECONDS = 5.0
@@ -34,7 +37,13 @@ class Children:
         self._outputs: dict[str, Path | None] = {}
 
     def spawn(
-        self, name: str, argv: Sequence[str], env: Mapping[str, str], *, output: Path | None = None, grace: float = 8.0
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        output: Path | None = None,
+        grace: float = GRACE_S,
     ) -> None:
         """Start a program.
 

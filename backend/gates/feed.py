@@ -39,6 +39,7 @@ class RosterFeed:
         self._connected = 0
         self._heard: dict[UUID, int] = {}
         self._waiting: dict[UUID, dict[UUID, asyncio.Future[bool]]] = {}
+        self._over = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["RosterFeed"]:
@@ -50,7 +51,12 @@ class RosterFeed:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            self._wake_all()
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Let everybody who waits go, and nobody wait any more: the process ends, and another one has the news."""
+        self._over = True
+        self._wake_all(news=False)
 
     def generation(self, community_id: UUID) -> Generation:
         """What has been heard of the community so far."""
@@ -60,10 +66,12 @@ class RosterFeed:
         """Return when more was heard of the community than ``since``, or after so many seconds.
 
         A gate waits once: its newer poll lets the one before go, so that a device that drops its connections and comes
-        back leaves nothing behind. False says that this happened.
+        back leaves nothing behind. False says that this happened, or that the process ends: he should not wait on.
         """
         if self.generation(community_id) != since or seconds <= 0:
             return True
+        if self._over:
+            return False
         woken: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         waiting = self._waiting.setdefault(community_id, {})
         before = waiting.get(gate_id)
@@ -107,14 +115,14 @@ class RosterFeed:
         self._heard[community_id] = self._heard.get(community_id, 0) + 1
         self._wake(community_id)
 
-    def _wake(self, community_id: UUID) -> None:
+    def _wake(self, community_id: UUID, *, news: bool = True) -> None:
         for woken in self._waiting.get(community_id, {}).values():
             if not woken.done():
-                woken.set_result(True)
+                woken.set_result(news)
 
-    def _wake_all(self) -> None:
+    def _wake_all(self, *, news: bool = True) -> None:
         for community_id in list(self._waiting):
-            self._wake(community_id)
+            self._wake(community_id, news=news)
 
 
 async def _until_lost(conn: "asyncpg.Connection[asyncpg.Record]", lost: asyncio.Event) -> None:

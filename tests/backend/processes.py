@@ -64,6 +64,16 @@ class Api:
             except TimeoutError:
                 pytest.fail(f"it did not start; it said:\n{self._log.read_text('utf-8')}")
 
+    async def end(self) -> None:
+        """As a service manager asks."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+
+    async def ended(self, *, within_s: float) -> int:
+        """Its exit code."""
+        assert self._process is not None
+        return await asyncio.wait_for(self._process.wait(), within_s)
+
     async def kill(self) -> None:
         """Without a word to anybody, its workers too."""
         if self._process is not None and self._process.returncode is None:

@@ -1,4 +1,4 @@
-"""The API is killed while a guest waits for an answer: the gate asks the next one, and the answer is there."""
+"""The API is killed, or ends, while a guest waits for an answer: the gate asks the next one, which has the answer."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.cli.serving import END_S
 from backend.kit.clock import utc_now
 from backend.settings import Settings
 from gate_sdk import GateClient, Reason
@@ -33,8 +34,9 @@ async def gate_at(url: str, claim_code: str, folder: Path) -> AsyncIterator[Gate
 
 
 @pytest.mark.parametrize("while_it_is_dead", [True, False])
+@pytest.mark.parametrize("gently", [True, False])
 async def test_an_api_killed_in_mid_wait_costs_a_moment_and_not_the_answer(
-    world: World, settings: Settings, tmp_path: Path, *, while_it_is_dead: bool
+    world: World, settings: Settings, tmp_path: Path, *, while_it_is_dead: bool, gently: bool
 ) -> None:
     # The process's own clock is the machine's.
     world.clock.now = utc_now()
@@ -50,6 +52,9 @@ async def test_an_api_killed_in_mid_wait_costs_a_moment_and_not_the_answer(
             await has_all(gate, town)
             waiting = settling(gate, await shown(gate, text), timeout=PATIENCE_S)
             question = await ring(town, host)
+            if gently:
+                await api.end()
+                await api.ended(within_s=END_S)
             await api.kill()
             if while_it_is_dead:
                 assert (await said(town, host, question, "approve")).status_code == 200

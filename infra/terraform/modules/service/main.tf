@@ -128,7 +128,7 @@ resource "aws_ecs_task_definition" "this" {
     environment  = [for name, value in local.environment[each.key] : { name = name, value = value }]
     secrets      = [for name in local.secrets[each.key] : { name = name, valueFrom = var.secret_arns[name] }]
 
-    # Requests that run end within 10 s (doorward api); a job that does not is taken over by another worker.
+    # Requests under way have 10 s to end; jobs 15 s, and are put back for another worker then.
     stopTimeout = 30
     logConfiguration = {
       logDriver = "awslogs"
