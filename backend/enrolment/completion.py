@@ -35,10 +35,12 @@ from backend.enrolment.gallery.opened import Face, open_face, unpacked
 from backend.enrolment.gallery.service import Outcome, settle
 from backend.enrolment.models import repository as models
 from backend.enrolment.models.renewal import renew
-from backend.enrolment.repository import EnrolmentRow, PhotoRow, TemplateRow
+from backend.enrolment.repository import EnrolmentRow, PhotoRow
 from backend.enrolment.retention import tidy
 from backend.enrolment.sealing import Features, open_features, seal_template
 from backend.enrolment.solid import moves_like_a_head
+from backend.enrolment.templates import repository as kept_templates
+from backend.enrolment.templates.repository import TemplateRow
 from backend.keys.errors import KeyStoreError
 from backend.keys.service import Keys
 from backend.kit.crypto import SealBroken
@@ -195,7 +197,7 @@ async def _make(db: Database, keys: Keys, faces: FaceService, read: _Read, actor
         photos = await repository.list_photos(conn, person_id=person_id, enrolment_id=enrolment_id)
         if [photo.object_id for photo in photos] != [photo.object_id for photo in read.photos]:
             raise PhotosChanged
-        await repository.insert_template(conn, row=row, now=now)
+        await kept_templates.insert_template(conn, row=row, now=now)
         await repository.finish_enrolment(
             conn, person_id=person_id, enrolment_id=enrolment_id, state="completed", now=now
         )
@@ -241,7 +243,7 @@ async def _read(conn: Connection, person_id: UUID, enrolment_id: UUID) -> _Read:
     enrolment = await repository.get_enrolment(conn, person_id=person_id, enrolment_id=enrolment_id)
     if enrolment is None:
         raise EnrolmentNotFound
-    templates = await repository.list_templates(conn, person_id=person_id)
+    templates = await kept_templates.list_templates(conn, person_id=person_id)
     return _Read(
         enrolment=enrolment,
         photos=await repository.list_photos(conn, person_id=person_id, enrolment_id=enrolment_id),

@@ -8,6 +8,7 @@ from backend.enrolment.register import repository as register_photos
 from backend.enrolment.register import service as register
 from backend.enrolment.register.errors import RegisterPhotoNotFound
 from backend.enrolment.sealing import open_photo, open_template
+from backend.enrolment.templates import repository as kept_templates
 from backend.keys.errors import KeyStoreError
 from backend.keys.service import Keys
 from backend.kit.crypto import SealBroken
@@ -85,7 +86,7 @@ async def opened_faces(
         StorageUnavailable: the object store does not answer.
     """
     async with db.transaction(Scope(person_id=person_id), read_only=True) as conn:
-        templates = await repository.list_templates(conn, person_id=person_id)
+        templates = await kept_templates.list_templates(conn, person_id=person_id)
         on_register = await register_photos.list_of_person(conn, person_id=person_id)
         photos = [
             (enrolment.enrolment_id, photo)

@@ -1,4 +1,4 @@
-"""SQL of enrolments, their photographs and templates. All of it is the person's own: his scope writes."""
+"""SQL of enrolments and their photographs. All of it is the person's own: his scope writes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,27 +14,19 @@ __all__ = [
     "EnrolmentRow",
     "EnrolmentState",
     "PhotoRow",
-    "TemplateRow",
-    "accept_template",
     "count_attempt",
     "delete_data_of_people",
     "delete_enrolment",
     "delete_open_enrolments",
     "delete_photos",
-    "delete_templates",
     "finish_enrolment",
     "get_enrolment",
-    "get_template",
-    "hold_template",
     "insert_enrolment",
-    "insert_renewed",
-    "insert_template",
     "known_object_keys",
     "list_enrolments",
     "list_expired",
     "list_object_keys",
     "list_photos",
-    "list_templates",
     "lock_enrolment",
     "lock_person",
     "upsert_photo",
@@ -68,23 +60,6 @@ class PhotoRow(msgspec.Struct, frozen=True):
     features: bytes
 
 
-class TemplateRow(msgspec.Struct, frozen=True):
-    """A template; ``sealed`` under its person's key, ``sha256`` of the bytes within, 32 bytes.
-
-    ``renewed``: made of the photographs that were kept, by another pack than the enrolment's.
-    """
-
-    person_id: UUID
-    template_id: UUID
-    enrolment_id: UUID
-    pack: str
-    sealed: bytes
-    sha256: bytes
-    accepted: bool
-    duplicate_from: float
-    renewed: bool = False
-
-
 class _Key(msgspec.Struct, frozen=True):
     object_key: str
 
@@ -98,11 +73,6 @@ class _Counted(msgspec.Struct, frozen=True):
 class _Expired(msgspec.Struct, frozen=True):
     person_id: UUID
     enrolment_id: UUID
-
-
-_TEMPLATE = (
-    "SELECT person_id, template_id, enrolment_id, pack, sealed, sha256, accepted, duplicate_from, renewed FROM template"
-)
 
 
 async def lock_person(conn: Connection, *, person_id: UUID) -> bool:
@@ -266,89 +236,6 @@ async def known_object_keys(conn: Connection, *, keys: list[str]) -> set[str]:
     """Those of the keys that some row names. Platform scope."""
     rows = await fetch_all(conn, _Key, "SELECT object_key FROM enrolment_photo WHERE object_key = ANY ($1)", keys)
     return {row.object_key for row in rows}
-
-
-async def insert_template(conn: Connection, *, row: TemplateRow, now: datetime) -> None:
-    """The template of an enrolment."""
-    await conn.execute(
-        """
-        INSERT INTO template
-            (person_id, template_id, enrolment_id, pack, sealed, sha256, accepted, duplicate_from, made_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        """,
-        row.person_id, row.template_id, row.enrolment_id, row.pack, row.sealed, row.sha256, row.accepted,
-        row.duplicate_from, now,
-    )  # fmt: skip
-
-
-async def insert_renewed(conn: Connection, *, row: TemplateRow, of: UUID) -> bool:
-    """Another pack's template beside the one ``of`` the same enrolment, dated as that; whether it is new.
-
-    It is accepted where that one is. False where that one has gone, or another of the pack is there already.
-    """
-    made = await conn.fetch(
-        """
-        INSERT INTO template
-            (person_id, template_id, enrolment_id, pack, sealed, sha256, accepted, duplicate_from, made_at, renewed)
-        SELECT person_id, $3, enrolment_id, $4, $5, $6, accepted, $7, made_at, true
-        FROM template WHERE person_id = $1 AND template_id = $2 FOR KEY SHARE
-        ON CONFLICT (person_id, enrolment_id, pack) DO NOTHING RETURNING template_id
-        """,
-        row.person_id, of, row.template_id, row.pack, row.sealed, row.sha256, row.duplicate_from,
-    )  # fmt: skip
-    return bool(made)
-
-
-async def get_template(conn: Connection, *, person_id: UUID, enrolment_id: UUID) -> TemplateRow | None:
-    """The template of an enrolment: the one that it was completed with, where there are several."""
-    return await fetch_one(
-        conn,
-        TemplateRow,
-        f"{_TEMPLATE} WHERE person_id = $1 AND enrolment_id = $2 ORDER BY renewed, template_id LIMIT 1",
-        person_id, enrolment_id,
-    )  # fmt: skip
-
-
-async def list_templates(conn: Connection, *, person_id: UUID) -> list[TemplateRow]:
-    """The person's templates, those of the newest enrolment first, and of each the one it was completed with."""
-    return await fetch_all(
-        conn, TemplateRow, f"{_TEMPLATE} WHERE person_id = $1 ORDER BY made_at DESC, renewed, template_id", person_id
-    )
-
-
-async def hold_template(conn: Connection, *, person_id: UUID, template_id: UUID) -> bool:
-    """Whether the template is still there, and keep it there until the transaction ends.
-
-    Without that an erasure could pass between reading a template and making it active.
-    """
-    return (
-        await conn.fetchval(
-            "SELECT true FROM template WHERE person_id = $1 AND template_id = $2 FOR KEY SHARE", person_id, template_id
-        )
-        is not None
-    )
-
-
-async def accept_template(conn: Connection, *, person_id: UUID, template_id: UUID, accepted: bool) -> None:
-    """Say whether the template may become active in further communities without anybody's looking.
-
-    With it the others of its enrolment, which are of the same photographs.
-    """
-    await conn.execute(
-        """
-        UPDATE template SET accepted = $3 WHERE person_id = $1 AND enrolment_id = (
-            SELECT enrolment_id FROM template WHERE person_id = $1 AND template_id = $2
-        )
-        """,
-        person_id, template_id, accepted,
-    )  # fmt: skip
-
-
-async def delete_templates(conn: Connection, *, person_id: UUID, template_ids: Sequence[UUID]) -> None:
-    """Delete these templates of the person."""
-    await conn.execute(
-        "DELETE FROM template WHERE person_id = $1 AND template_id = ANY ($2)", person_id, list(template_ids)
-    )
 
 
 async def delete_data_of_people(conn: Connection, *, person_ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:

@@ -17,10 +17,12 @@ from backend.enrolment.models.repository import PacksRow
 from backend.enrolment.models.rules import is_usable
 from backend.enrolment.register import repository as register_photos
 from backend.enrolment.register import service as register
-from backend.enrolment.repository import EnrolmentRow, TemplateRow
+from backend.enrolment.repository import EnrolmentRow
 from backend.enrolment.reviews import repository as reviews
 from backend.enrolment.reviews.repository import ReviewRow
 from backend.enrolment.sealing import photo_prefix
+from backend.enrolment.templates import repository as kept_templates
+from backend.enrolment.templates.repository import TemplateRow
 from backend.keys.service import Keys
 from backend.kit.db import Connection, Database, Scope, enter_community
 from backend.kit.storage import ObjectStore, StorageUnavailable
@@ -98,7 +100,7 @@ async def tidy(db: Database, objects: ObjectStore, *, person_id: UUID, now: date
         before = await repository.list_object_keys(conn, person_id=person_id)
         consented = await consent.is_given(conn, person_id=person_id, purpose=Purpose.PHOTO_RETENTION)
         reviewed = await reviews.list_reviews_of_person(conn, person_id=person_id)
-        templates = await repository.list_templates(conn, person_id=person_id)
+        templates = await kept_templates.list_templates(conn, person_id=person_id)
         enrolments = await repository.list_enrolments(conn, person_id=person_id)
         active, communities = await _uses(conn, person_id)
         newest = next((row.enrolment_id for row in templates if row.accepted), None)
@@ -239,9 +241,9 @@ async def _apply(conn: Connection, enrolment: EnrolmentRow, keeps: Mapping[UUID 
         await repository.delete_photos(conn, person_id=person_id, enrolment_id=enrolment_id)
     gone = [template_id for template_id, keep in keeps.items() if template_id is not None and not keep.template]
     if any(keep.template for keep in keeps.values()):
-        await repository.delete_templates(conn, person_id=person_id, template_ids=gone)
+        await kept_templates.delete_templates(conn, person_id=person_id, template_ids=gone)
     elif any(keep.refused for keep in keeps.values()):
-        await repository.delete_templates(conn, person_id=person_id, template_ids=gone)
+        await kept_templates.delete_templates(conn, person_id=person_id, template_ids=gone)
         await repository.finish_enrolment(
             conn, person_id=person_id, enrolment_id=enrolment_id, state="refused", now=now
         )

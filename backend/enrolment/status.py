@@ -14,6 +14,7 @@ from backend.enrolment.repository import EnrolmentRow
 from backend.enrolment.reviews import repository as reviews
 from backend.enrolment.reviews.repository import ReviewRow
 from backend.enrolment.schemas import Completed, EnrolmentList, EnrolmentState, EnrolmentStatus, Place, PlaceState
+from backend.enrolment.templates import repository as kept_templates
 from backend.kit.db import Connection, enter_community
 from backend.people import repository as people
 
@@ -40,7 +41,7 @@ async def list_status(conn: Connection, *, person_id: UUID, now: datetime) -> En
     """All enrolments of the person. In his own scope; the communities that know him are entered one by one."""
     enrolments = await repository.list_enrolments(conn, person_id=person_id)
     templates: dict[UUID, set[UUID]] = {}
-    for template in await repository.list_templates(conn, person_id=person_id):
+    for template in await kept_templates.list_templates(conn, person_id=person_id):
         templates.setdefault(template.enrolment_id, set()).add(template.template_id)
     reviewed = await reviews.list_reviews_of_person(conn, person_id=person_id)
     slots = {

@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 
 from backend.enrolment.gallery import repository as gallery
-from backend.enrolment.repository import TemplateRow
 from backend.enrolment.sealing import open_template
+from backend.enrolment.templates.repository import TemplateRow
 from backend.keys.service import Keys
 from backend.kit.db import Connection
 

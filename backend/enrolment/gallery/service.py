@@ -25,6 +25,7 @@ from backend.enrolment.register import service as register
 from backend.enrolment.register.repository import RegisterPhotoRow
 from backend.enrolment.register.service import Likeness
 from backend.enrolment.reviews import repository as reviews
+from backend.enrolment.templates import repository as kept_templates
 from backend.keys.service import Keys
 from backend.kit.db import Connection, Database, Scope
 from backend.notifications import service as notifications
@@ -121,7 +122,7 @@ async def settle(
 async def _fitting_first(db: Database, keys: Keys, scope: Scope, community_id: UUID, face: Face) -> list[Face] | None:
     """The enrolment's face by all packs, the one first that the community can go by; None where it can by none."""
     async with db.transaction(scope, read_only=True) as conn:
-        rows = await repository.list_templates(conn, person_id=face.row.person_id)
+        rows = await kept_templates.list_templates(conn, person_id=face.row.person_id)
         packs = await models.packs_of(conn, community_id=community_id)
     others = [row for row in rows if row.enrolment_id == face.row.enrolment_id and row.pack != face.row.pack]
     faces = [face, *[await open_face(keys, row) for row in others]]
@@ -160,7 +161,7 @@ async def make_active(
         )
         if done and by is not None:
             # Seen in person: that he has changed since his old photographs needs no other look anywhere.
-            await repository.accept_template(
+            await kept_templates.accept_template(
                 conn, person_id=face.row.person_id, template_id=face.row.template_id, accepted=True
             )
         if done and voucher is not None:
@@ -192,7 +193,7 @@ async def put_active(
         return False
     if not fits(face.row, await models.packs_of(conn, community_id=community_id)):
         return False
-    if not await repository.hold_template(conn, person_id=face.row.person_id, template_id=face.row.template_id):
+    if not await kept_templates.hold_template(conn, person_id=face.row.person_id, template_id=face.row.template_id):
         return False
     # What was vouched for stays so: a face that replaces it without anybody's looking is the same one.
     vouched = vouched or await lookalikes.is_vouched(conn, community_id=community_id, subject_id=subject_id)

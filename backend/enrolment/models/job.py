@@ -13,7 +13,6 @@ import structlog
 
 from backend.access.repository import roster_hold
 from backend.audit import service as audit
-from backend.enrolment import repository as enrolments
 from backend.enrolment.calibration.service import count_impostors
 from backend.enrolment.faces import ModelsRefused
 from backend.enrolment.findings import LOOK_ALIKE
@@ -25,6 +24,7 @@ from backend.enrolment.models import repository
 from backend.enrolment.models.renewal import renew
 from backend.enrolment.models.repository import ChangeRow, NextRow, RenewableRow
 from backend.enrolment.retention import tidy
+from backend.enrolment.templates import repository as kept_templates
 from backend.keys.errors import KeyStoreError
 from backend.keys.service import Keys
 from backend.kit.crypto import SealBroken
@@ -132,7 +132,7 @@ class ModelChanges:
         if row.template_id in self._hopeless:
             return None
         async with self._db.transaction(Scope(person_id=row.person_id), read_only=True) as conn:
-            templates = await enrolments.list_templates(conn, person_id=row.person_id)
+            templates = await kept_templates.list_templates(conn, person_id=row.person_id)
         by_id = {one.template_id: one for one in templates}
         try:
             if row.next_id is not None and row.next_id in by_id:

@@ -11,8 +11,9 @@ from backend.enrolment import repository
 from backend.enrolment.capture import SLOTS
 from backend.enrolment.findings import are_one_person, duplicate_threshold, same_person_threshold
 from backend.enrolment.gallery.opened import Face
-from backend.enrolment.repository import TemplateRow
 from backend.enrolment.sealing import open_photo, seal_template
+from backend.enrolment.templates import repository as kept_templates
+from backend.enrolment.templates.repository import TemplateRow
 from backend.keys.errors import KeyStoreError
 from backend.keys.service import Keys
 from backend.kit.crypto import SealBroken
@@ -59,7 +60,7 @@ async def renew(
     async with db.transaction(scope) as conn:
         if not await consent.is_given(conn, person_id=of.person_id, purpose=Purpose.FACE_ACCESS):
             return None
-        if not await repository.insert_renewed(conn, row=row, of=of.template_id):
+        if not await kept_templates.insert_renewed(conn, row=row, of=of.template_id):
             return None
     return Face(row, template), [one.vector.tolist() for one in embeddings]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from backend.enrolment.models.repository import PacksRow
-from backend.enrolment.repository import TemplateRow
+from backend.enrolment.templates.repository import TemplateRow
 
 __all__ = ["fits", "is_usable"]
 

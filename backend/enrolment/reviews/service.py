@@ -15,12 +15,13 @@ from backend.enrolment.gallery.rebuild import complete_gallery
 from backend.enrolment.gallery.service import put_active
 from backend.enrolment.models import repository as models
 from backend.enrolment.models.rules import fits
-from backend.enrolment.repository import TemplateRow
 from backend.enrolment.retention import tidy
 from backend.enrolment.reviews import repository
 from backend.enrolment.reviews.repository import Basis, ReviewRow
 from backend.enrolment.reviews.schemas import Review
 from backend.enrolment.sealing import open_photo
+from backend.enrolment.templates import repository as kept_templates
+from backend.enrolment.templates.repository import TemplateRow
 from backend.keys.errors import KeyStoreError
 from backend.keys.service import Keys
 from backend.kit.crypto import SealBroken
@@ -144,7 +145,9 @@ async def approve(
             now=now,
         )
         # Somebody has confirmed whose face it is; other communities need not ask the same again.
-        await enrolments.accept_template(conn, person_id=row.person_id, template_id=template.template_id, accepted=True)
+        await kept_templates.accept_template(
+            conn, person_id=row.person_id, template_id=template.template_id, accepted=True
+        )
         await audit.record(
             conn,
             community_id=community_id,
@@ -192,7 +195,7 @@ async def refuse(
             decided_by=staff_id,
             now=now,
         )
-        await enrolments.accept_template(conn, person_id=row.person_id, template_id=row.template_id, accepted=False)
+        await kept_templates.accept_template(conn, person_id=row.person_id, template_id=row.template_id, accepted=False)
         # The note is the reviewer's free words, for the person and not for the trail, which outlives him.
         await audit.record(
             conn,
@@ -219,7 +222,7 @@ async def refuse(
 async def template_of(conn: Connection, row: ReviewRow) -> TemplateRow | None:
     """The template that the community could go by: it may have changed its models since the enrolment."""
     packs = await models.packs_of(conn, community_id=row.community_id)
-    found = await enrolments.list_templates(conn, person_id=row.person_id)
+    found = await kept_templates.list_templates(conn, person_id=row.person_id)
     return next((one for one in found if one.enrolment_id == row.enrolment_id and fits(one, packs)), None)
 
 

@@ -13,8 +13,9 @@ from backend.consent import service as consent
 from backend.consent.service import Purpose
 from backend.enrolment import repository, service
 from backend.enrolment.gallery import repository as gallery
-from backend.enrolment.repository import TemplateRow
 from backend.enrolment.sealing import seal_template
+from backend.enrolment.templates import repository as kept_templates
+from backend.enrolment.templates.repository import TemplateRow
 from backend.kit.db import Connection, Database, Scope
 from backend.people import repository as people
 from backend.resources import Resources
@@ -54,7 +55,7 @@ async def enrolled(world: World, community_id: UUID, count: int, *, seed: int = 
                 accepted=True,
                 duplicate_from=0.55,
             )
-            await repository.insert_template(conn, row=row, now=now)
+            await kept_templates.insert_template(conn, row=row, now=now)
             await consent.give(
                 conn, person_id=person_id, purpose=Purpose.FACE_ACCESS, version=1, language="en", surface="visitor",
                 actor=f"courier:{person_id}", now=now,

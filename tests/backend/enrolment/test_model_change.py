@@ -14,7 +14,7 @@ import pytest
 
 from backend.enrolment.models.repository import PacksRow
 from backend.enrolment.models.rules import fits, is_usable
-from backend.enrolment.repository import TemplateRow
+from backend.enrolment.templates.repository import TemplateRow
 from backend.kit.clock import utc_now
 from backend.kit.db import Database, Scope
 from backend.settings import Settings

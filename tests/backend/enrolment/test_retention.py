@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from backend.enrolment import service
-from backend.enrolment.repository import EnrolmentRow, TemplateRow
+from backend.enrolment.repository import EnrolmentRow
 from backend.enrolment.retention import Erased, Keep, what_to_keep
 from backend.enrolment.reviews.repository import ReviewRow, ReviewState
 from backend.enrolment.sealing import (
@@ -23,6 +23,7 @@ from backend.enrolment.sealing import (
     seal_photo,
     seal_template,
 )
+from backend.enrolment.templates.repository import TemplateRow
 from backend.kit.crypto import SealBroken, new_key
 from backend.kit.db import Database, Scope
 from gate_sdk.face import Embedding

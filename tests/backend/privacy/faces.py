@@ -12,8 +12,9 @@ from backend.access import service as access
 from backend.consent.service import Purpose
 from backend.enrolment import repository
 from backend.enrolment import service as enrolment
-from backend.enrolment.repository import TemplateRow
 from backend.enrolment.sealing import photo_key, photo_prefix, seal_photo, seal_template
+from backend.enrolment.templates import repository as kept_templates
+from backend.enrolment.templates.repository import TemplateRow
 from backend.gates import repository as gates
 from backend.keys.errors import KeyDestroyed, KeyMissing
 from backend.kit.db import Database, Scope
@@ -106,7 +107,7 @@ async def store_face(town: Town, resident: Resident, pictures: tuple[bytes, ...]
             accepted=True,
             duplicate_from=0.9,
         )
-        await repository.insert_template(conn, row=row, now=now)
+        await kept_templates.insert_template(conn, row=row, now=now)
         await repository.finish_enrolment(
             conn, person_id=person_id, enrolment_id=enrolled.enrolment_id, state="completed", now=now
         )
@@ -118,7 +119,7 @@ async def attach(town: Town, resident: Resident, row: TemplateRow | None = None)
     resources = town.world.resources
     if row is None:
         async with resources.db.transaction(Scope(person_id=resident.person_id)) as conn:
-            row = (await repository.list_templates(conn, person_id=resident.person_id))[0]
+            row = (await kept_templates.list_templates(conn, person_id=resident.person_id))[0]
     async with resources.db.transaction(Scope(community_id=town.community_id)) as conn:
         subject = await people.get_subject(conn, community_id=town.community_id, person_id=resident.person_id)
         assert subject is not None

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from backend.consent import service as consent
 from backend.consent.service import Purpose
-from backend.enrolment import repository as enrolments
 from backend.enrolment.gallery import repository as gallery
 from backend.enrolment.gallery.attaching import repository
 from backend.enrolment.gallery.opened import open_face
@@ -14,6 +13,7 @@ from backend.enrolment.gallery.service import Outcome, settle
 from backend.enrolment.models import repository as models
 from backend.enrolment.models.rules import fits
 from backend.enrolment.reviews import repository as reviews
+from backend.enrolment.templates import repository as kept_templates
 from backend.keys.errors import KeyStoreError
 from backend.keys.service import Keys
 from backend.kit.crypto import SealBroken
@@ -40,7 +40,7 @@ async def attach(
     async with db.transaction(Scope(community_id=community_id, person_id=person_id), read_only=True) as conn:
         if not await consent.is_given(conn, person_id=person_id, purpose=Purpose.FACE_ACCESS):
             return False
-        templates = await enrolments.list_templates(conn, person_id=person_id)
+        templates = await kept_templates.list_templates(conn, person_id=person_id)
         packs = await models.packs_of(conn, community_id=community_id)
         looked_at = {
             review.enrolment_id: review.state

@@ -1,0 +1,1 @@
+"""Templates: what is kept of a face, sealed under its person's key."""
