@@ -10,6 +10,7 @@ from backend.guardians import repository as guardians
 from backend.guardians import service as guarding
 from backend.guardians.rules import Stage
 from backend.households import repository
+from backend.households.activations import repository as activations
 from backend.households.errors import (
     ActivationSpent,
     ActivationUnknown,
@@ -49,7 +50,7 @@ async def find_code(conn: Connection, *, hashed: bytes) -> UUID:
     Raises:
         ActivationUnknown: nobody did.
     """
-    found = await members.find_activation(conn, code_hash=hashed)
+    found = await activations.find_activation(conn, code_hash=hashed)
     if found is None:
         raise ActivationUnknown
     return found.community_id
@@ -70,7 +71,7 @@ async def join(
         AlreadyMember: he stands in that household already, under another name of the register.
         AgeUnknown: he is somebody's child, and the office has not said how old.
     """
-    known = await members.find_activation(conn, code_hash=hashed)
+    known = await activations.find_activation(conn, code_hash=hashed)
     if known is None:
         raise ActivationUnknown
     invited = await members.get_member(conn, community_id=community_id, member_id=known.member_id)
@@ -78,7 +79,7 @@ async def join(
         raise ActivationUnknown
     # The tenancy first: whoever ends it holds it while he lists whose grants to end, and must not miss this one.
     tenancy = await repository.get_tenancy_for_update(conn, community_id=community_id, tenancy_id=invited.tenancy_id)
-    found = await members.get_activation_for_update(conn, community_id=community_id, code_hash=hashed)
+    found = await activations.get_activation_for_update(conn, community_id=community_id, code_hash=hashed)
     member = await members.get_member(conn, community_id=community_id, member_id=known.member_id)
     if found is None or found.used_at is not None or found.expires_at <= now:
         raise ActivationSpent
@@ -90,7 +91,7 @@ async def join(
     if any(other.person_id == person_id and other.state == "active" for other in standing):
         raise AlreadyMember
     await _require_age(conn, member=member)
-    await members.spend_activation(conn, community_id=community_id, member_id=member.member_id, at=now)
+    await activations.spend_activation(conn, community_id=community_id, member_id=member.member_id, at=now)
     person = await people.get_person(conn, person_id=person_id)
     if person is not None and person.name is None:
         await people.update_person(conn, person_id=person_id, name=member.name, language=None)
@@ -166,7 +167,7 @@ async def new_code_of(
     """A code for the member, in place of the one that he may have; shown once."""
     code = new_code()
     expires_at = now + ACTIVATION_TTL
-    await members.put_activation(
+    await activations.put_activation(
         conn, community_id=community_id, member_id=member_id, code_hash=code_hash(pepper, code), expires_at=expires_at
     )
     return Activation(member_id=member_id, activation_code=code, expires_at=expires_at)

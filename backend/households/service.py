@@ -13,6 +13,7 @@ from backend.access import service as access
 from backend.accounts import phones
 from backend.guardians import service as guardians
 from backend.households import repository
+from backend.households.activations import repository as activations
 from backend.households.errors import (
     HomeNotFound,
     HomeOccupied,
@@ -218,7 +219,7 @@ async def _end(
     conn: Connection, *, community_id: UUID, ending: Sequence[MemberRow], now: datetime
 ) -> list[SubjectEnded]:
     ids = [member.member_id for member in ending]
-    await members.delete_activations(conn, community_id=community_id, member_ids=ids)
+    await activations.delete_activations(conn, community_id=community_id, member_ids=ids)
     await members.end_members(conn, community_id=community_id, member_ids=ids, at=now)
     await guardians.forget_members(conn, community_id=community_id, member_ids=ids, now=now)
     ended = []

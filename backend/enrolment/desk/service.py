@@ -22,6 +22,7 @@ from backend.guardians.repository import GuardianshipRow
 from backend.guardians.rules import Stage
 from backend.households import joining
 from backend.households import repository as households
+from backend.households.activations import repository as activations
 from backend.households.errors import AgeUnknown, MemberNotFound, MemberNotOpen, TenancyEnded
 from backend.households.members import repository as members
 from backend.households.members.repository import MemberRow
@@ -153,7 +154,7 @@ async def _present(conn: Connection, *, community_id: UUID, member_id: UUID, now
         return member.person_id
     person_id = await people.insert_person_for(conn, name=member.name)
     await joining.admit(conn, tenancy=tenancy, member=member, person_id=person_id, now=now)
-    await members.delete_activations(conn, community_id=community_id, member_ids=[member_id])
+    await activations.delete_activations(conn, community_id=community_id, member_ids=[member_id])
     return person_id
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from backend.accounts import repository as accounts
 from backend.accounts.sessions import repository as sessions
 from backend.households import repository as households
+from backend.households.activations import repository as activations
 from backend.households.attaching import repository
 from backend.households.attaching.errors import AccountExists, NumberInUse
 from backend.households.errors import ActivationSpent, MemberNotFound, PhoneDiffers
@@ -57,7 +58,7 @@ async def offer(
 
 async def lives_there(conn: Connection, *, community_id: UUID, hashed: bytes) -> bool:
     """Whether a code is for a member who has joined long ago, and gets an account by it."""
-    activation = await members.find_activation(conn, code_hash=hashed)
+    activation = await activations.find_activation(conn, code_hash=hashed)
     if activation is None:
         return False
     member = await members.get_member(conn, community_id=community_id, member_id=activation.member_id)
@@ -98,21 +99,21 @@ async def attach(
         conn, account_id=account.account_id, surface="resident", keep=resident.session_id, ended_by="number", now=now
     )
     await people.delete_person(conn, person_id=resident.person_id)
-    await members.spend_activation(conn, community_id=community_id, member_id=member.member_id, at=now)
+    await activations.spend_activation(conn, community_id=community_id, member_id=member.member_id, at=now)
     await repository.set_phone(conn, community_id=community_id, member_id=member.member_id, phone=None)
     return tenancy, member
 
 
 async def _held(conn: Connection, *, community_id: UUID, hashed: bytes, now: datetime) -> tuple[TenancyRow, MemberRow]:
     """The member of a code that is still good, with his tenancy, both locked."""
-    known = await members.find_activation(conn, code_hash=hashed)
+    known = await activations.find_activation(conn, code_hash=hashed)
     seen = None
     if known is not None:
         seen = await members.get_member(conn, community_id=community_id, member_id=known.member_id)
     if seen is None:
         raise ActivationSpent
     tenancy = await households.get_tenancy_for_update(conn, community_id=community_id, tenancy_id=seen.tenancy_id)
-    code = await members.get_activation_for_update(conn, community_id=community_id, code_hash=hashed)
+    code = await activations.get_activation_for_update(conn, community_id=community_id, code_hash=hashed)
     member = await members.get_member_for_update(conn, community_id=community_id, member_id=seen.member_id)
     if code is None or code.used_at is not None or code.expires_at <= now:
         raise ActivationSpent

@@ -10,18 +10,13 @@ import msgspec
 from backend.kit.db import Connection, affected, fetch_all, fetch_one, require_one
 
 __all__ = [
-    "ActivationRow",
     "MemberRow",
     "MemberState",
     "MembershipRow",
     "Relation",
     "count_open_members",
-    "delete_activations",
-    "delete_old_activations",
     "delete_old_members",
     "end_members",
-    "find_activation",
-    "get_activation_for_update",
     "get_home_of_person",
     "get_member",
     "get_member_for_update",
@@ -30,12 +25,10 @@ __all__ = [
     "list_members_in_state",
     "list_memberships",
     "list_people_of_home",
-    "put_activation",
     "rename_members",
     "set_member_joined",
     "set_member_of_age",
     "set_member_state",
-    "spend_activation",
 ]
 
 Relation = Literal["tenant", "spouse", "child", "parent", "sibling", "other"]
@@ -71,15 +64,6 @@ class MembershipRow(msgspec.Struct, frozen=True):
     member_id: UUID
     tenancy_id: UUID
     relation: Relation
-
-
-class ActivationRow(msgspec.Struct, frozen=True):
-    """A code's whereabouts, never the code."""
-
-    community_id: UUID
-    member_id: UUID
-    expires_at: datetime
-    used_at: datetime | None
 
 
 async def get_home_of_person(
@@ -239,72 +223,6 @@ async def end_members(conn: Connection, *, community_id: UUID, member_ids: Seque
         WHERE community_id = $1 AND member_id = ANY ($2) AND state <> 'ended'
         """,
         community_id, list(member_ids), at,
-    )  # fmt: skip
-
-
-async def put_activation(
-    conn: Connection, *, community_id: UUID, member_id: UUID, code_hash: bytes, expires_at: datetime
-) -> None:
-    """The member's code, in place of an older one."""
-    await conn.execute(
-        """
-        INSERT INTO activation (community_id, member_id, code_hash, expires_at) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (community_id, member_id)
-        DO UPDATE SET code_hash = excluded.code_hash, expires_at = excluded.expires_at, used_at = NULL
-        """,
-        community_id, member_id, code_hash, expires_at,
-    )  # fmt: skip
-
-
-async def find_activation(conn: Connection, *, code_hash: bytes) -> ActivationRow | None:
-    """Whose code that is. Needs the platform scope."""
-    return await fetch_one(
-        conn,
-        ActivationRow,
-        "SELECT community_id, member_id, expires_at, used_at FROM activation WHERE code_hash = $1",
-        code_hash,
-    )
-
-
-async def get_activation_for_update(conn: Connection, *, community_id: UUID, code_hash: bytes) -> ActivationRow | None:
-    """The code, locked, so that it is used once."""
-    return await fetch_one(
-        conn,
-        ActivationRow,
-        """
-        SELECT community_id, member_id, expires_at, used_at FROM activation
-        WHERE community_id = $1 AND code_hash = $2 FOR UPDATE
-        """,
-        community_id, code_hash,
-    )  # fmt: skip
-
-
-async def spend_activation(conn: Connection, *, community_id: UUID, member_id: UUID, at: datetime) -> None:
-    """The code was used."""
-    await conn.execute(
-        "UPDATE activation SET used_at = $3 WHERE community_id = $1 AND member_id = $2", community_id, member_id, at
-    )
-
-
-async def delete_activations(conn: Connection, *, community_id: UUID, member_ids: Sequence[UUID]) -> None:
-    """The members' codes."""
-    await conn.execute(
-        "DELETE FROM activation WHERE community_id = $1 AND member_id = ANY ($2)", community_id, list(member_ids)
-    )
-
-
-async def delete_old_activations(conn: Connection, *, community_id: UUID, before: datetime, limit: int) -> int:
-    """Delete activation codes that were used or expired before that time, at most ``limit``; how many."""
-    return affected(
-        await conn.execute(
-            """
-            DELETE FROM activation WHERE community_id = $1 AND member_id IN (
-                SELECT member_id FROM activation
-                WHERE community_id = $1 AND least(used_at, expires_at) < $2 LIMIT $3
-            )
-            """,
-            community_id, before, limit,
-        )
     )  # fmt: skip
 
 

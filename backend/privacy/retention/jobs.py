@@ -26,6 +26,7 @@ from backend.enrolment.register.imports import repository as photo_imports
 from backend.entries import repository as entries
 from backend.gates import repository as gates
 from backend.gates.frames import service as frames
+from backend.households.activations import repository as activations
 from backend.households.imports import repository as import_reports
 from backend.households.imports import service as imports
 from backend.households.members import repository as members
@@ -95,7 +96,7 @@ IN_COMMUNITIES: Mapping[str, _InCommunity] = {
     "emergencies": lambda conn, community, before, _, limit: emergencies.delete_old_emergencies(
         conn, community_id=community, before=before, limit=limit
     ),
-    "activation_codes": lambda conn, community, before, _, limit: members.delete_old_activations(
+    "activation_codes": lambda conn, community, before, _, limit: activations.delete_old_activations(
         conn, community_id=community, before=before, limit=limit
     ),
     "register": lambda conn, community, before, _, limit: members.delete_old_members(
