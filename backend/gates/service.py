@@ -13,6 +13,7 @@ from backend.access.service import RosterVersion
 from backend.doors.errors import DoorNotFound
 from backend.gates import repository
 from backend.gates.assertions import CLOCK_SKEW, verify_assertion
+from backend.gates.claims import repository as claim_codes
 from backend.gates.errors import (
     AssertionRefused,
     ClaimEnded,
@@ -91,8 +92,8 @@ async def new_claim(conn: Connection, *, community_id: UUID, gate_id: UUID, pepp
     if row.revoked_at is not None:
         raise GateOutOfService
     claim = Claim(code=new_code(), expires_at=now + CLAIM_TTL)
-    await repository.expire_claims(conn, community_id=community_id, gate_id=gate_id, now=now)
-    await repository.insert_claim(
+    await claim_codes.expire_claims(conn, community_id=community_id, gate_id=gate_id, now=now)
+    await claim_codes.insert_claim(
         conn,
         community_id=community_id,
         gate_id=gate_id,
@@ -114,13 +115,13 @@ async def provision(conn: Connection, *, request: ProvisionRequest, pepper: byte
         ProofInvalid: the sender does not hold the key's private half.
     """
     code_hash = _code_hash(pepper, request.claim_code)
-    found = await repository.find_claim(conn, code_hash=code_hash)
+    found = await claim_codes.find_claim(conn, code_hash=code_hash)
     if found is None:
         raise ClaimUnknown
     await enter_community(conn, found.community_id)
     # The gate first, as a new code and a revocation take it, which then end its claims.
     gate = await repository.lock_gate(conn, community_id=found.community_id, gate_id=found.gate_id)
-    claim = await repository.lock_claim(conn, community_id=found.community_id, code_hash=code_hash)
+    claim = await claim_codes.lock_claim(conn, community_id=found.community_id, code_hash=code_hash)
     if claim is None or gate is None:
         raise ClaimUnknown
     if claim.expires_at <= now or gate.revoked_at is not None:
@@ -129,7 +130,7 @@ async def provision(conn: Connection, *, request: ProvisionRequest, pepper: byte
         raise ClaimEnded
     _check_proof(request)
     if claim.used_at is None:
-        await repository.use_claim(conn, community_id=gate.community_id, code_hash=code_hash, now=now)
+        await claim_codes.use_claim(conn, community_id=gate.community_id, code_hash=code_hash, now=now)
         await repository.update_device(
             conn,
             community_id=gate.community_id,
@@ -260,7 +261,7 @@ async def revoke(conn: Connection, *, community_id: UUID, gate_id: UUID, reason:
     if row is None:
         raise GateNotFound
     if row.revoked_at is None:
-        await repository.expire_claims(conn, community_id=community_id, gate_id=gate_id, now=now)
+        await claim_codes.expire_claims(conn, community_id=community_id, gate_id=gate_id, now=now)
         await repository.update_revoked(conn, community_id=community_id, gate_id=gate_id, reason=reason, now=now)
         # Its poll may be waiting: it is to hear of it now.
         await repository.notify_roster(conn, community_id=community_id)

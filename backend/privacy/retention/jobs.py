@@ -25,6 +25,7 @@ from backend.enrolment.register import repository as register_photos
 from backend.enrolment.register.imports import repository as photo_imports
 from backend.entries import repository as entries
 from backend.gates import repository as gates
+from backend.gates.claims import repository as claim_codes
 from backend.gates.frames import service as frames
 from backend.households.activations import repository as activations
 from backend.households.imports import repository as import_reports
@@ -102,7 +103,7 @@ IN_COMMUNITIES: Mapping[str, _InCommunity] = {
     "register": lambda conn, community, before, _, limit: members.delete_old_members(
         conn, community_id=community, before=before, limit=limit
     ),
-    "claim_codes": lambda conn, community, before, _, limit: gates.delete_old_claims(
+    "claim_codes": lambda conn, community, before, _, limit: claim_codes.delete_old_claims(
         conn, community_id=community, before=before, limit=limit
     ),
     "gate_assertions": lambda conn, community, before, _, limit: gates.delete_old_assertions(

@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from backend.gates import repository
+from backend.gates.claims import repository as claim_codes
 from backend.kit.auth import StaffRole
 from backend.kit.db import Scope
 from backend.resources import Resources
@@ -83,7 +84,7 @@ async def test_a_device_that_comes_while_its_code_is_replaced_waits_and_is_refus
         coming = asyncio.create_task(provision(api, Ed25519PrivateKey.generate(), code))
         await asyncio.sleep(0.2)
         # Had it the code in hand while it waits for the gate, this would be a deadlock.
-        await repository.expire_claims(conn, community_id=community_id, gate_id=UUID(gate_id), now=world.clock())
+        await claim_codes.expire_claims(conn, community_id=community_id, gate_id=UUID(gate_id), now=world.clock())
     answer = await coming
     assert (answer.status_code, answer.json()["code"]) == (410, "claim-code-ended")
 

@@ -1,0 +1,1 @@
+"""Claim codes: what a gate shows once to be let into its community."""
