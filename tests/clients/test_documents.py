@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from backend.kit.auth import Surface
-from tests.backend.authorisation.place import Place, Who, furnish
+from tests.backend.authorisation.place import Place, furnish
+from tests.backend.authorisation.who import Who
 from tests.clients.hooks import PLACE
 from tests.clients.live import Live
 

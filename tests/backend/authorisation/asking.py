@@ -12,7 +12,9 @@ from litestar import Litestar
 from litestar.routes import HTTPRoute
 
 from gate_sdk.wire import AskRequest, EventBatch, GateHealth, UseClaim
-from tests.backend.authorisation.place import ARCHIVE, FRAME, PICTURE, Place, Who, public_jwk
+from tests.backend.authorisation.place import Place
+from tests.backend.authorisation.samples import ARCHIVE, FRAME, PICTURE, public_jwk
+from tests.backend.authorisation.who import Who
 from tests.backend.hostile import Route, sample
 from tests.backend.hostile import routes as documented
 from tests.backend.households.sheets import sheet

@@ -1,18 +1,13 @@
 """A community in which every noun has something, and everybody who might ask for it, each with a good token."""
 
-import io
-import zipfile
-from base64 import b64decode, b64encode, urlsafe_b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from datetime import date, timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from PIL import Image
 
 from backend.enrolment.register import repository as register
 from backend.enrolment.register.repository import RegisterPhotoRow
@@ -23,7 +18,8 @@ from backend.kit.db import Scope
 from backend.notifications import service as notifications
 from backend.notifications.kinds import Kind
 from gate_sdk.testing import Phone
-from gate_sdk.wire import DeniedFrame, Reason
+from tests.backend.authorisation.samples import ARCHIVE, FRAME, PICTURE, public_jwk
+from tests.backend.authorisation.who import Who
 from tests.backend.codes.test_codes import register as register_phone
 from tests.backend.couriers.company import Company, Visitor, admit, open_link
 from tests.backend.couriers.roster import grants
@@ -32,49 +28,9 @@ from tests.backend.guardians.children import agree, child_of, name_child
 from tests.backend.households.town import Resident, Town, build_town
 from tests.backend.notifications.pushing import TestBrowser
 from tests.backend.privacy.faces import PACK, give_face
-from tests.backend.world import Actor, MovableClock, World
+from tests.backend.world import Actor, World
 
-__all__ = ["ARCHIVE", "FRAME", "PICTURE", "Place", "Who", "furnish", "public_jwk"]
-
-
-class Who(StrEnum):
-    """Everybody who asks. All but NOBODY have an access token that is in time and was issued to them."""
-
-    NOBODY = "nobody"
-    # Residents.
-    TENANT = "the tenant"
-    FAMILY = "a member of the same household"
-    NEIGHBOUR = "another household of the community"
-    FORMER = "somebody whose tenancy has ended"
-    STRANGER = "a resident of another community"
-    # Visitors.
-    GUEST = "the guest"
-    OTHER_GUEST = "another household's guest"
-    UNINVITED = "a guest whose pass was cancelled"
-    WITHDRAWN = "a guest who has withdrawn"
-    COURIER = "the courier"
-    # Companies.
-    COMPANY = "the courier company"
-    OTHER_COMPANY = "another community's courier company"
-    # Gates.
-    GATE = "the gate"
-    OTHER_GATE = "another community's gate"
-    REVOKED_GATE = "a gate that was revoked"
-    # Staff.
-    ADMINISTRATOR = "the authority's administrator"
-    UNELEVATED = "the administrator without his second factor"
-    MANAGER = "the community's manager"
-    DESK = "the community's front desk"
-    AUDITOR = "the community's auditor"
-    LEGAL = "the legal officer"
-    LEGAL_UNELEVATED = "the legal officer without his second factor"
-    MANAGER_ELSEWHERE = "the manager of the authority's other community"
-    DESK_ELSEWHERE = "the front desk of the authority's other community"
-    AUDITOR_ELSEWHERE = "the auditor of the authority's other community"
-    OTHER_ADMINISTRATOR = "another authority's administrator"
-    OTHER_MANAGER = "another authority's manager"
-    OTHER_LEGAL = "another authority's legal officer"
-    REMOVED = "somebody removed from the staff"
+__all__ = ["Place", "furnish"]
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -94,36 +50,6 @@ class Place(msgspec.Struct, frozen=True):
 
     def headers(self, who: Who) -> dict[str, str]:
         return {} if who is Who.NOBODY else {"Authorization": f"Bearer {self.tokens[who]}"}
-
-
-def _jpeg() -> bytes:
-    encoded = io.BytesIO()
-    Image.new("RGB", (200, 240), (201, 33, 97)).save(encoded, "JPEG")
-    return encoded.getvalue()
-
-
-#: A JPEG without anybody on it: takes a photo route as far as its answer about the picture.
-PICTURE = _jpeg()
-
-
-def public_jwk() -> dict[str, str]:
-    """A company's new key."""
-    public = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
-    return {"kty": "OKP", "crv": "Ed25519", "x": urlsafe_b64encode(public).decode().rstrip("=")}
-
-
-def _zip() -> bytes:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as packed:
-        packed.writestr("T-1.jpg", PICTURE)
-    return archive.getvalue()
-
-
-ARCHIVE = _zip()
-#: At the time at which tests' clocks stand.
-FRAME = DeniedFrame(
-    store_epoch=7, seq=1, at_us=int(MovableClock().now.timestamp() * 1e6), reason=Reason.UNKNOWN, jpeg=PICTURE
-)
 
 
 def _good(answer: httpx.Response) -> dict[str, Any]:

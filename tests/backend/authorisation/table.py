@@ -1,125 +1,31 @@
-"""Who may call each route. Whoever adds a route adds its line here; what its body needs stands in asking.py.
-
-Everybody whom a line does not name is refused: with 401 where his token is for another surface or he has none, else as
-:class:`Rule` says for his kind. A 404 is what tells nobody that something of somebody else's exists.
+"""Who may call each route. Whoever adds a route adds its line here, or in staff_table.py; what its body needs stands in
+asking.py. What a line means stands in rules.py.
 """
 
 from collections.abc import Mapping
 
-import msgspec
-
-from tests.backend.authorisation.place import Who
-
-__all__ = ["CONFLICTS", "ROUTES", "SAID_IN_BODY", "SURFACE_OF", "Rule"]
-
-_RESIDENTS = (Who.TENANT, Who.FAMILY, Who.NEIGHBOUR, Who.FORMER, Who.STRANGER)
-_VISITORS = (Who.GUEST, Who.OTHER_GUEST, Who.UNINVITED, Who.WITHDRAWN, Who.COURIER)
-_COMPANIES = (Who.COMPANY, Who.OTHER_COMPANY)
-_GATES = (Who.GATE, Who.OTHER_GATE, Who.REVOKED_GATE)
-_HERE = (
-    Who.ADMINISTRATOR, Who.UNELEVATED, Who.MANAGER, Who.DESK, Who.AUDITOR, Who.LEGAL, Who.LEGAL_UNELEVATED,
-)  # fmt: skip
-_AWAY = (
-    Who.MANAGER_ELSEWHERE, Who.DESK_ELSEWHERE, Who.AUDITOR_ELSEWHERE,
-    Who.OTHER_ADMINISTRATOR, Who.OTHER_MANAGER, Who.OTHER_LEGAL,
-)  # fmt: skip
-_STAFF = (*_HERE, *_AWAY, Who.REMOVED)
-
-#: The surface that each one's token is for.
-SURFACE_OF: Mapping[Who, str] = {
-    **dict.fromkeys(_RESIDENTS, "resident"),
-    **dict.fromkeys(_VISITORS, "visitor"),
-    **dict.fromkeys(_COMPANIES, "partner"),
-    **dict.fromkeys(_GATES, "gate"),
-    **dict.fromkeys(_STAFF, "staff"),
-}
-# Whose session or device has ended is told so, whatever he asks for.
-_ENDED = {Who.UNINVITED: 410, Who.WITHDRAWN: 410, Who.REVOKED_GATE: 403, Who.REMOVED: 401}
-
-
-class Rule(msgspec.Struct, frozen=True):
-    """Who may, and how the others of the same surface are refused. ``allowed`` None is everybody, token or not."""
-
-    allowed: frozenset[Who] | None
-    refused: Mapping[Who, int]
-
-    def but(self, **refused: int) -> "Rule":
-        """The same, with these refused in another way, by their names in :class:`Who`."""
-        return Rule(self.allowed, {**self.refused, **{Who[name]: status for name, status in refused.items()}})
-
-    def expects(self, who: Who, surface: str) -> int | None:
-        """The status with which he is refused; None where he may."""
-        if self.allowed is None or who in self.allowed:
-            return None
-        return self.refused[who] if SURFACE_OF.get(who) == surface else 401
-
-
-def _only(*allowed: Who) -> Rule:
-    return Rule(frozenset(allowed), {**dict.fromkeys(SURFACE_OF, 404), **_ENDED})
-
-
-def _of_community(*allowed: Who) -> Rule:
-    """Those with another role there learn that it takes another; to everybody else the community does not exist."""
-    return Rule(frozenset(allowed), {**dict.fromkeys(_HERE, 403), **dict.fromkeys(_AWAY, 404), **_ENDED})
-
-
-def _of_authority(*allowed: Who) -> Rule:
-    """No community is named, so a role for one is not enough, wherever."""
-    return Rule(frozenset(allowed), {**dict.fromkeys(_STAFF, 403), Who.OTHER_ADMINISTRATOR: 404, **_ENDED})
-
-
-PUBLIC = Rule(None, {})
-
-# Residents. EVERY_...: each gets his own, and the path names nothing of anybody's.
-EVERY_RESIDENT = _only(*_RESIDENTS)
-RESIDENTS_PAST_AND_PRESENT = _only(Who.TENANT, Who.FAMILY, Who.NEIGHBOUR, Who.FORMER)
-RESIDENTS = _only(Who.TENANT, Who.FAMILY, Who.NEIGHBOUR)
-HOUSEHOLD = _only(Who.TENANT, Who.FAMILY)
-TENANT = _only(Who.TENANT)
-FORMER = _only(Who.FORMER)
-
-# Visitors.
-EVERY_VISITOR = _only(Who.GUEST, Who.OTHER_GUEST, Who.COURIER)
-# Whoever has withdrawn still reads what became of his data.
-EVERY_VISITOR_ALSO_AFTER = _only(Who.GUEST, Who.OTHER_GUEST, Who.COURIER, Who.WITHDRAWN)
-EVERY_GUEST = _only(Who.GUEST, Who.OTHER_GUEST)
-GUEST = _only(Who.GUEST)
-COURIER = _only(Who.COURIER)
-
-# Companies and gates.
-EVERY_COMPANY = _only(*_COMPANIES)
-COMPANY = _only(Who.COMPANY)
-NOBODY_HERE = _only()
-EVERY_GATE = _only(Who.GATE, Who.OTHER_GATE)
-
-# Staff of the community. _PROVEN: with the second factor only.
-READERS = _of_community(*(set(_HERE) - {Who.AUDITOR}))
-DESK = _of_community(Who.ADMINISTRATOR, Who.UNELEVATED, Who.MANAGER, Who.DESK)
-DESK_PROVEN = _of_community(Who.ADMINISTRATOR, Who.MANAGER, Who.DESK)
-AUDITORS = _of_community(Who.ADMINISTRATOR, Who.UNELEVATED, Who.MANAGER, Who.AUDITOR)
-AUDITORS_PROVEN = _of_community(Who.ADMINISTRATOR, Who.MANAGER, Who.AUDITOR)
-OFFICE = _of_community(Who.ADMINISTRATOR, Who.UNELEVATED, Who.MANAGER)
-OFFICE_PROVEN = _of_community(Who.ADMINISTRATOR, Who.MANAGER)
-LEGAL_OFFICER = _of_community(Who.LEGAL)
-
-# Staff of the authority.
-EVERYBODY_EVER = _of_authority(*_STAFF)
-EVERY_STAFF = _of_authority(*_HERE, *_AWAY)
-EVERY_STAFF_PROVEN = _of_authority(*(set(_HERE) - {Who.UNELEVATED, Who.LEGAL_UNELEVATED}), *_AWAY)
-EVERY_OFFICE = _of_authority(
-    Who.ADMINISTRATOR, Who.UNELEVATED, Who.MANAGER, Who.MANAGER_ELSEWHERE, Who.OTHER_ADMINISTRATOR, Who.OTHER_MANAGER
+from tests.backend.authorisation.rules import (
+    COMPANY,
+    COURIER,
+    EVERY_COMPANY,
+    EVERY_GATE,
+    EVERY_GUEST,
+    EVERY_RESIDENT,
+    EVERY_VISITOR,
+    EVERY_VISITOR_ALSO_AFTER,
+    FORMER,
+    GUEST,
+    HOUSEHOLD,
+    NOBODY_HERE,
+    PUBLIC,
+    RESIDENTS,
+    RESIDENTS_PAST_AND_PRESENT,
+    TENANT,
+    Rule,
 )
-EVERY_OFFICE_PROVEN = _of_authority(
-    Who.ADMINISTRATOR, Who.MANAGER, Who.MANAGER_ELSEWHERE, Who.OTHER_ADMINISTRATOR, Who.OTHER_MANAGER
-)
-EVERY_AUTHORITY = _of_authority(Who.ADMINISTRATOR, Who.UNELEVATED, Who.OTHER_ADMINISTRATOR)
-EVERY_AUTHORITY_PROVEN = _of_authority(Who.ADMINISTRATOR, Who.OTHER_ADMINISTRATOR)
-AUTHORITY = _of_authority(Who.ADMINISTRATOR, Who.UNELEVATED)
-AUTHORITY_PROVEN = _of_authority(Who.ADMINISTRATOR)
-# An import is its authority's: managers may begin some, and look at what others' say of their own communities. This
-# one has no lines yet.
-IMPORT = AUTHORITY.but(MANAGER=404, MANAGER_ELSEWHERE=404, OTHER_MANAGER=404)
-OWN_SESSION = _only(Who.ADMINISTRATOR, Who.UNELEVATED)
+from tests.backend.authorisation.staff_table import STAFF_ROUTES
+
+__all__ = ["CONFLICTS", "ROUTES", "SAID_IN_BODY"]
 
 #: By surface, then by method and path beneath it.
 ROUTES: Mapping[str, Mapping[str, Rule]] = {
@@ -295,172 +201,7 @@ ROUTES: Mapping[str, Mapping[str, Rule]] = {
         "POST /token": PUBLIC,
         "POST /uses": EVERY_GATE,
     },
-    "staff": {
-        "DELETE /partners/{partner_id}/keys/{key_id}": AUTHORITY_PROVEN,
-        "POST /partners/{partner_id}/keys": AUTHORITY_PROVEN,
-        "GET /partners/{partner_id}/keys": AUTHORITY,
-        "GET /staff/{staff_id}": AUTHORITY,
-        "GET /communities": EVERY_STAFF,
-        "POST /communities": EVERY_AUTHORITY,
-        "GET /communities/{community_id}": READERS,
-        "PATCH /communities/{community_id}": OFFICE,
-        "GET /imports": EVERY_OFFICE,
-        "POST /imports": EVERY_OFFICE,
-        "GET /imports/{import_id}": IMPORT,
-        "POST /imports/{import_id}/apply": IMPORT,
-        "POST /imports/{import_id}/cancel": IMPORT,
-        "PUT /imports/{import_id}/file": IMPORT,
-        "GET /imports/{import_id}/report": IMPORT,
-        "POST /login": PUBLIC,
-        "POST /login/verify": PUBLIC,
-        "POST /logout": EVERYBODY_EVER,
-        "DELETE /me/sessions": EVERY_STAFF,
-        "GET /me/sessions": EVERY_STAFF,
-        "DELETE /me/sessions/{session_id}": OWN_SESSION,
-        "GET /partners": EVERY_AUTHORITY,
-        "POST /partners": AUTHORITY_PROVEN,
-        "GET /courier-faces": EVERY_AUTHORITY,
-        "PUT /courier-faces": EVERY_AUTHORITY_PROVEN,
-        "GET /partners/{partner_id}": AUTHORITY,
-        "PUT /partners/{partner_id}/communities/{admitted_id}": AUTHORITY_PROVEN,
-        "POST /partners/{partner_id}/secrets": AUTHORITY_PROVEN,
-        "DELETE /partners/{partner_id}/secrets/{secret_id}": AUTHORITY_PROVEN,
-        "GET /register": EVERY_OFFICE_PROVEN,
-        "GET /second-factor": EVERY_STAFF,
-        "POST /second-factor": EVERY_STAFF,
-        "POST /second-factor/confirm": EVERY_STAFF,
-        "POST /second-factor/enrol": EVERY_STAFF_PROVEN,
-        "POST /second-factor/recovery-codes": EVERY_STAFF_PROVEN,
-        "GET /staff": EVERY_AUTHORITY,
-        "POST /staff": EVERY_AUTHORITY_PROVEN,
-        "DELETE /staff/{staff_id}": AUTHORITY_PROVEN,
-        "PATCH /staff/{staff_id}": AUTHORITY_PROVEN,
-        "POST /staff/{staff_id}/second-factor/reset": AUTHORITY_PROVEN,
-        "POST /token": PUBLIC,
-    },
-    "staff/communities/{community_id}": {
-        "PUT /recognition": OFFICE_PROVEN,
-        "GET /recognition": OFFICE,
-        "POST /model-change": OFFICE_PROVEN,
-        "GET /model-change": OFFICE,
-        "GET /gate-health": READERS,
-        "POST /model-change/end": OFFICE_PROVEN,
-        "POST /model-change/call-off": OFFICE_PROVEN,
-        "GET /tenancies/{tenancy_id}/planned-end": READERS,
-        "GET /door-groups/{group_id}": READERS,
-        "GET /doors/{door_id}": READERS,
-        "GET /schedules/{schedule_id}": READERS,
-        "GET /gates/{gate_id}/door": READERS,
-        "GET /calendar/{year}": READERS,
-        "POST /activation-codes": OFFICE_PROVEN,
-        "POST /activation-codes/csv": OFFICE_PROVEN,
-        "GET /audit": AUDITORS,
-        "GET /audit/checkpoints": AUDITORS,
-        "GET /audit/export": AUDITORS_PROVEN,
-        "GET /buildings": READERS,
-        "POST /buildings": OFFICE,
-        "GET /calendar": READERS,
-        "PUT /calendar/{year}": OFFICE,
-        "GET /denied-frames": OFFICE_PROVEN,
-        "DELETE /denied-frames/policy": OFFICE,
-        "GET /denied-frames/policy": READERS,
-        "PUT /denied-frames/policy": OFFICE_PROVEN,
-        "GET /denied-frames/{frame_id}/picture": OFFICE_PROVEN,
-        "POST /door-groups": OFFICE,
-        "DELETE /door-groups/{group_id}": OFFICE,
-        "PUT /door-groups/{group_id}": OFFICE,
-        "GET /doors": READERS,
-        "POST /doors": OFFICE,
-        "DELETE /doors/{door_id}": OFFICE,
-        "PUT /doors/{door_id}": OFFICE,
-        "GET /emergencies": READERS,
-        "POST /emergencies": DESK_PROVEN,
-        "POST /emergencies/{emergency_id}/end": DESK_PROVEN,
-        "GET /entries": DESK,
-        "GET /erasures": OFFICE_PROVEN,
-        "GET /erasures/{erasure_id}": OFFICE_PROVEN,
-        "GET /erasures/{erasure_id}/certificate": OFFICE_PROVEN,
-        "GET /erasures/{erasure_id}/certificate/page": OFFICE_PROVEN,
-        "GET /gates": READERS,
-        "POST /gates": OFFICE_PROVEN,
-        "POST /gates/{gate_id}/claims": OFFICE_PROVEN,
-        "PUT /gates/{gate_id}/door": OFFICE,
-        "POST /gates/{gate_id}/revoke": OFFICE_PROVEN,
-        "GET /holds": LEGAL_OFFICER,
-        "POST /holds": LEGAL_OFFICER,
-        "GET /holds/{hold_id}": LEGAL_OFFICER,
-        "POST /holds/{hold_id}/end": LEGAL_OFFICER,
-        "GET /holds/{hold_id}/photographs/{photo_id}": LEGAL_OFFICER,
-        "POST /holds/{hold_id}/renew": LEGAL_OFFICER,
-        "GET /homes": READERS,
-        "POST /homes": OFFICE,
-        "POST /homes/bulk": OFFICE,
-        "GET /homes/{home_id}": READERS,
-        "POST /homes/{home_id}/tenancies": OFFICE,
-        "GET /hours": READERS,
-        "PUT /hours": OFFICE,
-        "GET /members": READERS,
-        "POST /members/{member_id}/approve": OFFICE,
-        "PUT /members/{member_id}/birth-date": OFFICE,
-        "DELETE /members/{member_id}/card": OFFICE_PROVEN,
-        "POST /members/{member_id}/card": OFFICE_PROVEN,
-        "POST /members/{member_id}/consents/{purpose}/withdraw": OFFICE_PROVEN,
-        "POST /members/{member_id}/desk-enrolments": OFFICE_PROVEN,
-        "GET /members/{member_id}/desk-enrolments/{enrolment_id}": OFFICE_PROVEN,
-        "POST /members/{member_id}/desk-enrolments/{enrolment_id}/complete": OFFICE_PROVEN,
-        "PUT /members/{member_id}/desk-enrolments/{enrolment_id}/photos/{slot}": OFFICE_PROVEN,
-        "POST /members/{member_id}/end": OFFICE_PROVEN,
-        "GET /members/{member_id}/guardians": READERS,
-        "POST /members/{member_id}/guardians": OFFICE,
-        "POST /members/{member_id}/guardians/{guardianship_id}/end": OFFICE,
-        "DELETE /members/{member_id}/register-photo": OFFICE_PROVEN,
-        "GET /members/{member_id}/register-photo": OFFICE_PROVEN,
-        "PUT /members/{member_id}/register-photo": OFFICE_PROVEN,
-        "GET /members/{member_id}/register-photo/picture": OFFICE_PROVEN,
-        "POST /members/{member_id}/account": OFFICE_PROVEN,
-        "POST /members/{member_id}/number": DESK_PROVEN,
-        "DELETE /members/{member_id}/number": DESK_PROVEN,
-        "POST /members/{member_id}/number/seen": DESK_PROVEN,
-        "POST /members/{member_id}/young-link": OFFICE,
-        "GET /partners": READERS,
-        "POST /partners/{partner_id}/resume": OFFICE_PROVEN,
-        "POST /partners/{partner_id}/suspend": OFFICE_PROVEN,
-        "POST /couriers/{subject_id}/suspend": OFFICE_PROVEN,
-        "GET /courier-suspensions": READERS,
-        "DELETE /courier-suspensions/{suspension_id}": OFFICE_PROVEN,
-        "GET /register": OFFICE_PROVEN,
-        "GET /register-photos/imports": OFFICE_PROVEN,
-        "POST /register-photos/imports": OFFICE_PROVEN,
-        "GET /register-photos/imports/{import_id}": OFFICE_PROVEN,
-        "GET /register-photos/imports/{import_id}/lines": OFFICE_PROVEN,
-        "GET /requests": OFFICE_PROVEN,
-        "POST /requests/{request_id}/decide": OFFICE_PROVEN,
-        "GET /retention": OFFICE_PROVEN,
-        "PUT /retention/{key}": OFFICE_PROVEN,
-        "GET /reviews": OFFICE_PROVEN,
-        "GET /reviews/{review_id}": OFFICE_PROVEN,
-        "GET /reviews/{review_id}/alike": OFFICE_PROVEN,
-        "POST /reviews/{review_id}/approve": OFFICE_PROVEN,
-        "GET /reviews/{review_id}/photos/{slot}": OFFICE_PROVEN,
-        "POST /reviews/{review_id}/refuse": OFFICE_PROVEN,
-        "POST /reviews/{review_id}/retake": OFFICE_PROVEN,
-        "GET /guest-policy": READERS,
-        "PUT /guest-policy": OFFICE,
-        "GET /guest-blocks": READERS,
-        "POST /guest-blocks": OFFICE,
-        "DELETE /guest-blocks/{block_id}": OFFICE,
-        "GET /schedules": READERS,
-        "POST /schedules": OFFICE,
-        "DELETE /schedules/{schedule_id}": OFFICE,
-        "PUT /schedules/{schedule_id}": OFFICE,
-        "POST /tenancies/{tenancy_id}/end": OFFICE_PROVEN,
-        "POST /tenancies/{tenancy_id}/members": OFFICE,
-        "PUT /tenancies/{tenancy_id}/planned-end": OFFICE_PROVEN,
-        "PUT /tenancies/{tenancy_id}/register-number": OFFICE,
-        "PUT /members/{member_id}/register-number": OFFICE,
-        "GET /cards": READERS,
-        "POST /tenancies/{tenancy_id}/transfer": OFFICE_PROVEN,
-    },
+    **STAFF_ROUTES,
 }
 
 #: Where whoever may is answered with a conflict all the same, its code: what the request would need cannot be had here

@@ -13,9 +13,11 @@ from litestar import Litestar
 
 from backend.kit.auth import Surface
 from tests.backend.authorisation.asking import Asker, Endpoint, endpoints, takes_body
-from tests.backend.authorisation.place import Place, Who, furnish
-from tests.backend.authorisation.table import CONFLICTS, ROUTES, SAID_IN_BODY, SURFACE_OF, Rule
+from tests.backend.authorisation.place import Place, furnish
+from tests.backend.authorisation.rules import SURFACE_OF, Rule
+from tests.backend.authorisation.table import CONFLICTS, ROUTES, SAID_IN_BODY
 from tests.backend.authorisation.undo import Undo
+from tests.backend.authorisation.who import Who
 from tests.backend.world import World
 
 

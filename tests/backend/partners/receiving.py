@@ -4,6 +4,7 @@ import json
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from standardwebhooks import Webhook
 
@@ -81,6 +82,14 @@ class Receiver(msgspec.Struct, frozen=True):
 
     def bodies(self, path: str = "/one") -> list[dict[str, Any]]:
         return [json.loads(one.body) for one in self.service.received if one.path == path]
+
+    async def stored(self, sql: str) -> list[dict[str, Any]]:
+        """Rows as the database has them."""
+        conn = await asyncpg.connect(self.world.urls.superuser)
+        try:
+            return [dict(row) for row in await conn.fetch(sql)]
+        finally:
+            await conn.close()
 
 
 async def receiver(world: World, worker_db: Database, service: TestPushService, webhooks: Webhooks) -> Receiver:
