@@ -10,30 +10,16 @@ from litestar.params import Parameter
 from backend.communities.errors import CommunityNotFound
 from backend.consent.errors import ConsentMissing
 from backend.enrolment import service, status
-from backend.enrolment.errors import (
-    EnrolmentEnded,
-    EnrolmentExpired,
-    EnrolmentNotFound,
-    EnrolmentUnderErasure,
-    FacesBusy,
-    PhotoRefused,
-    PhotosChanged,
-    PhotosMissing,
-    PhotoTooLarge,
-    PhotoTypeUnsupported,
-    SetRefused,
-    TooManyPhotos,
-    UploadInterrupted,
-)
+from backend.enrolment.errors import EnrolmentNotFound
 from backend.enrolment.faces import MAX_PHOTO_BYTES, FaceService
 from backend.enrolment.schemas import Completed, Enrolment, EnrolmentList, EnrolmentProgress, NewEnrolment, PhotoTaken
-from backend.enrolment.uploads import PhotoOperation, declared_type, received
+from backend.enrolment.uploads import COMPLETION_FAILURES, PHOTO_FAILURES, PhotoOperation, declared_type, received
 from backend.keys.service import Keys
 from backend.kit.auth import ResidentPrincipal, VisitorPrincipal
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.problems import Unauthorised, problems
-from backend.kit.storage import ObjectStore, StorageFull, StorageUnavailable
+from backend.kit.storage import ObjectStore
 
 __all__ = ["resident_router", "visitor_router"]
 
@@ -41,33 +27,8 @@ AnyRequest = Request[Any, Any, Any]
 Slot = Annotated[int, Parameter(ge=1, le=3, description="Which of the three pictures")]
 
 _BEGIN = problems(Unauthorised, CommunityNotFound, EnrolmentNotFound, ConsentMissing)
-_PHOTO = problems(
-    Unauthorised,
-    EnrolmentNotFound,
-    ConsentMissing,
-    EnrolmentEnded,
-    EnrolmentUnderErasure,
-    EnrolmentExpired,
-    PhotoTooLarge,
-    PhotoTypeUnsupported,
-    PhotoRefused,
-    TooManyPhotos,
-    UploadInterrupted,
-    FacesBusy,
-    StorageUnavailable,
-    StorageFull,
-)
-_COMPLETE = problems(
-    Unauthorised,
-    EnrolmentNotFound,
-    ConsentMissing,
-    EnrolmentEnded,
-    EnrolmentUnderErasure,
-    EnrolmentExpired,
-    PhotosMissing,
-    PhotosChanged,
-    SetRefused,
-)
+_PHOTO = problems(Unauthorised, *PHOTO_FAILURES)
+_COMPLETE = problems(Unauthorised, *COMPLETION_FAILURES)
 
 
 class Caller(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Receiving a picture that is the body of a request."""
+"""Receiving a picture that is the body of a request, and what enrolling answers instead on every surface."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,11 +9,51 @@ from litestar import Request
 from litestar.exceptions import HTTPException
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
 
-from backend.enrolment.errors import PhotoTooLarge, PhotoTypeUnsupported, UploadInterrupted
+from backend.consent.errors import ConsentMissing
+from backend.enrolment.errors import (
+    EnrolmentEnded,
+    EnrolmentExpired,
+    EnrolmentNotFound,
+    EnrolmentUnderErasure,
+    FacesBusy,
+    PhotoRefused,
+    PhotosChanged,
+    PhotosMissing,
+    PhotoTooLarge,
+    PhotoTypeUnsupported,
+    SetRefused,
+    TooManyPhotos,
+    UploadInterrupted,
+)
 from backend.enrolment.faces import MAX_PHOTO_BYTES
 from backend.kit.problems import Problem
+from backend.kit.storage import StorageFull, StorageUnavailable
 
-__all__ = ["PhotoOperation", "declared_type", "receive", "received"]
+__all__ = [
+    "COMPLETION_FAILURES",
+    "PHOTO_FAILURES",
+    "PICTURE_FAILURES",
+    "PhotoOperation",
+    "declared_type",
+    "receive",
+    "received",
+]
+
+#: Why a picture is not taken, whatever it is for.
+PICTURE_FAILURES = (
+    PhotoTooLarge,
+    PhotoTypeUnsupported,
+    PhotoRefused,
+    UploadInterrupted,
+    FacesBusy,
+    StorageUnavailable,
+    StorageFull,
+)
+_GOES_ON = (EnrolmentNotFound, ConsentMissing, EnrolmentEnded, EnrolmentUnderErasure, EnrolmentExpired)
+#: Why one of an enrolment's three is not taken, whoever enrols.
+PHOTO_FAILURES = (*_GOES_ON, TooManyPhotos, *PICTURE_FAILURES)
+#: Why an enrolment is not completed, whoever enrols.
+COMPLETION_FAILURES = (*_GOES_ON, PhotosMissing, PhotosChanged, SetRefused)
 
 _UPLOAD_SECONDS = 30.0
 _MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif")

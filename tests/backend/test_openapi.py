@@ -3,6 +3,7 @@
 import json
 
 from backend.app import openapi_document
+from backend.enrolment.uploads import PHOTO_FAILURES, PICTURE_FAILURES
 from backend.kit.auth import Surface
 from backend.partners.events.kinds import EventKind
 
@@ -51,3 +52,19 @@ def test_the_companies_document_describes_every_webhook_by_a_schema_that_it_has(
             "webhook-signature",
         }
     assert all("webhooks" not in openapi_document(surface) for surface in Surface if surface is not Surface.PARTNER)
+
+
+def test_whoever_takes_a_picture_is_refused_it_for_the_same_reasons() -> None:
+    taking = set()
+    for surface in Surface:
+        for path, methods in openapi_document(surface)["paths"].items():
+            for each in methods.values():
+                if "image/jpeg" in each.get("requestBody", {}).get("content", {}):
+                    answers = each["responses"].values()
+                    problems = [one.get("content", {}).get("application/problem+json", {}) for one in answers]
+                    codes = {code for one in problems for code in one.get("examples", {})}
+                    assert {one.code for one in PICTURE_FAILURES} <= codes, path
+                    if path.endswith("/photos/{slot}"):
+                        assert {one.code for one in PHOTO_FAILURES} <= codes, path
+                    taking.add(path)
+    assert len(taking) >= 5

@@ -15,24 +15,10 @@ from backend.consent.errors import (
 from backend.enrolment import service, status
 from backend.enrolment.desk import service as desk
 from backend.enrolment.desk.schemas import DeskEnrolment
-from backend.enrolment.errors import (
-    EnrolmentEnded,
-    EnrolmentExpired,
-    EnrolmentNotFound,
-    EnrolmentUnderErasure,
-    FacesBusy,
-    PhotoRefused,
-    PhotosChanged,
-    PhotosMissing,
-    PhotoTooLarge,
-    PhotoTypeUnsupported,
-    SetRefused,
-    TooManyPhotos,
-    UploadInterrupted,
-)
+from backend.enrolment.errors import EnrolmentNotFound
 from backend.enrolment.faces import MAX_PHOTO_BYTES, FaceService
 from backend.enrolment.schemas import Completed, Enrolment, EnrolmentProgress, PhotoTaken
-from backend.enrolment.uploads import PhotoOperation, declared_type, received
+from backend.enrolment.uploads import COMPLETION_FAILURES, PHOTO_FAILURES, PhotoOperation, declared_type, received
 from backend.guardians.errors import DecidesHimself, GuardianNeeded, GuardianRefused, WardNotFound
 from backend.households.errors import AgeUnknown, MemberNotFound, MemberNotOpen, TenancyEnded
 from backend.keys.service import Keys
@@ -40,7 +26,7 @@ from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.problems import Forbidden, Unauthorised, problems
-from backend.kit.storage import ObjectStore, StorageFull, StorageUnavailable
+from backend.kit.storage import ObjectStore
 
 __all__ = ["staff_router"]
 
@@ -122,25 +108,7 @@ async def read(
 @put(
     "/{enrolment_id:uuid}/photos/{slot:int}",
     opt={"needs": Permission.ENROLMENT_REVIEW},
-    responses=problems(
-        Unauthorised,
-        Forbidden,
-        SecondFactorRequired,
-        MemberNotFound,
-        EnrolmentNotFound,
-        ConsentMissing,
-        EnrolmentEnded,
-        EnrolmentUnderErasure,
-        EnrolmentExpired,
-        PhotoTooLarge,
-        PhotoTypeUnsupported,
-        PhotoRefused,
-        TooManyPhotos,
-        UploadInterrupted,
-        FacesBusy,
-        StorageUnavailable,
-        StorageFull,
-    ),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, MemberNotFound, *PHOTO_FAILURES),
     operation_class=PhotoOperation,
     request_max_body_size=MAX_PHOTO_BYTES + 1,
     summary="Take a photograph at the desk",
@@ -184,20 +152,7 @@ async def photo(
     "/{enrolment_id:uuid}/complete",
     opt={"needs": Permission.ENROLMENT_REVIEW},
     status_code=200,
-    responses=problems(
-        Unauthorised,
-        Forbidden,
-        SecondFactorRequired,
-        MemberNotFound,
-        EnrolmentNotFound,
-        ConsentMissing,
-        EnrolmentEnded,
-        EnrolmentUnderErasure,
-        EnrolmentExpired,
-        PhotosMissing,
-        PhotosChanged,
-        SetRefused,
-    ),
+    responses=problems(Unauthorised, Forbidden, SecondFactorRequired, MemberNotFound, *COMPLETION_FAILURES),
     summary="Complete an enrolment at the desk",
 )
 async def complete(

@@ -7,27 +7,20 @@ from litestar import Request, Response, Router, delete, get, put
 from litestar.datastructures import CacheControlHeader
 
 from backend.audit import service as audit
-from backend.enrolment.errors import (
-    FacesBusy,
-    PhotoRefused,
-    PhotoTooLarge,
-    PhotoTypeUnsupported,
-    UploadInterrupted,
-)
 from backend.enrolment.faces import MAX_PHOTO_BYTES, FaceService
 from backend.enrolment.findings import register_threshold
 from backend.enrolment.register import repository, service
 from backend.enrolment.register.errors import FaceActive, RegisterPhotoNotFound
 from backend.enrolment.register.limits import REGISTER
 from backend.enrolment.register.schemas import RegisterPhoto
-from backend.enrolment.uploads import PhotoOperation, received
+from backend.enrolment.uploads import PICTURE_FAILURES, PhotoOperation, received
 from backend.households.errors import MemberNotFound
 from backend.keys.service import Keys
 from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.clock import Clock
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.problems import Forbidden, Unauthorised, problems
-from backend.kit.storage import ObjectStore, StorageFull, StorageUnavailable
+from backend.kit.storage import ObjectStore, StorageUnavailable
 
 __all__ = ["staff_router"]
 
@@ -43,13 +36,7 @@ AnyRequest = Request[Any, Any, Any]
         SecondFactorRequired,
         MemberNotFound,
         FaceActive,
-        PhotoTooLarge,
-        PhotoTypeUnsupported,
-        PhotoRefused,
-        UploadInterrupted,
-        FacesBusy,
-        StorageUnavailable,
-        StorageFull,
+        *PICTURE_FAILURES,
     ),
     operation_class=PhotoOperation,
     request_max_body_size=MAX_PHOTO_BYTES + 1,

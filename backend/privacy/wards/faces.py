@@ -10,31 +10,17 @@ from backend.communities.errors import CommunityNotFound
 from backend.consent.errors import ConsentMissing
 from backend.enrolment import service as enrolment
 from backend.enrolment import status
-from backend.enrolment.errors import (
-    EnrolmentEnded,
-    EnrolmentExpired,
-    EnrolmentNotFound,
-    EnrolmentUnderErasure,
-    FacesBusy,
-    PhotoRefused,
-    PhotosChanged,
-    PhotosMissing,
-    PhotoTooLarge,
-    PhotoTypeUnsupported,
-    SetRefused,
-    TooManyPhotos,
-    UploadInterrupted,
-)
+from backend.enrolment.errors import EnrolmentNotFound
 from backend.enrolment.faces import MAX_PHOTO_BYTES, FaceService
 from backend.enrolment.schemas import Completed, Enrolment, EnrolmentList, EnrolmentProgress, NewEnrolment, PhotoTaken
-from backend.enrolment.uploads import PhotoOperation, declared_type, received
+from backend.enrolment.uploads import COMPLETION_FAILURES, PHOTO_FAILURES, PhotoOperation, declared_type, received
 from backend.guardians.rules import Power
 from backend.keys.service import Keys
 from backend.kit.auth import ResidentPrincipal
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.problems import problems
-from backend.kit.storage import ObjectStore, StorageFull, StorageUnavailable
+from backend.kit.storage import ObjectStore
 from backend.privacy.wards.acting import WARD, actor, require
 from backend.privacy.wards.guards import of_guardian
 
@@ -75,22 +61,7 @@ async def begin_enrolment(
 
 @put(
     "/wards/{person_id:uuid}/enrolments/{enrolment_id:uuid}/photos/{slot:int}",
-    responses=problems(
-        *WARD,
-        EnrolmentNotFound,
-        ConsentMissing,
-        EnrolmentEnded,
-        EnrolmentUnderErasure,
-        EnrolmentExpired,
-        PhotoTooLarge,
-        PhotoTypeUnsupported,
-        PhotoRefused,
-        TooManyPhotos,
-        UploadInterrupted,
-        FacesBusy,
-        StorageUnavailable,
-        StorageFull,
-    ),
+    responses=problems(*WARD, *PHOTO_FAILURES),
     operation_class=PhotoOperation,
     request_max_body_size=MAX_PHOTO_BYTES + 1,
     summary="Take a photograph of a child",
@@ -131,17 +102,7 @@ async def take_photo(
 @post(
     "/wards/{person_id:uuid}/enrolments/{enrolment_id:uuid}/complete",
     status_code=200,
-    responses=problems(
-        *WARD,
-        EnrolmentNotFound,
-        ConsentMissing,
-        EnrolmentEnded,
-        EnrolmentUnderErasure,
-        EnrolmentExpired,
-        PhotosMissing,
-        PhotosChanged,
-        SetRefused,
-    ),
+    responses=problems(*WARD, *COMPLETION_FAILURES),
     summary="Complete a child's enrolment",
 )
 async def complete_enrolment(
