@@ -12,7 +12,7 @@ from backend.gates.sync import GateSync
 from backend.guardians.rules import Recapture
 from backend.keys.service import Keys
 from backend.kit.auth import Tokens
-from backend.kit.callers import known
+from backend.kit.callers import address_of, known
 from backend.kit.clock import Clock
 from backend.kit.db import Database
 from backend.kit.messages import Sender, Tell
@@ -64,13 +64,7 @@ def _tell() -> Tell:
 
 
 def _client_address(request: Request[Any, Any, Any]) -> str:
-    """The caller's IP address: of the connection, or what the outermost of our own proxies saw."""
-    proxies: int = request.app.state.proxies
-    # Further to the left stands what the caller wrote himself.
-    seen = [part.strip() for value in request.headers.getall("x-forwarded-for", []) for part in value.split(",")]
-    if 0 < proxies <= len(seen):
-        return seen[-proxies]
-    return request.client.host if request.client else "unknown"
+    return address_of(request)
 
 
 def _codes_an_hour(request: Request[Any, Any, Any]) -> int:

@@ -14,7 +14,7 @@ import msgspec
 from backend.kit.crypto import keyed_hash
 from backend.kit.rates.limiter import Quota
 
-__all__ = ["ADDRESS_LIMITS", "PHONE_LIMITS", "Limit", "address_group", "code_budgets", "wait_seconds"]
+__all__ = ["ADDRESS_LIMITS", "PHONE_LIMITS", "Limit", "address_group", "code_budgets", "range_of", "wait_seconds"]
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -43,15 +43,16 @@ def code_budgets(phone: str, *, pepper: bytes, codes_an_hour: int) -> list[tuple
         pepper: keys the hashes of ranges.
         codes_an_hour: of the whole deployment.
     """
-
-    def whose(digits: int) -> str:
-        return keyed_hash(pepper, "login-range", phone[:-digits]).hex()
-
     return [
-        (_TEN_THOUSAND, whose(4)),
-        (_MILLION, whose(6)),
+        (_TEN_THOUSAND, range_of(phone, 4, pepper=pepper)),
+        (_MILLION, range_of(phone, 6, pepper=pepper)),
         (Quota("codes", codes_an_hour, _HOUR_S), "all"),
     ]
+
+
+def range_of(phone: str, digits: int, *, pepper: bytes) -> str:
+    """The name under which all numbers that differ from this one in their last so many digits are counted together."""
+    return keyed_hash(pepper, "login-range", phone[:-digits]).hex()
 
 
 def wait_seconds(nth_latest: Sequence[tuple[Limit, datetime | None]], *, now: datetime) -> int:

@@ -39,7 +39,7 @@ async def list_resident_consents(resident: ResidentPrincipal, db: Database) -> C
     return await _list(db, resident.person_id)
 
 
-@get("/", responses=problems(Unauthorised), summary="List my consents")
+@get("/", opt={"after_end": "rights"}, responses=problems(Unauthorised), summary="List my consents")
 async def list_visitor_consents(visitor: VisitorPrincipal, db: Database) -> ConsentList:
     """All that the caller ever agreed to."""
     return await _list(db, visitor.person_id)

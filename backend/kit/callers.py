@@ -14,7 +14,7 @@ from litestar.handlers.base import BaseRouteHandler
 from backend.kit.clock import Clock
 from backend.kit.db import Database
 
-__all__ = ["Call", "Handler", "caller", "clock_of", "database_of", "known", "looked_up"]
+__all__ = ["Call", "Handler", "address_of", "caller", "clock_of", "database_of", "known", "looked_up"]
 
 Call: TypeAlias = ASGIConnection[Any, Any, Any, Any]
 Handler: TypeAlias = BaseRouteHandler
@@ -59,6 +59,16 @@ def clock_of(connection: Call) -> Clock:
     """The clock, for guards."""
     clock: Clock = connection.app.state.clock
     return clock
+
+
+def address_of(connection: Call) -> str:
+    """The caller's IP address: of the connection, or what the outermost of our own proxies saw."""
+    proxies: int = connection.app.state.proxies
+    # Further to the left stands what the caller wrote himself.
+    seen = [part.strip() for value in connection.headers.getall("x-forwarded-for", []) for part in value.split(",")]
+    if 0 < proxies <= len(seen):
+        return seen[-proxies]
+    return connection.client.host if connection.client else "unknown"
 
 
 def _asks_for(handler: Handler, name: str) -> bool:

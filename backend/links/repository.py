@@ -45,8 +45,8 @@ class LinkRow(msgspec.Struct, frozen=True):
 class SessionRow(msgspec.Struct, frozen=True):
     """A session and the state of its link.
 
-    ``reads_on`` where the link's end leaves the phone the reading of erasures: the guest has withdrawn on it, or the
-    courier said yes on it, whoever ends that.
+    ``withdrawn`` where a guest has withdrawn on it, or the person is gone.
+    ``newest`` where no later link of his has been answered.
     ``unproven`` where the link leads to somebody who has an account, and this phone has not logged in to it.
     """
 
@@ -60,7 +60,8 @@ class SessionRow(msgspec.Struct, frozen=True):
     expires_at: datetime
     held_by: UUID | None
     closed_at: datetime | None
-    reads_on: bool
+    withdrawn: bool
+    newest: bool
     unproven: bool
 
 
@@ -195,7 +196,12 @@ async def get_session(
         """
         SELECT s.session_id, l.link_id, l.kind, l.invitation_id, l.inviting_community_id, l.inviting_partner_id,
             coalesce(l.person_id, l.withdrawn_by) AS person_id, l.expires_at, l.held_by, l.closed_at,
-            l.withdrawn_by IS NOT NULL OR (l.kind = 'courier' AND l.held_by = s.session_id) AS reads_on,
+            l.withdrawn_by IS NOT NULL AS withdrawn,
+            NOT EXISTS (
+                SELECT FROM visitor_link o
+                WHERE o.person_id = l.person_id AND o.held_by IS NOT NULL
+                    AND (o.created_at, o.link_id) > (l.created_at, l.link_id)
+            ) AS newest,
             l.kind = 'courier' AND EXISTS (SELECT FROM account a WHERE a.person_id = l.person_id) AND NOT EXISTS (
                 SELECT FROM session o JOIN account a USING (account_id)
                 WHERE o.session_id = s.account_session AND o.ended_at IS NULL AND a.person_id = l.person_id

@@ -9,8 +9,10 @@ from backend.kit.auth import ACCESS_TTL, Tokens, VisitorPrincipal
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.problems import Unauthorised, problems
+from backend.kit.rates.limiter import RateExceeded
 from backend.links import service
 from backend.links.errors import LinkClosed, LinkExpired, LinkHeld, LinkOpenedTooOften, LinkUnknown
+from backend.links.guards import OPENINGS, RENEWALS, limited_by_address
 from backend.links.schemas import OpenLink, RefreshSession, VisitorSession
 
 __all__ = ["visitor_router"]
@@ -20,7 +22,8 @@ __all__ = ["visitor_router"]
     "/session",
     opt={"public": True},
     security=[{}],
-    responses=problems(LinkUnknown, LinkHeld, LinkOpenedTooOften, LinkClosed, LinkExpired),
+    guards=[limited_by_address(OPENINGS)],
+    responses=problems(LinkUnknown, LinkHeld, LinkOpenedTooOften, LinkClosed, LinkExpired, RateExceeded),
     summary="Open a link",
 )
 async def open_session(data: OpenLink, db: Database, tokens: Tokens, pepper: bytes, clock: Clock) -> VisitorSession:
@@ -37,7 +40,8 @@ async def open_session(data: OpenLink, db: Database, tokens: Tokens, pepper: byt
     "/token",
     opt={"public": True},
     security=[{}],
-    responses=problems(Unauthorised, LinkHeld, LinkClosed, LinkExpired),
+    guards=[limited_by_address(RENEWALS)],
+    responses=problems(Unauthorised, LinkHeld, LinkClosed, LinkExpired, RateExceeded),
     summary="Renew a session's access",
 )
 async def refresh_session(

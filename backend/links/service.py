@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 from backend.kit.auth import VisitorPrincipal
@@ -15,6 +15,7 @@ from backend.people import repository as people
 
 __all__ = [
     "MOST_SESSIONS",
+    "AfterEnd",
     "close",
     "create",
     "create_for_couriers",
@@ -29,6 +30,12 @@ __all__ = [
 # A guest opens his link in a messenger, in a browser, on a second phone; twenty is more than that ever needs, and
 # keeps whoever holds a link from filling a table with it.
 MOST_SESSIONS = 20
+
+
+#: What goes on after a link's end, on the phone that accepted alone. "reading": how far erasures are, and their
+#: certificates. "rights": what nobody may be kept from while anything is kept of him, where he answered no later link.
+#: "word": a guest's no, said on it. "leaving": both of these.
+AfterEnd = Literal["reading", "rights", "word", "leaving"]
 
 
 class _Link(Protocol):
@@ -165,7 +172,7 @@ async def refresh(conn: Connection, *, refresh_token: str, pepper: bytes, now: d
     row = await repository.get_session(conn, refresh_hash=_hash(pepper, "visitor-refresh", refresh_token))
     if row is None or row.person_id is None:
         raise Unauthorised("The refresh token is not valid.")
-    _check_session(row, now, after_withdrawal=True)
+    _check_session(row, now, "reading")
     return VisitorPrincipal(
         person_id=row.person_id,
         invitation_id=row.invitation_id,
@@ -176,12 +183,11 @@ async def refresh(conn: Connection, *, refresh_token: str, pepper: bytes, now: d
 
 
 async def current(
-    conn: Connection, *, principal: VisitorPrincipal, now: datetime, after_withdrawal: bool = False
+    conn: Connection, *, principal: VisitorPrincipal, now: datetime, after_end: AfterEnd | None = None
 ) -> repository.SessionRow:
     """The session behind an access token, asked at every request, so that a cancelled link ends at once.
 
-    ``after_withdrawal`` is for what the phone may still do on which a guest has withdrawn, or a courier said yes to a
-    company that let him go: read that it is so, how far the erasure is, and its certificate.
+    ``after_end`` names what is asked for that the phone which accepted may still do when the link has ended.
 
     Raises:
         Unauthorised: there is no such session any more.
@@ -192,7 +198,7 @@ async def current(
     row = await repository.get_session(conn, session_id=principal.session_id)
     if row is None or row.person_id != principal.person_id:
         raise Unauthorised
-    _check_session(row, now, after_withdrawal=after_withdrawal)
+    _check_session(row, now, after_end)
     return row
 
 
@@ -236,7 +242,7 @@ async def _recognise(conn: Connection, known: str | None, *, pepper: bytes) -> U
     if known is None:
         return None
     row = await repository.get_session(conn, refresh_hash=_hash(pepper, "visitor-refresh", known))
-    if row is None or row.kind != "guest" or row.reads_on or row.held_by != row.session_id:
+    if row is None or row.kind != "guest" or row.withdrawn or row.held_by != row.session_id:
         return None
     return row.person_id
 
@@ -248,11 +254,25 @@ def _check(link: _Link, now: datetime) -> None:
         raise LinkExpired
 
 
-def _check_session(row: repository.SessionRow, now: datetime, *, after_withdrawal: bool) -> None:
-    if not (after_withdrawal and row.reads_on):
+def _check_session(row: repository.SessionRow, now: datetime, after_end: AfterEnd | None) -> None:
+    if after_end is None or not _goes_on(row, after_end):
         _check(row, now)
     if row.held_by not in (None, row.session_id):
         raise LinkHeld
+
+
+def _goes_on(row: repository.SessionRow, after_end: AfterEnd) -> bool:
+    """Whether the link's end leaves this to whoever holds it; that nobody else does is not asked here."""
+    rights = row.held_by is not None and row.newest and not row.withdrawn
+    match after_end:
+        case "reading":
+            return row.held_by is not None
+        case "word":
+            return row.withdrawn
+        case "rights":
+            return rights
+        case "leaving":
+            return rights or row.withdrawn
 
 
 def _hash(pepper: bytes, purpose: str, token: str) -> bytes:

@@ -16,6 +16,7 @@ __all__ = [
     "admit",
     "find_client",
     "get_admission",
+    "get_name",
     "get_partner",
     "has_live_key",
     "insert_partner",
@@ -271,6 +272,12 @@ async def resume(conn: Connection, *, community_id: UUID, partner_id: UUID) -> b
         community_id, partner_id,
     )  # fmt: skip
     return done is not None
+
+
+async def get_name(conn: Connection, *, partner_id: UUID) -> str:
+    """What the company is called; nothing where there is none. Needs the platform scope."""
+    name: str | None = await conn.fetchval("SELECT name FROM partner WHERE partner_id = $1", partner_id)
+    return name or ""
 
 
 async def is_sandbox(conn: Connection, *, partner_id: UUID) -> bool:

@@ -144,6 +144,7 @@ async def withdraw_resident_consent(
 
 @post(
     "/consents/{purpose:str}/withdraw",
+    opt={"after_end": "rights"},
     responses=problems(Unauthorised),
     summary="Withdraw a consent",
 )
@@ -160,11 +161,11 @@ async def list_resident_erasures(resident: ResidentPrincipal, db: Database) -> E
     return await list_own(db, resident.person_id)
 
 
-@get("/erasures", opt={"after_withdrawal": True}, responses=problems(Unauthorised), summary="List my erasures")
+@get("/erasures", opt={"after_end": "reading"}, responses=problems(Unauthorised), summary="List my erasures")
 async def list_visitor_erasures(visitor: VisitorPrincipal, db: Database) -> ErasureList:
     """The caller's erasures and how far they are, the newest first.
 
-    On the phone on which a guest withdrew they are shown until seven days after they are complete.
+    On the phone that accepted they are shown until seven days after they are complete, whoever ended the link.
     """
     return await list_own(db, visitor.person_id)
 

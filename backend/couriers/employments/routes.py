@@ -11,7 +11,7 @@ from backend.audit import service as audit
 from backend.couriers import settling
 from backend.couriers.employments import repository as employments
 from backend.couriers.employments import service
-from backend.couriers.employments.errors import CourierHasWorkerId, WorkerNotFound
+from backend.couriers.employments.errors import CourierHasWorkerId, TooManyLinks, WorkerNotFound
 from backend.couriers.employments.schemas import Courier, PutCourier
 from backend.couriers.references import REFERENCE
 from backend.keys.service import Keys
@@ -31,7 +31,9 @@ WorkerId = Annotated[str, Parameter(min_length=1, max_length=100, pattern=REFERE
 @put(
     "/{worker_id:str}",
     opt={"needs": "couriers:write"},
-    responses=problems(Unauthorised, InsufficientScope, CourierHasWorkerId, PhoneInvalid, MessagesUnavailable),
+    responses=problems(
+        Unauthorised, InsufficientScope, CourierHasWorkerId, PhoneInvalid, TooManyLinks, MessagesUnavailable
+    ),
     summary="Name a worker",
 )
 async def put_courier(
@@ -47,7 +49,8 @@ async def put_courier(
 ) -> Courier:
     """Say who a worker is by his telephone number; he gets a link there, and says yes or no on his own phone.
 
-    Repeating is harmless: he is written to at most once an hour, and not at all once he has said yes.
+    Repeating is harmless: he is written to at most once an hour, and not at all once he has said yes. Where too many
+    links went to his number, to ones near it or out by the company, he is not named.
     """
     phone = phones.parse(data.phone)
     now = clock()

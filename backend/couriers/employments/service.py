@@ -6,7 +6,8 @@ from uuid import UUID
 import msgspec
 
 from backend.couriers.employments import repository as employments
-from backend.couriers.employments.errors import CourierHasWorkerId, WorkerNotFound
+from backend.couriers.employments.errors import CourierHasWorkerId, TooManyLinks, WorkerNotFound
+from backend.couriers.employments.limits import link_budgets
 from backend.couriers.employments.repository import EmploymentRow
 from backend.couriers.rules import (
     LINK_LIFE,
@@ -15,6 +16,7 @@ from backend.couriers.rules import (
 )
 from backend.kit.crypto import keyed_hash
 from backend.kit.db import Connection
+from backend.kit.rates.spending import spend
 from backend.links import service as links
 from backend.links.errors import LinkClosed
 from backend.partners import repository as partners
@@ -28,6 +30,7 @@ __all__ = [
     "accept",
     "get_worker",
     "leave",
+    "link_due",
     "phone_purpose",
     "register",
     "require_worker",
@@ -70,6 +73,7 @@ async def register(
 
     Raises:
         CourierHasWorkerId: the company has that number under another worker id.
+        TooManyLinks: a link is due, and too many were sent; nobody may have been named then.
     """
     await employments.lock_worker(conn, partner_id=partner_id, worker_id=worker_id)
     sandbox = await partners.is_sandbox(conn, partner_id=partner_id)
@@ -95,9 +99,11 @@ async def register(
     if before is not None and before.courier_id != courier.courier_id:
         await links.close(conn, invitation_id=before.courier_id, partner_id=partner_id, now=now)
     employment = await get_worker(conn, partner_id=partner_id, worker_id=worker_id)
-    recently = employment.link_sent_at is not None and employment.link_sent_at > now - RESEND_AFTER
-    if employment.accepted_at is not None or recently or sandbox:
+    if sandbox or not link_due(employment, now=now):
         return Registered(employment, None)
+    wait = await spend(conn, link_budgets(phone, partner_id=partner_id, pepper=pepper), now=now)
+    if wait > 0:
+        raise TooManyLinks(retry_after_s=wait)
     await links.close(conn, invitation_id=courier.courier_id, partner_id=partner_id, now=now)
     token = await links.create(
         conn,
@@ -109,6 +115,12 @@ async def register(
         pepper=pepper,
     )
     return Registered(employment, token)
+
+
+def link_due(employment: EmploymentRow, *, now: datetime) -> bool:
+    """Whether somebody who is named now has to be sent a link."""
+    recently = employment.link_sent_at is not None and employment.link_sent_at > now - RESEND_AFTER
+    return employment.accepted_at is None and not recently
 
 
 def phone_purpose(partner_id: UUID, *, sandbox: bool) -> str:

@@ -1,7 +1,7 @@
 """Fixed windows, handed out to processes in small leases, so that not every request writes a row."""
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -13,7 +13,7 @@ from backend.kit.rates import repository
 __all__ = ["Allowance", "Quota", "RateExceeded", "RateLimiter", "window_of"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Clients whose present window a process remembers; forgetting one costs what is left of a lease.
+# Clients of each quota whose present window a process remembers; forgetting one costs what is left of a lease.
 _REMEMBERED = 4096
 # A window is handed out in so many leases: the fewer, the less is written; the more, the less lies unused elsewhere.
 _LEASES = 20
@@ -79,13 +79,14 @@ class RateLimiter:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._leases: OrderedDict[str, _Lease] = OrderedDict()
+        # Each quota by itself: a crowd of addresses at one must not cost companies their leases of another.
+        self._leases: dict[str, OrderedDict[str, _Lease]] = defaultdict(OrderedDict)
 
     async def take(self, client: str, quota: Quota, *, now: datetime) -> Allowance:
         """Count one request.
 
         Args:
-            client: who asks, at most 100 characters, nothing personal.
+            client: who asks, at most 80 characters, nothing personal.
             quota: what he may.
             now: the present.
 
@@ -94,7 +95,7 @@ class RateLimiter:
             DatabaseUnavailable: nobody can count.
         """
         began_at, reset_s = window_of(quota, now)
-        lease = self._lease(f"{quota.name}:{client}")
+        lease = self._lease(quota.name, client)
         async with lease.lock:
             if lease.began_at != began_at:
                 lease.began_at, lease.left, lease.taken = began_at, 0, 0
@@ -113,10 +114,11 @@ class RateLimiter:
         lease.left, lease.taken = count, taken
         return True
 
-    def _lease(self, client: str) -> _Lease:
-        lease = self._leases.get(client)
+    def _lease(self, quota: str, client: str) -> _Lease:
+        leases = self._leases[quota]
+        lease = leases.get(client)
         if lease is None:
-            lease = self._leases[client] = _Lease()
-            if len(self._leases) > _REMEMBERED:
-                self._leases.popitem(last=False)
+            lease = leases[client] = _Lease()
+            if len(leases) > _REMEMBERED:
+                leases.popitem(last=False)
         return lease

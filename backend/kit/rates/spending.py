@@ -7,11 +7,11 @@ from backend.kit.db import Connection
 from backend.kit.rates import repository
 from backend.kit.rates.limiter import Quota, window_of
 
-__all__ = ["forget", "spend"]
+__all__ = ["forget", "spend", "spend_each"]
 
 
 async def spend(conn: Connection, budgets: Sequence[tuple[Quota, str]], *, now: datetime) -> int:
-    """Count one more against every budget. Whoever is told to wait has to roll back: then nothing was counted.
+    """Count one more against every budget, or against none where one of them is used up.
 
     All processes count the same row and hold it until they commit, so name what many share last.
 
@@ -23,14 +23,40 @@ async def spend(conn: Connection, budgets: Sequence[tuple[Quota, str]], *, now: 
     Returns:
         0, or in how many seconds the used-up budget begins anew.
     """
-    for quota, whose in budgets:
-        began_at, reset_s = window_of(quota, now)
-        taken = await repository.lease(
-            conn, client=f"{quota.name}:{whose}", began_at=began_at, count=1, limit=quota.limit
-        )
-        if taken is None:
-            return reset_s
-    return 0
+    (wait,) = await spend_each(conn, [budgets], now=now)
+    return wait
+
+
+async def spend_each(conn: Connection, many: Sequence[Sequence[tuple[Quota, str]]], *, now: datetime) -> list[int]:
+    """The same for each of many, those first that stand first; how long each has to wait.
+
+    Args:
+        conn: a transaction in the platform scope.
+        many: for each its budgets, by the same quotas in the same order.
+        now: the present.
+    """
+    if not many:
+        return []
+    # Column by column, each sorted, so that whoever spends at the same moment waits for the same rows in one order.
+    quotas = {
+        f"{quota.name}:{whose}": quota
+        for column in zip(*many, strict=True)
+        for quota, whose in sorted(column, key=lambda one: one[1])
+    }
+    windows = {client: window_of(quota, now) for client, quota in quotas.items()}
+    taken = await repository.hold(conn, windows=[(client, began_at) for client, (began_at, _) in windows.items()])
+    left = {client: quota.limit - taken[client] for client, quota in quotas.items()}
+    spent = dict.fromkeys(quotas, 0)
+    waits = []
+    for budgets in many:
+        mine = [f"{quota.name}:{whose}" for quota, whose in budgets]
+        waits.append(max((windows[client][1] for client in mine if left[client] <= 0), default=0))
+        if waits[-1] == 0:
+            for client in mine:
+                left[client] -= 1
+                spent[client] += 1
+    await repository.add(conn, counts=[(client, count) for client, count in spent.items() if count > 0])
+    return waits
 
 
 async def forget(conn: Connection, *, before: datetime) -> int:

@@ -13,6 +13,8 @@ from backend.keys.signing.published import KeySet
 from backend.kit.auth import Permission, ResidentPrincipal, SecondFactorRequired, VisitorPrincipal
 from backend.kit.db import Database, Scope
 from backend.kit.problems import Forbidden, Unauthorised, problems
+from backend.kit.rates.limiter import RateExceeded
+from backend.links.guards import OPENINGS, limited_by_address
 from backend.privacy.certificates import repository
 from backend.privacy.certificates.errors import CertificateAwaited, CertificateNotFound
 from backend.privacy.certificates.page import HEADERS, entrance, render
@@ -30,7 +32,7 @@ __all__ = ["public_router", "resident_router", "staff_router", "visitor_router"]
 
 _OWN = problems(Unauthorised, CertificateNotFound, CertificateAwaited)
 _STAFF = problems(Unauthorised, Forbidden, SecondFactorRequired, CertificateNotFound, CertificateAwaited)
-_LINK = problems(CertificateNotFound, CertificateAwaited)
+_LINK = problems(CertificateNotFound, CertificateAwaited, RateExceeded)
 
 
 @get("/erasures/{erasure_id:uuid}/certificate", responses=_OWN, summary="Read my certificate")
@@ -54,7 +56,7 @@ async def show_resident_certificate(
 
 @get(
     "/erasures/{erasure_id:uuid}/certificate",
-    opt={"after_withdrawal": True},
+    opt={"after_end": "reading"},
     responses=_OWN,
     summary="Read my certificate",
 )
@@ -65,7 +67,7 @@ async def read_visitor_certificate(erasure_id: UUID, visitor: VisitorPrincipal, 
 
 @get(
     "/erasures/{erasure_id:uuid}/certificate/page",
-    opt={"after_withdrawal": True},
+    opt={"after_end": "reading"},
     responses=_OWN,
     media_type=MediaType.HTML,
     summary="Read my certificate as a page",
@@ -108,7 +110,13 @@ async def open_link(certificate_id: UUID, language: Language = "zh-CN") -> Respo
     return Response(entrance(language), media_type=MediaType.HTML, headers=HEADERS)
 
 
-@post("/certificates/{certificate_id:uuid}", opt={"public": True}, status_code=200, media_type=MediaType.HTML)
+@post(
+    "/certificates/{certificate_id:uuid}",
+    opt={"public": True},
+    guards=[limited_by_address(OPENINGS)],
+    status_code=200,
+    media_type=MediaType.HTML,
+)
 async def show_linked_certificate(
     certificate_id: UUID,
     data: Annotated[CertificateForm, Body(media_type=RequestEncodingType.URL_ENCODED)],
@@ -119,7 +127,13 @@ async def show_linked_certificate(
     return _page(await _linked(db, pepper, certificate_id, data.secret), data.language)
 
 
-@post("/certificates/{certificate_id:uuid}/document", opt={"public": True}, status_code=200, responses=_LINK)
+@post(
+    "/certificates/{certificate_id:uuid}/document",
+    opt={"public": True},
+    guards=[limited_by_address(OPENINGS)],
+    status_code=200,
+    responses=_LINK,
+)
 async def read_linked_certificate(
     certificate_id: UUID, data: CertificateSecret, db: Database, pepper: bytes
 ) -> SignedCertificate:

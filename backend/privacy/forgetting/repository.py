@@ -18,7 +18,7 @@ __all__ = [
     "blank_pass_names",
     "find_roles",
     "keep_consent_proof",
-    "leave_courier_links",
+    "leave_links",
     "list_accounts",
     "list_communities_with_old_names",
     "list_staff",
@@ -224,15 +224,15 @@ async def keep_consent_proof(conn: Connection, *, person_id: UUID, erasure_id: U
     )  # fmt: skip
 
 
-async def leave_courier_links(conn: Connection, *, person_id: UUID, now: datetime) -> None:
-    """Let the phones that answered a courier's links read on how far his erasure is, when he himself is gone.
+async def leave_links(conn: Connection, *, person_id: UUID, now: datetime) -> None:
+    """Let the phones that answered somebody's links read on how far his erasure is, when he himself is gone.
 
     Needs the platform scope. The links open nothing else any more, and go seven days after the erasure's end.
     """
     await conn.execute(
         """
         UPDATE visitor_link SET closed_at = coalesce(closed_at, $2), withdrawn_by = person_id, person_id = NULL
-        WHERE person_id = $1 AND kind = 'courier' AND held_by IS NOT NULL
+        WHERE person_id = $1 AND held_by IS NOT NULL
         """,
         person_id, now,
     )  # fmt: skip

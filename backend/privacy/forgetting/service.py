@@ -135,7 +135,7 @@ async def _forget_one(conn: Connection, erasure: ErasureRow, kept: Sequence[Role
         )
     else:
         await repository.keep_consent_proof(conn, person_id=person_id, erasure_id=erasure.erasure_id)
-        await repository.leave_courier_links(conn, person_id=person_id, now=now)
+        await repository.leave_links(conn, person_id=person_id, now=now)
         await people.delete_person(conn, person_id=person_id)
 
 

@@ -50,7 +50,7 @@ async def ask_as_resident(data: NewRequest, resident: ResidentPrincipal, db: Dat
     return await ask(db, clock, await _resident(db, resident), f"resident:{resident.person_id}", data)
 
 
-@post("/requests", responses=_ASK, summary="Ask about my data")
+@post("/requests", opt={"after_end": "rights"}, responses=_ASK, summary="Ask about my data")
 async def ask_as_visitor(data: NewRequest, visitor: VisitorPrincipal, db: Database, clock: Clock) -> Request:
     """Ask for a copy, a correction, a restriction, an objection or erasure. A copy can be fetched at once."""
     return await ask(db, clock, _visitor(visitor), f"{visitor.kind}:{visitor.person_id}", data)
@@ -62,7 +62,7 @@ async def list_resident_requests(resident: ResidentPrincipal, db: Database, cloc
     return await list_own(db, clock, resident.person_id)
 
 
-@get("/requests", responses=problems(Unauthorised), summary="List my requests")
+@get("/requests", opt={"after_end": "rights"}, responses=problems(Unauthorised), summary="List my requests")
 async def list_visitor_requests(visitor: VisitorPrincipal, db: Database, clock: Clock) -> RequestList:
     """The caller's requests and what became of them."""
     return await list_own(db, clock, visitor.person_id)
@@ -88,6 +88,7 @@ async def fetch_as_resident(
 
 @get(
     "/requests/{request_id:uuid}/export",
+    opt={"after_end": "rights"},
     responses=_EXPORT,
     cache_control=CacheControlHeader(no_store=True),
     media_type="application/zip",
@@ -107,7 +108,13 @@ async def lift_as_resident(request_id: UUID, resident: ResidentPrincipal, db: Da
     return await lift(db, clock, await _resident(db, resident), f"resident:{resident.person_id}", request_id)
 
 
-@post("/requests/{request_id:uuid}/lift", status_code=200, responses=_LIFT, summary="Take back a restriction")
+@post(
+    "/requests/{request_id:uuid}/lift",
+    opt={"after_end": "rights"},
+    status_code=200,
+    responses=_LIFT,
+    summary="Take back a restriction",
+)
 async def lift_as_visitor(request_id: UUID, visitor: VisitorPrincipal, db: Database, clock: Clock) -> Request:
     """Let the community's gates use the face again."""
     return await lift(db, clock, _visitor(visitor), f"{visitor.kind}:{visitor.person_id}", request_id)

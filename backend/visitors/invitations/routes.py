@@ -30,7 +30,7 @@ _LINK = (Unauthorised, LinkUnknown, LinkHeld, LinkClosed, LinkExpired)
 
 @get(
     "/invitation",
-    opt={"after_withdrawal": True, "unproven": True},
+    opt={"after_end": "word", "unproven": True},
     responses=problems(*_LINK),
     summary="Read the invitation",
 )
@@ -99,7 +99,7 @@ async def accept_invitation(visitor: VisitorPrincipal, db: Database, keys: Keys,
 
 @get(
     "/companies",
-    opt={"unproven": True},
+    opt={"after_end": "rights", "unproven": True},
     responses=problems(Unauthorised, LinkHeld, LinkClosed, LinkExpired),
     summary="List companies",
 )
@@ -114,7 +114,7 @@ async def list_companies(visitor: VisitorPrincipal, db: Database) -> EmployerLis
 
 @delete(
     "/companies/{partner_id:uuid}",
-    opt={"unproven": True},
+    opt={"after_end": "rights", "unproven": True},
     responses=problems(Unauthorised, CompanyNotFound, LinkHeld, LinkClosed, LinkExpired),
     summary="Leave a company",
 )

@@ -261,7 +261,10 @@ class _Builder:
         return company
 
     async def _visitors(self, tenant: Resident, company: Company) -> None:
-        del company
+        let_go = await company.courier("W-8")
+        _good(await let_go.accept())
+        _good(await company.shift("W-8"))
+        _good(await company.actor.delete("/partner/v1/couriers/W-8"))
         guest, pass_id = await self._guest(self.town, tenant)
         neighbour = await self.town.tenant("1-104")
         other, _ = await self._guest(self.town, neighbour)
@@ -273,7 +276,7 @@ class _Builder:
         self._know(pass_id=pass_id)
         everybody = (
             (Who.GUEST, guest), (Who.OTHER_GUEST, other), (Who.UNINVITED, uninvited), (Who.WITHDRAWN, withdrawn),
-            (Who.COURIER, self.courier),
+            (Who.COURIER, self.courier), (Who.LET_GO, let_go),
         )  # fmt: skip
         self.tokens |= {who: visitor.actor.access_token for who, visitor in everybody}
         await self._requests("/visitor/v1", guest.actor)

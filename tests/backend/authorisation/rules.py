@@ -11,7 +11,7 @@ import msgspec
 from tests.backend.authorisation.who import Who
 
 _RESIDENTS = (Who.TENANT, Who.FAMILY, Who.NEIGHBOUR, Who.FORMER, Who.STRANGER)
-_VISITORS = (Who.GUEST, Who.OTHER_GUEST, Who.UNINVITED, Who.WITHDRAWN, Who.COURIER)
+_VISITORS = (Who.GUEST, Who.OTHER_GUEST, Who.UNINVITED, Who.WITHDRAWN, Who.COURIER, Who.LET_GO)
 _COMPANIES = (Who.COMPANY, Who.OTHER_COMPANY)
 _GATES = (Who.GATE, Who.OTHER_GATE, Who.REVOKED_GATE)
 _HERE = (
@@ -32,7 +32,7 @@ SURFACE_OF: Mapping[Who, str] = {
     **dict.fromkeys(_STAFF, "staff"),
 }
 # Whose session or device has ended is told so, whatever he asks for.
-_ENDED = {Who.UNINVITED: 410, Who.WITHDRAWN: 410, Who.REVOKED_GATE: 403, Who.REMOVED: 401}
+_ENDED = {Who.UNINVITED: 410, Who.WITHDRAWN: 410, Who.LET_GO: 410, Who.REVOKED_GATE: 403, Who.REMOVED: 401}
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -78,8 +78,12 @@ FORMER = _only(Who.FORMER)
 
 # Visitors.
 EVERY_VISITOR = _only(Who.GUEST, Who.OTHER_GUEST, Who.COURIER)
-# Whoever has withdrawn still reads what became of his data.
-EVERY_VISITOR_ALSO_AFTER = _only(Who.GUEST, Who.OTHER_GUEST, Who.COURIER, Who.WITHDRAWN)
+# Whoever has withdrawn still reads what became of his data, and so does he whose link somebody else has ended; who is
+# left with his rights, too.
+EVERY_VISITOR_ALSO_AFTER = _only(Who.GUEST, Who.OTHER_GUEST, Who.COURIER, Who.WITHDRAWN, Who.UNINVITED, Who.LET_GO)
+RIGHTS_OF_VISITORS = _only(Who.GUEST, Who.OTHER_GUEST, Who.COURIER, Who.UNINVITED, Who.LET_GO)
+EVERY_VISITOR_OR_WITHDRAWN = _only(Who.GUEST, Who.OTHER_GUEST, Who.COURIER, Who.WITHDRAWN)
+LEAVING = _only(Who.GUEST, Who.OTHER_GUEST, Who.COURIER, Who.WITHDRAWN, Who.LET_GO)
 EVERY_GUEST = _only(Who.GUEST, Who.OTHER_GUEST)
 GUEST = _only(Who.GUEST)
 COURIER = _only(Who.COURIER)

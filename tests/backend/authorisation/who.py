@@ -21,6 +21,7 @@ class Who(StrEnum):
     UNINVITED = "a guest whose pass was cancelled"
     WITHDRAWN = "a guest who has withdrawn"
     COURIER = "the courier"
+    LET_GO = "a courier whom the company has let go"
     # Companies.
     COMPANY = "the courier company"
     OTHER_COMPANY = "another community's courier company"

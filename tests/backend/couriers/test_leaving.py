@@ -80,7 +80,9 @@ async def test_his_face_goes_seven_days_after_he_left_the_last_company(world: Wo
     assert paper.status_code == 200, paper.text
     body = paper.json()["certificate"]
     assert (body["status"], body["reason"], body["kept_roles"]) == ("complete", "unused", [])
-    assert (await phone_of_his.actor.get("/visitor/v1/consents")).status_code == 410
+    for path in ("consents", "requests", "companies"):
+        assert (await phone_of_his.actor.get(f"/visitor/v1/{path}")).status_code == 410
+    assert (await phone_of_his.withdraw()).status_code == 410
 
 
 async def test_a_company_that_lets_him_go_begins_the_days_too(world: World, worker_db: Database) -> None:
@@ -120,16 +122,15 @@ async def test_the_phone_of_whom_a_company_let_go_reads_the_certificate_for_a_we
     world.clock.advance(days=19)
     await clean(world, worker_db)
     assert await erased(town, worker_db) == 0
-    # Long after his link's end his phone reads that there is nothing yet, and does nothing else.
+    # Long after his link's end his phone reads that there is nothing yet, and does nothing that needs a link.
     his = (await renewed(courier)).actor
     assert (await his.get("/visitor/v1/erasures")).json() == {"erasures": []}
     assert [
         (await his.get("/visitor/v1/invitation")).json()["code"],
         (await his.get("/visitor/v1/enrolments")).json()["code"],
         (await his.post("/visitor/v1/invitation/accept")).json()["code"],
-        (await his.post("/visitor/v1/invitation/withdraw")).json()["code"],
         (await his.put("/visitor/v1/consents/face_access", json={"version": 1})).json()["code"],
-    ] == ["link-closed"] * 5
+    ] == ["link-closed"] * 4
     # Of a phone that never said yes nothing was kept.
     api, token = unanswered.actor.api, unanswered.actor.refresh_token
     assert (await api.post("/visitor/v1/token", json={"refresh_token": token})).status_code == 401

@@ -109,12 +109,22 @@ async def test_who_only_opened_the_link_reads_nothing_after_another_withdrew(wor
     assert (refused.status_code, refused.json()["code"]) == (409, "link-held")
 
 
-async def test_a_guest_whose_host_cancelled_has_no_withdrawal_left(world: World) -> None:
+async def test_a_guest_whose_host_cancelled_has_nothing_to_decline_and_yet_takes_back_his_consent(
+    world: World, saga: Saga
+) -> None:
     town = await build_town(world)
     host = await town.tenant()
-    guest, _, pass_id = await guest_with_face(town, host)
+    guest, person_id, pass_id = await guest_with_face(town, host)
     await host.actor.delete(f"{passes(town, host)}/{pass_id}")
     assert (await guest.withdraw()).status_code == 410
+    given = (await guest.actor.get("/visitor/v1/consents")).json()["consents"]
+    assert sorted(one["purpose"] for one in given) == ["face_access", "photo_retention"]
+    begun = (await guest.actor.post("/visitor/v1/consents/face_access/withdraw")).json()
+    erasure_id = UUID(begun["erasures"][0]["erasure_id"])
+    assert await saga.resume(erasure_id)
+    assert await left_of(world.resources, person_id, [town.community_id]) == NOTHING
+    page = await guest.actor.get(f"/visitor/v1/erasures/{erasure_id}/certificate/page?language=en")
+    assert page.status_code == 200
 
 
 async def test_a_withdrawal_is_not_begun_a_second_time_by_the_job(world: World, worker_db: Database) -> None:

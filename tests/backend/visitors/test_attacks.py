@@ -1,10 +1,20 @@
 """What people try with a guest's link and code, by name; what they try at a gate stands with the gate's own tests."""
 
 from base64 import urlsafe_b64decode
+from contextlib import AsyncExitStack
+from typing import Any, cast
+from uuid import uuid4
 
+import httpx
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from backend.app import create_app
+from backend.kit.crypto import keyed_hash
+from backend.kit.db import Scope
+from backend.kit.rates.limiter import window_of
+from backend.links.guards import OPENINGS, RENEWALS
+from backend.settings import Settings
 from gate_sdk import Reason
 from gate_sdk.wire import VisitorCode, encode_visitor, parse_code, sign_visitor
 from tests.backend.approvals.test_approvals import code_of
@@ -12,7 +22,9 @@ from tests.backend.codes.test_codes import OpenGate, guest_of, has_all, open_gat
 from tests.backend.couriers.company import open_link
 from tests.backend.gates.test_gate_client import until
 from tests.backend.households.town import Town
+from tests.backend.running import running
 from tests.backend.visitors.test_passes import invite, passes
+from tests.backend.world import MovableClock
 
 __all__ = ["open_gate", "town"]
 
@@ -29,6 +41,54 @@ async def test_link_guessing(town: Town) -> None:
         answer = await town.world.api.post("/visitor/v1/session", json={"token": near})
         assert answer.status_code in (400, 404), near
         assert real not in answer.text
+
+
+async def test_link_guessing_from_one_address_ends_in_all_processes_together(settings: Settings, town: Town) -> None:
+    link = (await invite(town, await town.tenant()))["link_token"]
+    clock = MovableClock()
+    async with AsyncExitStack() as opened:
+        apis = []
+        for _ in range(2):
+            app = create_app(settings, clock=clock)
+            await opened.enter_async_context(running(app))
+            for address in ("198.51.100.7", "198.51.100.8"):
+                transport = httpx.ASGITransport(app=cast("Any", app), client=(address, 1))
+                client = httpx.AsyncClient(transport=transport, base_url="http://doorward.test")
+                apis.append(await opened.enter_async_context(client))
+        one, elsewhere, other, _ = apis
+        guessed = [await api.post("/visitor/v1/session", json={"token": "A" * 43}) for api in [one, other] * 301]
+        assert [answer.status_code for answer in guessed].count(404) == OPENINGS.limit
+        for path, body in (
+            # Also with a right one, or the limit would tell which is.
+            ("/visitor/v1/session", {"token": link}),
+            (f"/certificates/{uuid4()}/document", {"secret": "A" * 43}),
+        ):
+            refused = await other.post(path, json=body)
+            assert (refused.status_code, refused.json()["code"]) == (429, "rate-exceeded")
+            assert 1 <= int(refused.headers["retry-after"]) <= OPENINGS.window_s
+        # Who has a session goes on, and so does who opens his link elsewhere, or a little later.
+        assert (await one.post("/visitor/v1/token", json={"refresh_token": "A" * 43})).status_code == 401
+        assert (await elsewhere.post("/visitor/v1/session", json={"token": link})).status_code == 201
+        clock.advance(minutes=10)
+        assert (await one.post("/visitor/v1/session", json={"token": link})).status_code == 201
+
+
+async def test_guessing_sessions_of_links_ends_too(settings: Settings, town: Town) -> None:
+    app = create_app(settings, clock=town.world.clock)
+    async with running(app):
+        transport = httpx.ASGITransport(app=cast("Any", app), client=("2001:db8:1::1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://doorward.test") as api:
+            whose = keyed_hash(town.world.resources.pepper, "link-address", "2001:db8:1::/64").hex()
+            async with town.world.resources.db.transaction(Scope(platform=True)) as conn:
+                began_at, _ = window_of(RENEWALS, town.world.clock())
+                await conn.execute(
+                    "INSERT INTO rate_window VALUES ($1, $2, $3)",
+                    f"{RENEWALS.name}:{whose}", began_at, RENEWALS.limit,
+                )  # fmt: skip
+            refused = await api.post("/visitor/v1/token", json={"refresh_token": "A" * 43})
+            assert (refused.status_code, refused.json()["code"]) == (429, "rate-exceeded")
+            # Nothing of an address is kept.
+            assert "2001" not in whose
 
 
 async def test_link_reuse_after_the_pass_has_ended(town: Town) -> None:

@@ -47,6 +47,17 @@ async def test_the_phone_that_accepted_renews_its_access_to_the_end(world: World
     headers = {"Authorization": f"Bearer {renewed['access_token']}"}
     assert (await world.api.get("/visitor/v1/invitation", headers=headers)).status_code == 200
     world.clock.advance(timedelta(hours=4))
+    # After the end it is renewed for what is his by right, and for nothing else.
+    after = await world.api.post("/visitor/v1/token", json={"refresh_token": guest.actor.refresh_token})
+    headers = {"Authorization": f"Bearer {after.json()['access_token']}"}
+    for path, status in (("invitation", 410), ("code", 410), ("enrolments", 410), ("consents", 200)):
+        assert (await world.api.get(f"/visitor/v1/{path}", headers=headers)).status_code == status
+
+
+async def test_a_phone_that_only_opened_a_link_has_nothing_after_its_end(world: World) -> None:
+    town = await build_town(world)
+    guest = await open_link(world.api, (await invite(town, await town.tenant()))["link_token"])
+    world.clock.advance(timedelta(hours=5))
     over = await world.api.post("/visitor/v1/token", json={"refresh_token": guest.actor.refresh_token})
     assert (over.status_code, over.json()["code"]) == (410, "link-expired")
 

@@ -92,9 +92,9 @@ async def test_a_cancelled_pass_ends_at_the_gates_and_on_the_guests_phone_at_onc
     for answer in (
         await guest.invitation(),
         await guest.accept(),
-        await guest.actor.get("/visitor/v1/consents"),
+        await guest.actor.get("/visitor/v1/code"),
+        await guest.actor.get("/visitor/v1/enrolments"),
         await world.api.post("/visitor/v1/session", json={"token": created["link_token"]}),
-        await world.api.post("/visitor/v1/token", json={"refresh_token": guest.actor.refresh_token}),
     ):
         assert (answer.status_code, answer.json()["code"]) == (410, "link-closed")
         assert answer.json()["remedy"]

@@ -14,7 +14,8 @@ VISITS = (
         tables=("visitor_link", "visitor_session"),
         what="keyed hashes of links for guests and couriers, and of their sessions",
         what_zh="访客和快递链接的密钥散列",
-        since="the end of the link; for who withdrew by it, and for a courier's latest, the end of his erasure",
+        since="the end of the link; for who withdrew or answered by it, and was erased, the end of his erasure; a "
+        "courier's latest stays till then",
         period=timedelta(days=7),
         why="to tell whoever opens it that it has ended, and him whose data are erased how far that is",
         laws=(Law.PIPL_SHORTEST, Law.GDPR_STORAGE),
