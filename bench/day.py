@@ -27,7 +27,6 @@ _HOURS = 24
 # Somebody every minute, night and day.
 _APPROACHES_AN_HOUR = 60
 _CHANGES_AN_HOUR = 10
-_STRANGERS = 0.1
 _FRAMES = 4
 # Caches fill within the first hours; what grows afterwards grows for ever.
 _WARM_HOURS = 4

@@ -23,7 +23,7 @@ from backend.gates.errors import (
     GateRevoked,
     ProofInvalid,
 )
-from backend.gates.repository import GateReceiptRow, GateRow
+from backend.gates.repository import GateRow
 from backend.kit.auth import GatePrincipal
 from backend.kit.crypto import keyed_hash, new_code
 from backend.kit.db import Connection, enter_community
@@ -43,7 +43,6 @@ __all__ = [
     "new_claim",
     "provision",
     "put_at_door",
-    "receipts",
     "record_acknowledged",
     "record_diverged",
     "record_plan",
@@ -266,14 +265,6 @@ async def revoke(conn: Connection, *, community_id: UUID, gate_id: UUID, reason:
         # Its poll may be waiting: it is to hear of it now.
         await repository.notify_roster(conn, community_id=community_id)
     return row
-
-
-async def receipts(conn: Connection, *, community_id: UUID, at: RosterVersion) -> list[GateReceiptRow]:
-    """Per gate in service, when it first confirmed a roster at or after that version, or that it has not yet.
-
-    What left the roster at that version is off every gate that has confirmed.
-    """
-    return await repository.list_receipts(conn, community_id=community_id, epoch=at.epoch, version=at.version)
 
 
 async def list_health(

@@ -6,13 +6,12 @@ from uuid import UUID
 
 import msgspec
 
-from backend.kit.db import Connection, fetch_all, fetch_one
+from backend.kit.db import Connection, fetch_all
 
 __all__ = [
     "TemplateRow",
     "accept_template",
     "delete_templates",
-    "get_template",
     "hold_template",
     "insert_renewed",
     "insert_template",
@@ -71,16 +70,6 @@ async def insert_renewed(conn: Connection, *, row: TemplateRow, of: UUID) -> boo
         row.person_id, of, row.template_id, row.pack, row.sealed, row.sha256, row.duplicate_from,
     )  # fmt: skip
     return bool(made)
-
-
-async def get_template(conn: Connection, *, person_id: UUID, enrolment_id: UUID) -> TemplateRow | None:
-    """The template of an enrolment: the one that it was completed with, where there are several."""
-    return await fetch_one(
-        conn,
-        TemplateRow,
-        f"{_TEMPLATE} WHERE person_id = $1 AND enrolment_id = $2 ORDER BY renewed, template_id LIMIT 1",
-        person_id, enrolment_id,
-    )  # fmt: skip
 
 
 async def list_templates(conn: Connection, *, person_id: UUID) -> list[TemplateRow]:

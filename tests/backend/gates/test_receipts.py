@@ -11,8 +11,9 @@ import pytest
 
 from backend.access.service import RosterVersion
 from backend.enrolment.gallery import repository as gallery
-from backend.gates import service
-from backend.kit.db import Scope
+from backend.gates import repository
+from backend.gates.repository import GateReceiptRow
+from backend.kit.db import Connection, Scope
 from backend.resources import Resources
 from gate_sdk.wire import SyncPage
 from tests.backend.gates.devices import Device, Rosters
@@ -23,6 +24,10 @@ async def _receipts(resources: Resources, community_id: UUID) -> list[dict[str, 
     async with resources.db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await conn.fetch("SELECT * FROM roster_receipt ORDER BY version")
     return [dict(row) for row in rows]
+
+
+async def _confirmations(conn: Connection, community_id: UUID, at: RosterVersion) -> list[GateReceiptRow]:
+    return await repository.list_receipts(conn, community_id=community_id, epoch=at.epoch, version=at.version)
 
 
 async def test_a_gate_s_next_poll_is_its_receipt(device: Device, rosters: Rosters, resources: Resources) -> None:
@@ -79,7 +84,7 @@ async def test_which_gates_have_confirmed_a_removal(
 
     async def confirmed() -> set[UUID]:
         async with resources.db.transaction(Scope(community_id=rosters.community_id), read_only=True) as conn:
-            rows = await service.receipts(conn, community_id=rosters.community_id, at=gone)
+            rows = await _confirmations(conn, rosters.community_id, gone)
         assert {row.gate_id for row in rows} == {device.identity.gate_id, other.identity.gate_id}
         return {row.gate_id for row in rows if row.confirmed_at is not None}
 
@@ -171,4 +176,4 @@ async def test_polls_survive_the_loss_of_the_listening_connection(
 async def test_receipts_of_a_community_without_gates(rosters: Rosters, resources: Resources, version: int) -> None:
     async with resources.db.transaction(Scope(community_id=rosters.community_id), read_only=True) as conn:
         at = RosterVersion(epoch=1, version=version)
-        assert await service.receipts(conn, community_id=rosters.community_id, at=at) == []
+        assert await _confirmations(conn, rosters.community_id, at) == []

@@ -13,7 +13,7 @@ from gate_sdk.face import FaceEngine, ModelPack, PackDamaged, PackInvalid, PackM
 from gate_sdk.face.checks import add_folder, check_cosines, known_embeddings, probe_pictures, verify
 from gate_sdk.face.default_pack import DEFAULT_MANIFEST, DETECTOR_SOURCE, EMBEDDER_SOURCE
 from gate_sdk.face.install import check_embedder, install_default, wheel_models
-from gate_sdk.face.packs import DEFAULT_PACK, installed, remove, store
+from gate_sdk.face.packs import DEFAULT_PACK, installed, store
 from gate_sdk.face.prepare import prepare_detector, prepare_embedder, reference
 
 
@@ -127,14 +127,12 @@ def test_storing_over_a_damaged_pack_repairs_it(pack: ModelPack, copied: Path) -
     assert [path.name for path in copied.iterdir()] == [DEFAULT_PACK]
 
 
-def test_a_pack_of_ones_own_is_added_and_removed(pack: ModelPack, tmp_path: Path) -> None:
+def test_a_pack_of_ones_own_is_added(pack: ModelPack, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     added = add_folder(own_pack(pack, tmp_path / "own"), cache=cache)
     assert added.id == "own-1"
     assert installed(cache) == ["own-1"]
     verify(ModelPack.load("own-1", cache=cache))
-    remove("own-1", cache=cache)
-    assert installed(cache) == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -197,18 +196,6 @@ def store(manifest: Manifest, files: Mapping[str, bytes], *, cache: Path | None 
     except OSError as error:
         raise PackError(f"the pack cannot be written to {root}: {error.strerror}") from error
     return ModelPack.load(manifest.id, cache=root)
-
-
-def remove(pack_id: str, *, cache: Path | None = None) -> None:
-    """Remove an installed pack.
-
-    Raises:
-        PackMissing: it is not installed.
-    """
-    root = cache or cache_directory()
-    if pack_id not in installed(root):
-        raise PackMissing(f"pack {pack_id!r} is not installed in {root}")
-    shutil.rmtree(root / pack_id)
 
 
 def _replace(fresh: Path, target: Path, aside: Path, manifest: Manifest) -> None:
