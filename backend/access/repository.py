@@ -42,34 +42,18 @@ class RosterVersion(msgspec.Struct, frozen=True):
 
 
 class GrantRow(msgspec.Struct, frozen=True):
-    """A grant. ``source`` and ``source_id`` name what it rests on."""
+    """A grant, as its window is moved."""
 
     grant_id: UUID
-    subject_id: UUID
     kind: str
-    source: str
-    source_id: UUID
-    valid_from: datetime
-    valid_until: datetime | None
-    present_from: datetime
-    present_until: datetime | None
-    state: GrantState
-    ended_at: datetime | None
 
 
 class CredentialRow(msgspec.Struct, frozen=True):
-    """Which template stands for a subject; ``template_sha256`` is of its stored bytes.
+    """Which template stands for a subject; ``next_template_id`` is one by another model pack beside it."""
 
-    ``next_*`` is one by another model pack beside it, while the community changes its models.
-    """
-
-    subject_id: UUID
     template_id: UUID
-    pack: str
-    template_sha256: bytes
     activated_at: datetime
     next_template_id: UUID | None = None
-    next_pack: str | None = None
 
 
 class NewGrantRow(msgspec.Struct, frozen=True):
@@ -150,8 +134,7 @@ async def list_grants_of_source(
         conn,
         GrantRow,
         """
-        SELECT grant_id, subject_id, kind, source, source_id, valid_from, valid_until, present_from, present_until,
-               state, ended_at
+        SELECT grant_id, kind
         FROM access_grant
         WHERE community_id = $1 AND source = $2 AND source_id = $3 AND state <> 'ended'
         ORDER BY grant_id
@@ -227,7 +210,7 @@ async def get_credential(conn: Connection, *, community_id: UUID, subject_id: UU
         conn,
         CredentialRow,
         """
-        SELECT subject_id, template_id, pack, template_sha256, activated_at, next_template_id, next_pack
+        SELECT template_id, activated_at, next_template_id
         FROM face_credential WHERE community_id = $1 AND subject_id = $2
         """,
         community_id, subject_id,

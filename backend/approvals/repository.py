@@ -48,7 +48,6 @@ class ApprovalRow(msgspec.Struct, frozen=True):
     home_id: UUID
     source: Literal["pass", "delivery"]
     source_id: UUID
-    asked_at: datetime
     expires_at: datetime
     outcome: Answer | None
 
@@ -126,7 +125,7 @@ async def insert_approval(
             expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT ON CONSTRAINT approval_approach DO NOTHING
-        RETURNING approval_id, gate_id, subject_id, home_id, source, source_id, asked_at, expires_at, outcome
+        RETURNING approval_id, gate_id, subject_id, home_id, source, source_id, expires_at, outcome
         """,
         community_id, gate_id, approach_id, subject_id, right.home_id, right.source, right.source_id, asked_at,
         expires_at,
@@ -141,7 +140,7 @@ async def find_asked(
         conn,
         ApprovalRow,
         """
-        SELECT approval_id, gate_id, subject_id, home_id, source, source_id, asked_at, expires_at, outcome
+        SELECT approval_id, gate_id, subject_id, home_id, source, source_id, expires_at, outcome
         FROM approval WHERE community_id = $1 AND gate_id = $2 AND approach_id = $3 AND subject_id = $4
         """,
         community_id, gate_id, approach_id, subject_id,
@@ -203,7 +202,7 @@ async def lock_approval(
         conn,
         ApprovalRow,
         """
-        SELECT approval_id, gate_id, subject_id, home_id, source, source_id, asked_at, expires_at, outcome
+        SELECT approval_id, gate_id, subject_id, home_id, source, source_id, expires_at, outcome
         FROM approval WHERE community_id = $1 AND home_id = $2 AND approval_id = $3 FOR UPDATE
         """,
         community_id, home_id, approval_id,

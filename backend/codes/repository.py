@@ -30,7 +30,6 @@ class KeyRow(msgspec.Struct, frozen=True):
     """A phone's public key in one community."""
 
     key_id: bytes
-    subject_id: UUID
     public_key: bytes
     label: str
     created_at: datetime
@@ -65,7 +64,7 @@ async def insert_key(
         """
         INSERT INTO phone_key (community_id, subject_id, key_id, public_key, label, created_at)
         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING
-        RETURNING key_id, subject_id, public_key, label, created_at
+        RETURNING key_id, public_key, label, created_at
         """,
         community_id, subject_id, key_id, public_key, label, now,
     )  # fmt: skip
@@ -77,7 +76,7 @@ async def list_keys(conn: Connection, *, community_id: UUID, subject_id: UUID) -
         conn,
         KeyRow,
         """
-        SELECT key_id, subject_id, public_key, label, created_at FROM phone_key
+        SELECT key_id, public_key, label, created_at FROM phone_key
         WHERE community_id = $1 AND subject_id = $2 ORDER BY created_at, key_id
         """,
         community_id, subject_id,

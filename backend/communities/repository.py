@@ -1,6 +1,5 @@
 """SQL of authorities and communities."""
 
-from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -26,15 +25,12 @@ class CommunityRow(msgspec.Struct, frozen=True):
     """A community and what its gates are told to decide by. Leases in seconds."""
 
     community_id: UUID
-    authority_id: UUID
     name: str
     time_zone: str
     capture_policy: CapturePolicy
     fpir: float
     standing_lease_s: int
     visiting_lease_s: int
-    wipe_after_s: int
-    created_at: datetime
 
 
 class _Id(msgspec.Struct, frozen=True):
@@ -57,7 +53,7 @@ async def insert_community(
         """
         INSERT INTO community (community_id, authority_id, name, time_zone, capture_policy)
         VALUES ($1, $2, $3, $4, $5)
-        RETURNING *
+        RETURNING community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s
         """,
         community_id, authority_id, name, time_zone, capture_policy,
     )  # fmt: skip
@@ -67,13 +63,27 @@ async def insert_community(
 
 async def get_community(conn: Connection, *, community_id: UUID) -> CommunityRow | None:
     """One community."""
-    return await fetch_one(conn, CommunityRow, "SELECT * FROM community WHERE community_id = $1", community_id)
+    return await fetch_one(
+        conn,
+        CommunityRow,
+        """
+        SELECT community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s
+        FROM community WHERE community_id = $1
+        """,
+        community_id,
+    )
 
 
 async def get_community_for_update(conn: Connection, *, community_id: UUID) -> CommunityRow | None:
     """One community, locked against other edits; gates and households go on meanwhile."""
     return await fetch_one(
-        conn, CommunityRow, "SELECT * FROM community WHERE community_id = $1 FOR NO KEY UPDATE", community_id
+        conn,
+        CommunityRow,
+        """
+        SELECT community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s
+        FROM community WHERE community_id = $1 FOR NO KEY UPDATE
+        """,
+        community_id,
     )
 
 
@@ -91,7 +101,7 @@ async def list_communities(
         conn,
         CommunityRow,
         """
-        SELECT * FROM community
+        SELECT community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s FROM community
         WHERE authority_id = $1 AND ($2::uuid[] IS NULL OR community_id = ANY ($2))
             AND ($3::text IS NULL OR (name, community_id) > ($3, $4::uuid))
         ORDER BY name, community_id LIMIT $5
@@ -122,7 +132,7 @@ async def update_community(
             standing_lease_s = coalesce($5, standing_lease_s),
             visiting_lease_s = coalesce($6, visiting_lease_s)
         WHERE community_id = $1
-        RETURNING *
+        RETURNING community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s
         """,
         community_id, name, time_zone, capture_policy, standing_lease_s, visiting_lease_s,
     )  # fmt: skip

@@ -47,7 +47,6 @@ class DocumentRow(msgspec.Struct, frozen=True):
     title: str
     body: str
     sha256: bytes
-    published_at: datetime
     asks_again: bool
     changes: str | None
 
@@ -74,20 +73,15 @@ class ConsentRow(msgspec.Struct, frozen=True):
     """
 
     consent_id: UUID
-    person_id: UUID
     purpose: str
     version: int
     language: Language
     text_sha256: bytes
-    surface: str
     given_at: datetime
     withdrawn_at: datetime | None
     counts: bool
     # Who said it for a child, while he is known to us, and what he is to it.
-    given_by: UUID | None = None
     guardian_relation: GuardianRelation | None = None
-    paper_reference: str | None = None
-    recorded_by: UUID | None = None
 
 
 async def list_current_documents(conn: Connection) -> list[DocumentRow]:
@@ -96,7 +90,7 @@ async def list_current_documents(conn: Connection) -> list[DocumentRow]:
         conn,
         DocumentRow,
         """
-        SELECT * FROM consent_document d
+        SELECT purpose, version, language, title, body, sha256, asks_again, changes FROM consent_document d
         WHERE version = (SELECT max(version) FROM consent_document WHERE purpose = d.purpose)
         ORDER BY purpose, language
         """,
@@ -108,7 +102,10 @@ async def get_document(conn: Connection, *, purpose: str, version: int, language
     return await fetch_one(
         conn,
         DocumentRow,
-        "SELECT * FROM consent_document WHERE purpose = $1 AND version = $2 AND language = $3",
+        """
+        SELECT purpose, version, language, title, body, sha256, asks_again, changes FROM consent_document
+        WHERE purpose = $1 AND version = $2 AND language = $3
+        """,
         purpose, version, language,
     )  # fmt: skip
 
@@ -149,8 +146,8 @@ async def get_standing(conn: Connection, *, person_id: UUID, purpose: str, versi
         conn,
         ConsentRow,
         """
-        SELECT consent_id, person_id, purpose, version, language, text_sha256, surface, given_at, withdrawn_at,
-            paper_reference, recorded_by, given_by, guardian_relation, NOT EXISTS (
+        SELECT consent_id, purpose, version, language, text_sha256, given_at, withdrawn_at, guardian_relation,
+            NOT EXISTS (
                 SELECT FROM consent_document d
                 WHERE d.purpose = c.purpose AND d.version > c.version AND d.asks_again
             ) AS counts
@@ -193,8 +190,8 @@ async def list_consents(conn: Connection, *, person_id: UUID) -> list[ConsentRow
         conn,
         ConsentRow,
         """
-        SELECT consent_id, person_id, purpose, version, language, text_sha256, surface, given_at, withdrawn_at,
-            paper_reference, recorded_by, given_by, guardian_relation, withdrawn_at IS NULL AND NOT EXISTS (
+        SELECT consent_id, purpose, version, language, text_sha256, given_at, withdrawn_at, guardian_relation,
+            withdrawn_at IS NULL AND NOT EXISTS (
                 SELECT FROM consent_document d
                 WHERE d.purpose = c.purpose AND d.version > c.version AND d.asks_again
             ) AS counts

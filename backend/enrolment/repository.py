@@ -98,7 +98,9 @@ async def insert_enrolment(
         """
         INSERT INTO enrolment
             (person_id, pack, capture_policy, started_at, expires_at, desk_community, desk_staff)
-        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        RETURNING person_id, enrolment_id, pack, capture_policy, state, attempts, started_at, expires_at,
+            completed_at, desk_community, desk_staff
         """,
         person_id, pack, capture_policy, started_at, expires_at, desk_community, desk_staff,
     )  # fmt: skip
@@ -109,7 +111,11 @@ async def get_enrolment(conn: Connection, *, person_id: UUID, enrolment_id: UUID
     return await fetch_one(
         conn,
         EnrolmentRow,
-        "SELECT * FROM enrolment WHERE person_id = $1 AND enrolment_id = $2",
+        """
+        SELECT person_id, enrolment_id, pack, capture_policy, state, attempts, started_at, expires_at,
+            completed_at, desk_community, desk_staff
+        FROM enrolment WHERE person_id = $1 AND enrolment_id = $2
+        """,
         person_id, enrolment_id,
     )  # fmt: skip
 
@@ -119,7 +125,11 @@ async def lock_enrolment(conn: Connection, *, person_id: UUID, enrolment_id: UUI
     return await fetch_one(
         conn,
         EnrolmentRow,
-        "SELECT * FROM enrolment WHERE person_id = $1 AND enrolment_id = $2 FOR NO KEY UPDATE",
+        """
+        SELECT person_id, enrolment_id, pack, capture_policy, state, attempts, started_at, expires_at,
+            completed_at, desk_community, desk_staff
+        FROM enrolment WHERE person_id = $1 AND enrolment_id = $2 FOR NO KEY UPDATE
+        """,
         person_id, enrolment_id,
     )  # fmt: skip
 
@@ -130,7 +140,9 @@ async def count_attempt(conn: Connection, *, person_id: UUID, enrolment_id: UUID
         conn,
         EnrolmentRow,
         """
-        UPDATE enrolment SET attempts = attempts + 1 WHERE person_id = $1 AND enrolment_id = $2 RETURNING *
+        UPDATE enrolment SET attempts = attempts + 1 WHERE person_id = $1 AND enrolment_id = $2
+        RETURNING person_id, enrolment_id, pack, capture_policy, state, attempts, started_at, expires_at,
+            completed_at, desk_community, desk_staff
         """,
         person_id, enrolment_id,
     )  # fmt: skip
@@ -141,7 +153,11 @@ async def list_enrolments(conn: Connection, *, person_id: UUID) -> list[Enrolmen
     return await fetch_all(
         conn,
         EnrolmentRow,
-        "SELECT * FROM enrolment WHERE person_id = $1 ORDER BY started_at DESC, enrolment_id LIMIT 100",
+        """
+        SELECT person_id, enrolment_id, pack, capture_policy, state, attempts, started_at, expires_at,
+            completed_at, desk_community, desk_staff
+        FROM enrolment WHERE person_id = $1 ORDER BY started_at DESC, enrolment_id LIMIT 100
+        """,
         person_id,
     )
 

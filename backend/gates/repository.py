@@ -39,15 +39,12 @@ class GateRow(msgspec.Struct, frozen=True):
     name: str
     public_key: bytes | None
     sdk: str | None
-    packs: list[str]
-    created_at: datetime
     provisioned_at: datetime | None
     last_seen_at: datetime | None
     acked_epoch: int | None
     acked_version: int | None
     acked_at: datetime | None
     diverged_at: datetime | None
-    diverged_version: int | None
     revoked_at: datetime | None
     revoke_reason: str | None
     door_id: UUID | None = None
@@ -80,20 +77,45 @@ async def insert_gate(conn: Connection, *, community_id: UUID, name: str, now: d
 async def get_gate(conn: Connection, *, community_id: UUID, gate_id: UUID) -> GateRow | None:
     """One gate of the community."""
     return await fetch_one(
-        conn, GateRow, "SELECT * FROM gate WHERE community_id = $1 AND gate_id = $2", community_id, gate_id
+        conn,
+        GateRow,
+        """
+        SELECT community_id, gate_id, name, public_key, sdk, provisioned_at, last_seen_at, acked_epoch,
+            acked_version, acked_at, diverged_at, revoked_at, revoke_reason, door_id, acked_plan
+        FROM gate WHERE community_id = $1 AND gate_id = $2
+        """,
+        community_id,
+        gate_id,
     )
 
 
 async def lock_gate(conn: Connection, *, community_id: UUID, gate_id: UUID) -> GateRow | None:
     """One gate of the community, kept as it is until the transaction ends."""
     return await fetch_one(
-        conn, GateRow, "SELECT * FROM gate WHERE community_id = $1 AND gate_id = $2 FOR UPDATE", community_id, gate_id
+        conn,
+        GateRow,
+        """
+        SELECT community_id, gate_id, name, public_key, sdk, provisioned_at, last_seen_at, acked_epoch,
+            acked_version, acked_at, diverged_at, revoked_at, revoke_reason, door_id, acked_plan
+        FROM gate WHERE community_id = $1 AND gate_id = $2 FOR UPDATE
+        """,
+        community_id,
+        gate_id,
     )
 
 
 async def find_gate(conn: Connection, *, gate_id: UUID) -> GateRow | None:
     """A gate of whatever community. Needs the platform scope."""
-    return await fetch_one(conn, GateRow, "SELECT * FROM gate WHERE gate_id = $1", gate_id)
+    return await fetch_one(
+        conn,
+        GateRow,
+        """
+        SELECT community_id, gate_id, name, public_key, sdk, provisioned_at, last_seen_at, acked_epoch,
+            acked_version, acked_at, diverged_at, revoked_at, revoke_reason, door_id, acked_plan
+        FROM gate WHERE gate_id = $1
+        """,
+        gate_id,
+    )
 
 
 async def list_gates(
@@ -105,7 +127,9 @@ async def list_gates(
         conn,
         GateRow,
         """
-        SELECT * FROM gate
+        SELECT community_id, gate_id, name, public_key, sdk, provisioned_at, last_seen_at, acked_epoch,
+            acked_version, acked_at, diverged_at, revoked_at, revoke_reason, door_id, acked_plan
+        FROM gate
         WHERE community_id = $1
             AND ($2::boolean IS NULL OR (revoked_at IS NOT NULL, name, gate_id) > ($2, $3::text, $4::uuid))
         ORDER BY revoked_at IS NOT NULL, name, gate_id LIMIT $5
@@ -194,7 +218,11 @@ async def update_door(conn: Connection, *, community_id: UUID, gate_id: UUID, do
     return await fetch_one(
         conn,
         GateRow,
-        "UPDATE gate SET door_id = $3 WHERE community_id = $1 AND gate_id = $2 RETURNING *",
+        """
+        UPDATE gate SET door_id = $3 WHERE community_id = $1 AND gate_id = $2
+        RETURNING community_id, gate_id, name, public_key, sdk, provisioned_at, last_seen_at, acked_epoch,
+            acked_version, acked_at, diverged_at, revoked_at, revoke_reason, door_id, acked_plan
+        """,
         community_id, gate_id, door_id,
     )  # fmt: skip
 

@@ -44,12 +44,9 @@ class MinorRow(msgspec.Struct, frozen=True):
     birth_date: date
     basis: Basis
     confirmed_by: UUID
-    confirmed_at: datetime
     asked_at: datetime | None
-    told_at: datetime | None
     answered_at: datetime | None
     settled_at: datetime | None
-    look_at: datetime
     reminded_at: datetime | None
     time_zone: str
 
@@ -64,7 +61,6 @@ class GuardianshipRow(msgspec.Struct, frozen=True):
     guardian_id: UUID
     relation: GuardianRelation
     basis: Literal["register", "staff"]
-    recorded_by: UUID
     began_at: datetime
     ended_at: datetime | None
 
@@ -104,7 +100,9 @@ async def get_minor(conn: Connection, *, community_id: UUID, member_id: UUID) ->
         conn,
         MinorRow,
         """
-        SELECT m.*, c.time_zone FROM minor m JOIN community c USING (community_id)
+        SELECT m.community_id, m.member_id, m.person_id, m.birth_date, m.basis, m.confirmed_by, m.asked_at,
+            m.answered_at, m.settled_at, m.reminded_at, c.time_zone
+        FROM minor m JOIN community c USING (community_id)
         WHERE m.community_id = $1 AND m.member_id = $2
         """,
         community_id, member_id,
@@ -117,7 +115,9 @@ async def list_minors_of_person(conn: Connection, *, person_id: UUID) -> list[Mi
         conn,
         MinorRow,
         """
-        SELECT m.*, c.time_zone FROM minor m JOIN community c USING (community_id)
+        SELECT m.community_id, m.member_id, m.person_id, m.birth_date, m.basis, m.confirmed_by, m.asked_at,
+            m.answered_at, m.settled_at, m.reminded_at, c.time_zone
+        FROM minor m JOIN community c USING (community_id)
         WHERE m.person_id = $1 ORDER BY m.birth_date DESC
         """,
         person_id,
@@ -181,7 +181,11 @@ async def get_guardianship(conn: Connection, *, community_id: UUID, guardianship
     return await fetch_one(
         conn,
         GuardianshipRow,
-        "SELECT * FROM guardianship WHERE community_id = $1 AND guardianship_id = $2 FOR UPDATE",
+        """
+        SELECT community_id, guardianship_id, member_id, person_id, guardian_id, relation, basis, began_at,
+            ended_at
+        FROM guardianship WHERE community_id = $1 AND guardianship_id = $2 FOR UPDATE
+        """,
         community_id, guardianship_id,
     )  # fmt: skip
 
@@ -200,7 +204,9 @@ async def list_guardians(
             conn,
             GuardianshipRow,
             """
-            SELECT * FROM guardianship WHERE person_id = $1 AND (ended_at IS NULL OR NOT $2)
+            SELECT community_id, guardianship_id, member_id, person_id, guardian_id, relation, basis, began_at,
+                ended_at
+            FROM guardianship WHERE person_id = $1 AND (ended_at IS NULL OR NOT $2)
             ORDER BY began_at, guardianship_id
             """,
             person_id, standing,
@@ -209,7 +215,8 @@ async def list_guardians(
         conn,
         GuardianshipRow,
         """
-        SELECT * FROM guardianship WHERE community_id = $1 AND member_id = $2 AND (ended_at IS NULL OR NOT $3)
+        SELECT community_id, guardianship_id, member_id, person_id, guardian_id, relation, basis, began_at, ended_at
+        FROM guardianship WHERE community_id = $1 AND member_id = $2 AND (ended_at IS NULL OR NOT $3)
         ORDER BY began_at, guardianship_id
         """,
         community_id, member_id, standing,
@@ -222,7 +229,8 @@ async def list_guarded(conn: Connection, *, guardian_id: UUID, person_id: UUID |
         conn,
         GuardianshipRow,
         """
-        SELECT * FROM guardianship
+        SELECT community_id, guardianship_id, member_id, person_id, guardian_id, relation, basis, began_at, ended_at
+        FROM guardianship
         WHERE guardian_id = $1 AND ended_at IS NULL AND ($2::uuid IS NULL OR person_id = $2)
         ORDER BY began_at, guardianship_id LIMIT 100
         """,

@@ -35,7 +35,6 @@ class LinkRow(msgspec.Struct, frozen=True):
     kind: str
     invitation_id: UUID
     inviting_community_id: UUID | None
-    inviting_partner_id: UUID | None
     person_id: UUID | None
     expires_at: datetime
     held_by: UUID | None
@@ -51,7 +50,6 @@ class SessionRow(msgspec.Struct, frozen=True):
     """
 
     session_id: UUID
-    link_id: UUID
     kind: str
     invitation_id: UUID
     inviting_community_id: UUID | None
@@ -100,8 +98,7 @@ async def lock_link(conn: Connection, *, token_hash: bytes) -> LinkRow | None:
         conn,
         LinkRow,
         """
-        SELECT link_id, kind, invitation_id, inviting_community_id, inviting_partner_id, person_id, expires_at, held_by,
-            closed_at
+        SELECT link_id, kind, invitation_id, inviting_community_id, person_id, expires_at, held_by, closed_at
         FROM visitor_link WHERE token_hash = $1 FOR UPDATE
         """,
         token_hash,
@@ -114,8 +111,8 @@ async def lock_link_of_session(conn: Connection, *, session_id: UUID) -> LinkRow
         conn,
         LinkRow,
         """
-        SELECT l.link_id, l.kind, l.invitation_id, l.inviting_community_id, l.inviting_partner_id, l.person_id,
-            l.expires_at, l.held_by, l.closed_at
+        SELECT l.link_id, l.kind, l.invitation_id, l.inviting_community_id, l.person_id, l.expires_at,
+            l.held_by, l.closed_at
         FROM visitor_session s JOIN visitor_link l USING (link_id) WHERE s.session_id = $1 FOR UPDATE OF l
         """,
         session_id,
@@ -194,7 +191,7 @@ async def get_session(
         conn,
         SessionRow,
         """
-        SELECT s.session_id, l.link_id, l.kind, l.invitation_id, l.inviting_community_id, l.inviting_partner_id,
+        SELECT s.session_id, l.kind, l.invitation_id, l.inviting_community_id, l.inviting_partner_id,
             coalesce(l.person_id, l.withdrawn_by) AS person_id, l.expires_at, l.held_by, l.closed_at,
             l.withdrawn_by IS NOT NULL AS withdrawn,
             NOT EXISTS (

@@ -38,18 +38,15 @@ class PartnerRow(msgspec.Struct, frozen=True):
     """A courier company."""
 
     partner_id: UUID
-    authority_id: UUID
     name: str
     client_id: str
     sandbox: bool
-    created_at: datetime
 
 
 class SecretRow(msgspec.Struct, frozen=True):
     """A live secret; ``secret_hash`` is its keyed hash, 32 bytes."""
 
     secret_id: UUID
-    partner_id: UUID
     secret_hash: bytes
     created_at: datetime
 
@@ -61,7 +58,6 @@ class AdmissionRow(msgspec.Struct, frozen=True):
     community_name: str
     partner_id: UUID
     partner_name: str
-    admitted_at: datetime
     suspended_at: datetime | None
     suspended_for: SuspensionReason | None
     sandbox: bool
@@ -75,7 +71,7 @@ async def insert_partner(
         conn,
         PartnerRow,
         "INSERT INTO partner (authority_id, name, client_id, sandbox) VALUES ($1, $2, $3, $4) "
-        "RETURNING partner_id, authority_id, name, client_id, sandbox, created_at",
+        "RETURNING partner_id, name, client_id, sandbox",
         authority_id, name, client_id, sandbox,
     )  # fmt: skip
 
@@ -86,7 +82,7 @@ async def get_partner(conn: Connection, *, authority_id: UUID, partner_id: UUID)
         conn,
         PartnerRow,
         """
-        SELECT partner_id, authority_id, name, client_id, sandbox, created_at FROM partner
+        SELECT partner_id, name, client_id, sandbox FROM partner
         WHERE authority_id = $1 AND partner_id = $2
         """,
         authority_id,
@@ -100,7 +96,7 @@ async def lock_partner(conn: Connection, *, authority_id: UUID, partner_id: UUID
         conn,
         PartnerRow,
         """
-        SELECT partner_id, authority_id, name, client_id, sandbox, created_at FROM partner
+        SELECT partner_id, name, client_id, sandbox FROM partner
         WHERE authority_id = $1 AND partner_id = $2 FOR UPDATE
         """,
         authority_id, partner_id,
@@ -116,7 +112,7 @@ async def list_partners(
         conn,
         PartnerRow,
         """
-        SELECT * FROM partner
+        SELECT partner_id, name, client_id, sandbox FROM partner
         WHERE authority_id = $1 AND ($2::text IS NULL OR (name, partner_id) > ($2, $3::uuid))
         ORDER BY name, partner_id LIMIT $4
         """,
@@ -129,7 +125,7 @@ async def find_client(conn: Connection, *, client_id: str) -> PartnerRow | None:
     return await fetch_one(
         conn,
         PartnerRow,
-        "SELECT partner_id, authority_id, name, client_id, sandbox, created_at FROM partner WHERE client_id = $1",
+        "SELECT partner_id, name, client_id, sandbox FROM partner WHERE client_id = $1",
         client_id,
     )
 
@@ -141,7 +137,7 @@ async def insert_secret(conn: Connection, *, partner_id: UUID, secret_hash: byte
         SecretRow,
         """
         INSERT INTO partner_secret (partner_id, secret_hash, created_at) VALUES ($1, $2, $3)
-        RETURNING secret_id, partner_id, secret_hash, created_at
+        RETURNING secret_id, secret_hash, created_at
         """,
         partner_id, secret_hash, now,
     )  # fmt: skip
@@ -153,7 +149,7 @@ async def list_live_secrets(conn: Connection, *, partner_id: UUID) -> list[Secre
         conn,
         SecretRow,
         """
-        SELECT secret_id, partner_id, secret_hash, created_at FROM partner_secret
+        SELECT secret_id, secret_hash, created_at FROM partner_secret
         WHERE partner_id = $1 AND revoked_at IS NULL ORDER BY created_at, secret_id
         """,
         partner_id,
@@ -197,7 +193,7 @@ async def get_admission(conn: Connection, *, community_id: UUID, partner_id: UUI
         conn,
         AdmissionRow,
         """
-        SELECT pc.community_id, c.name AS community_name, pc.partner_id, p.name AS partner_name, pc.admitted_at,
+        SELECT pc.community_id, c.name AS community_name, pc.partner_id, p.name AS partner_name,
             pc.suspended_at, pc.suspended_for, p.sandbox
         FROM partner_community pc JOIN community c USING (community_id) JOIN partner p USING (partner_id)
         WHERE pc.community_id = $1 AND pc.partner_id = $2
@@ -215,7 +211,7 @@ async def list_admissions(
         conn,
         AdmissionRow,
         """
-        SELECT pc.community_id, c.name AS community_name, pc.partner_id, p.name AS partner_name, pc.admitted_at,
+        SELECT pc.community_id, c.name AS community_name, pc.partner_id, p.name AS partner_name,
             pc.suspended_at, pc.suspended_for, p.sandbox
         FROM partner_community pc JOIN community c USING (community_id) JOIN partner p USING (partner_id)
         WHERE pc.partner_id = $1 AND ($2::text IS NULL OR (c.name, pc.community_id) > ($2, $3::uuid))
@@ -237,7 +233,7 @@ async def list_of_community(
         conn,
         AdmissionRow,
         """
-        SELECT pc.community_id, c.name AS community_name, pc.partner_id, p.name AS partner_name, pc.admitted_at,
+        SELECT pc.community_id, c.name AS community_name, pc.partner_id, p.name AS partner_name,
             pc.suspended_at, pc.suspended_for, p.sandbox
         FROM partner_community pc JOIN community c USING (community_id) JOIN partner p USING (partner_id)
         WHERE pc.community_id = $1 AND ($2 OR (pc.suspended_at IS NULL AND NOT p.sandbox))

@@ -1,7 +1,6 @@
 """SQL of people and subjects."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID, uuid4
 
 import msgspec
@@ -30,7 +29,6 @@ class PersonRow(msgspec.Struct, frozen=True):
     person_id: UUID
     name: str | None
     language: str
-    created_at: datetime
 
 
 class SubjectRow(msgspec.Struct, frozen=True):
@@ -48,7 +46,11 @@ class _Id(msgspec.Struct, frozen=True):
 async def insert_person(conn: Connection, *, name: str | None = None, language: str = "zh-CN") -> PersonRow:
     """A new person. Needs the platform scope."""
     return await require_one(
-        conn, PersonRow, "INSERT INTO person (name, language) VALUES ($1, $2) RETURNING *", name, language
+        conn,
+        PersonRow,
+        "INSERT INTO person (name, language) VALUES ($1, $2) RETURNING person_id, name, language",
+        name,
+        language,
     )
 
 
@@ -62,7 +64,12 @@ async def insert_person_for(conn: Connection, *, name: str) -> UUID:
 
 async def get_person(conn: Connection, *, person_id: UUID) -> PersonRow | None:
     """The person, where the scope sees him."""
-    return await fetch_one(conn, PersonRow, "SELECT * FROM person WHERE person_id = $1", person_id)
+    return await fetch_one(
+        conn,
+        PersonRow,
+        "SELECT person_id, name, language FROM person WHERE person_id = $1",
+        person_id,
+    )
 
 
 async def update_person(
@@ -74,7 +81,7 @@ async def update_person(
         PersonRow,
         """
         UPDATE person SET name = coalesce($2, name), language = coalesce($3, language)
-        WHERE person_id = $1 RETURNING *
+        WHERE person_id = $1 RETURNING person_id, name, language
         """,
         person_id, name, language,
     )  # fmt: skip

@@ -70,7 +70,6 @@ class ErasureRow(msgspec.Struct, frozen=True):
     extent: Extent
     started_at: datetime
     attempts: int
-    next_attempt_at: datetime
     last_error: str | None
     completed_at: datetime | None
     existed: str
@@ -120,7 +119,8 @@ async def insert_erasure(
         """
         INSERT INTO erasure (person_id, reason, extent, started_at, next_attempt_at, existed)
         VALUES ($1, $2, $3, $4, $4, $5)
-        RETURNING *
+        RETURNING erasure_id, person_id, reason, extent, started_at, attempts, last_error, completed_at, existed,
+            kept_roles
         """,
         person_id, reason, extent, now, msgspec.json.encode(existed).decode(),
     )  # fmt: skip
@@ -168,7 +168,11 @@ async def get_erasure(conn: Connection, *, erasure_id: UUID, person_id: UUID | N
     return await fetch_one(
         conn,
         ErasureRow,
-        "SELECT * FROM erasure WHERE erasure_id = $1 AND ($2::uuid IS NULL OR person_id = $2)",
+        """
+        SELECT erasure_id, person_id, reason, extent, started_at, attempts, last_error, completed_at, existed,
+            kept_roles
+        FROM erasure WHERE erasure_id = $1 AND ($2::uuid IS NULL OR person_id = $2)
+        """,
         erasure_id, person_id,
     )  # fmt: skip
 
@@ -178,7 +182,11 @@ async def list_erasures_of_person(conn: Connection, *, person_id: UUID) -> list[
     return await fetch_all(
         conn,
         ErasureRow,
-        "SELECT * FROM erasure WHERE person_id = $1 ORDER BY started_at DESC, erasure_id LIMIT 200",
+        """
+        SELECT erasure_id, person_id, reason, extent, started_at, attempts, last_error, completed_at, existed,
+            kept_roles
+        FROM erasure WHERE person_id = $1 ORDER BY started_at DESC, erasure_id LIMIT 200
+        """,
         person_id,
     )
 
@@ -192,7 +200,9 @@ async def list_erasures_in_community(
         conn,
         ErasureRow,
         """
-        SELECT e.* FROM erasure e JOIN erasure_place p USING (erasure_id)
+        SELECT e.erasure_id, e.person_id, e.reason, e.extent, e.started_at, e.attempts, e.last_error,
+            e.completed_at, e.existed, e.kept_roles
+        FROM erasure e JOIN erasure_place p USING (erasure_id)
         WHERE p.community_id = $1 AND ($2::timestamptz IS NULL OR (e.started_at, e.erasure_id) < ($2, $3::uuid))
         ORDER BY e.started_at DESC, e.erasure_id DESC LIMIT $4
         """,
@@ -206,7 +216,9 @@ async def list_due(conn: Connection, *, at: datetime, limit: int) -> list[Erasur
         conn,
         ErasureRow,
         """
-        SELECT * FROM erasure WHERE completed_at IS NULL AND next_attempt_at <= $1
+        SELECT erasure_id, person_id, reason, extent, started_at, attempts, last_error, completed_at, existed,
+            kept_roles
+        FROM erasure WHERE completed_at IS NULL AND next_attempt_at <= $1
         ORDER BY next_attempt_at LIMIT $2
         """,
         at, limit,

@@ -48,7 +48,6 @@ class PassRow(msgspec.Struct, frozen=True):
     valid_until: datetime
     subject_id: UUID | None
     accepted_at: datetime | None
-    ended_at: datetime | None
     ended_by: str | None
     uses: int
     door_groups: list[UUID] | None
@@ -105,7 +104,7 @@ async def insert_pass(conn: Connection, *, community_id: UUID, new: NewPassRow) 
             ask_first)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
         RETURNING community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
-            accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
+            accepted_at, ended_by, uses, door_groups, grace_minutes,
             recurrence, except_dates, first_until, ask_first
         """,
         community_id, new.home_id, new.host_person_id, new.guest_name, new.kind, new.valid_from, new.valid_until,
@@ -121,7 +120,7 @@ async def read_pass(conn: Connection, *, community_id: UUID, pass_id: UUID) -> P
         PassRow,
         """
         SELECT community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
-            accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
+            accepted_at, ended_by, uses, door_groups, grace_minutes,
             recurrence, except_dates, first_until, ask_first
         FROM guest_pass WHERE community_id = $1 AND pass_id = $2
         """,
@@ -136,7 +135,7 @@ async def lock_pass(conn: Connection, *, community_id: UUID, home_id: UUID | Non
         PassRow,
         """
         SELECT community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
-            accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
+            accepted_at, ended_by, uses, door_groups, grace_minutes,
             recurrence, except_dates, first_until, ask_first
         FROM guest_pass WHERE community_id = $1 AND pass_id = $3 AND ($2::uuid IS NULL OR home_id = $2)
         FOR UPDATE
@@ -155,7 +154,7 @@ async def list_of_home(
         PassRow,
         """
         SELECT community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
-            accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
+            accepted_at, ended_by, uses, door_groups, grace_minutes,
             recurrence, except_dates, first_until, ask_first
         FROM guest_pass
         WHERE community_id = $1 AND home_id = $2
@@ -175,7 +174,7 @@ async def list_open_of_home(
         PassRow,
         """
         SELECT community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
-            accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
+            accepted_at, ended_by, uses, door_groups, grace_minutes,
             recurrence, except_dates, first_until, ask_first
         FROM guest_pass
         WHERE community_id = $1 AND home_id = $2 AND ended_at IS NULL AND valid_until > $3
@@ -329,7 +328,7 @@ async def change_pass(
             first_until = $8, ask_first = $9
         WHERE community_id = $1 AND pass_id = $2
         RETURNING community_id, pass_id, home_id, host_person_id, guest_name, kind, valid_from, valid_until, subject_id,
-            accepted_at, ended_at, ended_by, uses, door_groups, grace_minutes,
+            accepted_at, ended_by, uses, door_groups, grace_minutes,
             recurrence, except_dates, first_until, ask_first
         """,
         community_id, pass_id, valid_from, valid_until, door_groups, recurrence, except_dates, first_until,

@@ -30,7 +30,6 @@ class StaffRow(msgspec.Struct, frozen=True):
     """A member of staff; ``grants`` are (role, community or None) pairs in a stable order."""
 
     staff_id: UUID
-    authority_id: UUID
     account_id: UUID
     name: str
     grants: list[tuple[str, UUID | None]]
@@ -125,7 +124,7 @@ async def list_staff(
         conn,
         StaffRow,
         """
-        SELECT s.staff_id, s.authority_id, s.account_id, s.name, array(
+        SELECT s.staff_id, s.account_id, s.name, array(
             SELECT ROW (r.role, r.reach) FROM staff_role r WHERE r.staff_id = s.staff_id
             ORDER BY r.role, r.reach NULLS FIRST
         ) AS grants

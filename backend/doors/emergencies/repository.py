@@ -28,10 +28,8 @@ class EmergencyRow(msgspec.Struct, frozen=True):
     admits: list[str]
     reason: str
     note: str | None
-    declared_by: UUID
     declared_at: datetime
     until: datetime
-    ended_by: UUID | None
     ended_at: datetime | None
 
 
@@ -55,7 +53,7 @@ async def insert_emergency(
         """
         INSERT INTO emergency (community_id, mode, group_id, admits, reason, note, declared_by, declared_at, until)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        RETURNING emergency_id, mode, group_id, admits, reason, note, declared_by, declared_at, until, ended_by,
+        RETURNING emergency_id, mode, group_id, admits, reason, note, declared_at, until,
             ended_at
         """,
         community_id, mode, group_id, list(admits), reason, note, declared_by, now, until,
@@ -68,7 +66,7 @@ async def get_emergency(conn: Connection, *, community_id: UUID, emergency_id: U
         conn,
         EmergencyRow,
         """
-        SELECT emergency_id, mode, group_id, admits, reason, note, declared_by, declared_at, until, ended_by, ended_at
+        SELECT emergency_id, mode, group_id, admits, reason, note, declared_at, until, ended_at
         FROM emergency WHERE community_id = $1 AND emergency_id = $2 FOR UPDATE
         """,
         community_id, emergency_id,
@@ -91,7 +89,7 @@ async def list_in_force(conn: Connection, *, community_id: UUID, now: datetime) 
         conn,
         EmergencyRow,
         """
-        SELECT emergency_id, mode, group_id, admits, reason, note, declared_by, declared_at, until, ended_by, ended_at
+        SELECT emergency_id, mode, group_id, admits, reason, note, declared_at, until, ended_at
         FROM emergency WHERE community_id = $1 AND until > $2 AND ended_at IS NULL
         ORDER BY declared_at DESC, emergency_id
         """,
@@ -105,7 +103,7 @@ async def list_emergencies(conn: Connection, *, community_id: UUID, limit: int) 
         conn,
         EmergencyRow,
         """
-        SELECT emergency_id, mode, group_id, admits, reason, note, declared_by, declared_at, until, ended_by, ended_at
+        SELECT emergency_id, mode, group_id, admits, reason, note, declared_at, until, ended_at
         FROM emergency WHERE community_id = $1 ORDER BY declared_at DESC, emergency_id LIMIT $2
         """,
         community_id, limit,

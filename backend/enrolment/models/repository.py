@@ -47,7 +47,6 @@ class ChangeRow(msgspec.Struct, frozen=True):
     state: ChangeState
     cancelled: bool
     begun_at: datetime
-    begun_by: UUID
     ends_at: datetime
     asked: int
     after_subject: UUID
@@ -107,8 +106,7 @@ class _Flag(msgspec.Struct, frozen=True):
 
 
 _CHANGE = """
-    SELECT community_id, change_id, to_pack, state, cancelled, begun_at, begun_by, ends_at, asked, after_subject,
-        ended_at
+    SELECT community_id, change_id, to_pack, state, cancelled, begun_at, ends_at, asked, after_subject, ended_at
     FROM model_change
 """
 

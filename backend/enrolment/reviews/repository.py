@@ -49,7 +49,6 @@ class ReviewRow(msgspec.Struct, frozen=True):
     reason: str | None
     opened_at: datetime
     decided_at: datetime | None
-    decided_by: UUID | None
     reason_code: str | None = None
 
 
@@ -135,7 +134,11 @@ async def get_review(conn: Connection, *, community_id: UUID, review_id: UUID) -
     return await fetch_one(
         conn,
         ReviewRow,
-        "SELECT * FROM face_review WHERE community_id = $1 AND review_id = $2",
+        """
+        SELECT community_id, review_id, subject_id, person_id, enrolment_id, template_id, findings, state,
+            basis, reason, opened_at, decided_at, reason_code
+        FROM face_review WHERE community_id = $1 AND review_id = $2
+        """,
         community_id, review_id,
     )  # fmt: skip
 
@@ -145,7 +148,11 @@ async def lock_review(conn: Connection, *, community_id: UUID, review_id: UUID) 
     return await fetch_one(
         conn,
         ReviewRow,
-        "SELECT * FROM face_review WHERE community_id = $1 AND review_id = $2 FOR NO KEY UPDATE",
+        """
+        SELECT community_id, review_id, subject_id, person_id, enrolment_id, template_id, findings, state,
+            basis, reason, opened_at, decided_at, reason_code
+        FROM face_review WHERE community_id = $1 AND review_id = $2 FOR NO KEY UPDATE
+        """,
         community_id, review_id,
     )  # fmt: skip
 
@@ -159,7 +166,9 @@ async def list_pending(
         conn,
         ReviewRow,
         """
-        SELECT * FROM face_review
+        SELECT community_id, review_id, subject_id, person_id, enrolment_id, template_id, findings, state, basis,
+            reason, opened_at, decided_at, reason_code
+        FROM face_review
         WHERE community_id = $1 AND state = 'pending'
             AND ($2::timestamptz IS NULL OR (opened_at, review_id) > ($2, $3::uuid))
         ORDER BY opened_at, review_id LIMIT $4
@@ -173,7 +182,11 @@ async def list_reviews_of_person(conn: Connection, *, person_id: UUID) -> list[R
     return await fetch_all(
         conn,
         ReviewRow,
-        "SELECT * FROM face_review WHERE person_id = $1 ORDER BY opened_at DESC, review_id",
+        """
+        SELECT community_id, review_id, subject_id, person_id, enrolment_id, template_id, findings, state,
+            basis, reason, opened_at, decided_at, reason_code
+        FROM face_review WHERE person_id = $1 ORDER BY opened_at DESC, review_id
+        """,
         person_id,
     )
 

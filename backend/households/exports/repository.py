@@ -16,7 +16,6 @@ class ExportRow(msgspec.Struct, frozen=True):
     building: str
     unit: str
     home: str
-    home_id: UUID
     member_id: UUID
     member_limit: int
     tenancy: str | None
@@ -24,7 +23,6 @@ class ExportRow(msgspec.Struct, frozen=True):
     name: str
     phone: str | None
     relation: str
-    state: str
     starts_at: datetime
     ends_at: datetime | None
 
@@ -42,8 +40,8 @@ async def list_register(
         conn,
         ExportRow,
         """
-        SELECT b.name AS building, h.unit, h.label AS home, h.home_id, m.member_id, h.member_limit,
-            t.register_number AS tenancy, m.register_number AS number, m.name, m.phone, m.relation, m.state,
+        SELECT b.name AS building, h.unit, h.label AS home, m.member_id, h.member_limit,
+            t.register_number AS tenancy, m.register_number AS number, m.name, m.phone, m.relation,
             t.starts_at, t.ends_at
         FROM member m
         JOIN tenancy t ON t.community_id = $1 AND t.tenancy_id = m.tenancy_id

@@ -31,7 +31,6 @@ class BuildingRow(msgspec.Struct, frozen=True):
 class HomeRow(msgspec.Struct, frozen=True):
     """A home with its building's name."""
 
-    community_id: UUID
     home_id: UUID
     building_id: UUID
     building: str
@@ -99,7 +98,7 @@ async def insert_homes(conn: Connection, *, community_id: UUID, homes: Sequence[
             ON CONFLICT (community_id, building_id, unit, label) DO NOTHING
             RETURNING community_id, home_id, building_id, unit, label, member_limit
         )
-        SELECT f.community_id, home_id, building_id, b.name AS building, unit, label, member_limit
+        SELECT home_id, building_id, b.name AS building, unit, label, member_limit
         FROM fresh f JOIN building b USING (community_id, building_id)
         ORDER BY building, unit, label
         """,
@@ -117,7 +116,7 @@ async def get_home(conn: Connection, *, community_id: UUID, home_id: UUID) -> Ho
         conn,
         HomeRow,
         """
-        SELECT h.community_id, home_id, building_id, b.name AS building, h.unit, label, member_limit
+        SELECT home_id, building_id, b.name AS building, h.unit, label, member_limit
         FROM home h JOIN building b USING (community_id, building_id)
         WHERE h.community_id = $1 AND home_id = $2
         """,
@@ -145,7 +144,7 @@ async def list_homes(
         conn,
         HomeRow,
         """
-        SELECT h.community_id, home_id, building_id, b.name AS building, unit, label, member_limit
+        SELECT home_id, building_id, b.name AS building, unit, label, member_limit
         FROM home h JOIN building b USING (community_id, building_id)
         WHERE h.community_id = $1 AND ($2::uuid IS NULL OR building_id = $2)
             AND ($3::text IS NULL OR (b.name, unit, label, home_id) > ($3, $4::text, $5::text, $6::uuid))

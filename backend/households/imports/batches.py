@@ -48,9 +48,6 @@ class BatchRow(msgspec.Struct, frozen=True):
     community_id: UUID
     position: int
     kind: Kind
-    first_line: int
-    lines: int
-    ended: int
     done_at: datetime | None
 
 
@@ -160,7 +157,7 @@ async def list_batches(conn: Connection, *, import_id: UUID) -> list[BatchRow]:
         conn,
         BatchRow,
         """
-        SELECT community_id, position, kind, first_line, lines, ended, done_at FROM register_import_batch
+        SELECT community_id, position, kind, done_at FROM register_import_batch
         WHERE import_id = $1 ORDER BY position
         """,
         import_id,

@@ -54,7 +54,6 @@ class ImportRow(msgspec.Struct, frozen=True):
     created_at: datetime
     began_at: datetime | None
     finished_at: datetime | None
-    shredded_at: datetime | None
 
 
 class _Id(msgspec.Struct, frozen=True):
@@ -90,7 +89,9 @@ async def insert_import(
         ImportRow,
         """
         INSERT INTO register_import (authority_id, staff_id, reach, options, state, created_at)
-        VALUES ($1, $2, $3, $4, 'receiving', $5) RETURNING *
+        VALUES ($1, $2, $3, $4, 'receiving', $5)
+        RETURNING import_id, authority_id, staff_id, reach, options, state, run, file_bytes, blocks, read_bytes,
+            read_at, encoding, failure, created_at, began_at, finished_at
         """,
         authority_id, staff_id, None if reach is None else list(reach), options, now,
     )  # fmt: skip
@@ -103,7 +104,11 @@ async def get_import(conn: Connection, *, authority_id: UUID, import_id: UUID, l
             "SELECT FROM register_import WHERE authority_id = $1 AND import_id = $2 FOR UPDATE", authority_id, import_id
         )
     return await fetch_one(
-        conn, ImportRow, "SELECT * FROM register_import WHERE authority_id = $1 AND import_id = $2",
+        conn, ImportRow, """
+        SELECT import_id, authority_id, staff_id, reach, options, state, run, file_bytes, blocks, read_bytes,
+            read_at, encoding, failure, created_at, began_at, finished_at
+        FROM register_import WHERE authority_id = $1 AND import_id = $2
+        """,
         authority_id, import_id,
     )  # fmt: skip
 
@@ -123,7 +128,9 @@ async def list_imports(
         conn,
         ImportRow,
         """
-        SELECT * FROM register_import i
+        SELECT import_id, authority_id, staff_id, reach, options, state, run, file_bytes, blocks, read_bytes,
+            read_at, encoding, failure, created_at, began_at, finished_at
+        FROM register_import i
         WHERE authority_id = $1 AND ($3::uuid[] IS NULL OR staff_id = $2 OR EXISTS (
                 SELECT FROM register_import_batch b WHERE b.community_id = ANY ($3) AND b.import_id = i.import_id
             ))
@@ -162,7 +169,16 @@ async def set_state(
 
 async def peek(conn: Connection, *, import_id: UUID) -> ImportRow | None:
     """An import, whoever's it is. The worker's."""
-    return await fetch_one(conn, ImportRow, "SELECT * FROM register_import WHERE import_id = $1", import_id)
+    return await fetch_one(
+        conn,
+        ImportRow,
+        """
+        SELECT import_id, authority_id, staff_id, reach, options, state, run, file_bytes, blocks, read_bytes,
+            read_at, encoding, failure, created_at, began_at, finished_at
+        FROM register_import WHERE import_id = $1
+        """,
+        import_id,
+    )
 
 
 async def begin_run(conn: Connection, *, import_id: UUID, state: ImportState, now: datetime) -> ImportRow | None:
@@ -174,7 +190,8 @@ async def begin_run(conn: Connection, *, import_id: UUID, state: ImportState, no
         UPDATE register_import SET run = run + 1, state = $2,
             began_at = CASE WHEN state = $2 THEN coalesce(began_at, $3) ELSE $3 END
         WHERE import_id = $1 AND state IN ('waiting', 'checking', 'applying')
-        RETURNING *
+        RETURNING import_id, authority_id, staff_id, reach, options, state, run, file_bytes, blocks, read_bytes,
+            read_at, encoding, failure, created_at, began_at, finished_at
         """,
         import_id, state, now,
     )  # fmt: skip

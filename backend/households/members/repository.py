@@ -53,8 +53,6 @@ class MemberRow(msgspec.Struct, frozen=True):
     without_phone: bool = False
     # A child of the tenant's that staff know to be of age.
     of_age: bool = False
-    # What the authority's own register calls him.
-    register_number: str | None = None
 
 
 class MembershipRow(msgspec.Struct, frozen=True):
@@ -114,7 +112,9 @@ async def insert_member(
         MemberRow,
         """
         INSERT INTO member (community_id, tenancy_id, name, relation, phone, state, without_phone)
-        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        RETURNING community_id, member_id, tenancy_id, person_id, name, relation, phone, state, created_at,
+            joined_at, ended_at, without_phone, of_age
         """,
         community_id, tenancy_id, name, relation, phone, state, without_phone,
     )  # fmt: skip
@@ -123,7 +123,15 @@ async def insert_member(
 async def get_member(conn: Connection, *, community_id: UUID, member_id: UUID) -> MemberRow | None:
     """One member."""
     return await fetch_one(
-        conn, MemberRow, "SELECT * FROM member WHERE community_id = $1 AND member_id = $2", community_id, member_id
+        conn,
+        MemberRow,
+        """
+        SELECT community_id, member_id, tenancy_id, person_id, name, relation, phone, state, created_at,
+            joined_at, ended_at, without_phone, of_age
+        FROM member WHERE community_id = $1 AND member_id = $2
+        """,
+        community_id,
+        member_id,
     )
 
 
@@ -132,7 +140,11 @@ async def get_member_for_update(conn: Connection, *, community_id: UUID, member_
     return await fetch_one(
         conn,
         MemberRow,
-        "SELECT * FROM member WHERE community_id = $1 AND member_id = $2 FOR UPDATE",
+        """
+        SELECT community_id, member_id, tenancy_id, person_id, name, relation, phone, state, created_at,
+            joined_at, ended_at, without_phone, of_age
+        FROM member WHERE community_id = $1 AND member_id = $2 FOR UPDATE
+        """,
         community_id, member_id,
     )  # fmt: skip
 
@@ -152,7 +164,11 @@ async def list_members(conn: Connection, *, community_id: UUID, tenancy_ids: Seq
     return await fetch_all(
         conn,
         MemberRow,
-        "SELECT * FROM member WHERE community_id = $1 AND tenancy_id = ANY ($2) ORDER BY created_at, member_id",
+        """
+        SELECT community_id, member_id, tenancy_id, person_id, name, relation, phone, state, created_at,
+            joined_at, ended_at, without_phone, of_age
+        FROM member WHERE community_id = $1 AND tenancy_id = ANY ($2) ORDER BY created_at, member_id
+        """,
         community_id, list(tenancy_ids),
     )  # fmt: skip
 
@@ -166,7 +182,9 @@ async def list_members_in_state(
         conn,
         MemberRow,
         """
-        SELECT * FROM member
+        SELECT community_id, member_id, tenancy_id, person_id, name, relation, phone, state, created_at, joined_at,
+            ended_at, without_phone, of_age
+        FROM member
         WHERE community_id = $1 AND state = $2
             AND ($3::timestamptz IS NULL OR (created_at, member_id) > ($3, $4::uuid))
         ORDER BY created_at, member_id LIMIT $5

@@ -19,7 +19,6 @@ class SigningKeyRow(msgspec.Struct, frozen=True):
     kid: str
     public_key: bytes
     wrapped: bytes
-    retired_at: datetime | None
     by_kid: str | None = None
     signs_from: datetime | None = None
     endorsement: bytes | None = None
@@ -35,7 +34,7 @@ async def list_signing_keys(conn: Connection, *, purpose: str, owner_id: UUID | 
         conn,
         SigningKeyRow,
         """
-        SELECT kid, public_key, wrapped, retired_at, by_kid, signs_from, endorsement FROM signing_key
+        SELECT kid, public_key, wrapped, by_kid, signs_from, endorsement FROM signing_key
         WHERE purpose = $1 AND owner_id IS NOT DISTINCT FROM $2
         ORDER BY retired_at DESC NULLS FIRST
         """,

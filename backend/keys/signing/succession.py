@@ -75,7 +75,6 @@ async def announce(keys: Keys, *, community_id: UUID, now: datetime) -> SigningK
                 kid=kid,
                 public_key=public,
                 wrapped=wrapped,
-                retired_at=None,
                 by_kid=present.kid,
                 signs_from=signs_from,
                 endorsement=named.signature,

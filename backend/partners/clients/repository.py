@@ -24,7 +24,6 @@ class KeyRow(msgspec.Struct, frozen=True):
     """A live public key of a company."""
 
     key_id: UUID
-    partner_id: UUID
     kid: str
     alg: Alg
     public_key: bytes
@@ -44,7 +43,7 @@ async def insert_key(conn: Connection, *, partner_id: UUID, key: ClientKey, now:
         KeyRow,
         """
         INSERT INTO partner_key (partner_id, kid, alg, public_key, created_at) VALUES ($1, $2, $3, $4, $5)
-        RETURNING key_id, partner_id, kid, alg, public_key, created_at
+        RETURNING key_id, kid, alg, public_key, created_at
         """,
         partner_id, key.kid, key.alg, key.public_key, now,
     )  # fmt: skip
@@ -56,7 +55,7 @@ async def list_live_keys(conn: Connection, *, partner_id: UUID) -> list[KeyRow]:
         conn,
         KeyRow,
         """
-        SELECT key_id, partner_id, kid, alg, public_key, created_at FROM partner_key
+        SELECT key_id, kid, alg, public_key, created_at FROM partner_key
         WHERE partner_id = $1 AND revoked_at IS NULL ORDER BY created_at, key_id
         """,
         partner_id,

@@ -29,11 +29,8 @@ class CertificateRow(msgspec.Struct, frozen=True):
 
     certificate_id: UUID
     erasure_id: UUID
-    person_id: UUID
     about_community: UUID | None
-    status: Literal["awaited", "provisional", "complete"]
     document: bytes | None
-    made_at: datetime | None
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -92,7 +89,7 @@ async def get(
         conn,
         CertificateRow,
         """
-        SELECT certificate_id, erasure_id, person_id, about_community, status, document, made_at
+        SELECT certificate_id, erasure_id, about_community, document
         FROM erasure_certificate
         WHERE erasure_id = $1 AND about_community IS NOT DISTINCT FROM $2 AND ($3::uuid IS NULL OR person_id = $3)
         """,
@@ -106,7 +103,7 @@ async def find(conn: Connection, *, certificate_id: UUID) -> CertificateRow | No
         conn,
         CertificateRow,
         """
-        SELECT certificate_id, erasure_id, person_id, about_community, status, document, made_at
+        SELECT certificate_id, erasure_id, about_community, document
         FROM erasure_certificate WHERE certificate_id = $1
         """,
         certificate_id,
@@ -119,7 +116,7 @@ async def list_of_erasures(conn: Connection, *, erasure_ids: Sequence[UUID]) -> 
         conn,
         CertificateRow,
         """
-        SELECT certificate_id, erasure_id, person_id, about_community, status, document, made_at
+        SELECT certificate_id, erasure_id, about_community, document
         FROM erasure_certificate WHERE erasure_id = ANY ($1) ORDER BY about_community NULLS FIRST
         """,
         erasure_ids,

@@ -63,7 +63,6 @@ class HoldRow(msgspec.Struct, frozen=True):
     set_at: datetime
     ends_at: datetime
     ended_at: datetime | None
-    ended_by: UUID | None
     released_at: datetime | None
 
 
@@ -183,7 +182,16 @@ async def insert(conn: Connection, row: HoldRow, photos: Sequence[HeldPhotoRow])
 
 async def get(conn: Connection, *, community_id: UUID, hold_id: UUID) -> HoldRow | None:
     """One hold."""
-    return await _one(conn, "SELECT * FROM legal_hold WHERE community_id = $1 AND hold_id = $2", community_id, hold_id)
+    return await _one(
+        conn,
+        """
+        SELECT community_id, hold_id, person_id, subject_id, member_id, basis, reference, told, photographs,
+            on_register, set_by, set_at, ends_at, ended_at, released_at
+        FROM legal_hold WHERE community_id = $1 AND hold_id = $2
+        """,
+        community_id,
+        hold_id,
+    )
 
 
 async def list_in_community(
@@ -194,7 +202,9 @@ async def list_in_community(
     return await _all(
         conn,
         """
-        SELECT * FROM legal_hold
+        SELECT community_id, hold_id, person_id, subject_id, member_id, basis, reference, told, photographs,
+            on_register, set_by, set_at, ends_at, ended_at, released_at
+        FROM legal_hold
         WHERE community_id = $1
             AND ($2::timestamptz IS NULL OR set_at < $2 OR (set_at = $2 AND hold_id > $3))
         ORDER BY set_at DESC, hold_id LIMIT $4
@@ -238,7 +248,9 @@ async def renew(
         conn,
         """
         UPDATE legal_hold SET ends_at = $3, reference = coalesce($4, reference)
-        WHERE community_id = $1 AND hold_id = $2 AND ended_at IS NULL AND ends_at > $5 RETURNING *
+        WHERE community_id = $1 AND hold_id = $2 AND ended_at IS NULL AND ends_at > $5
+        RETURNING community_id, hold_id, person_id, subject_id, member_id, basis, reference, told, photographs,
+            on_register, set_by, set_at, ends_at, ended_at, released_at
         """,
         community_id, hold_id, ends_at, reference, now,
     )  # fmt: skip
@@ -250,7 +262,9 @@ async def end(conn: Connection, *, community_id: UUID, hold_id: UUID, by: UUID, 
         conn,
         """
         UPDATE legal_hold SET ended_at = $4, ended_by = $3
-        WHERE community_id = $1 AND hold_id = $2 AND ended_at IS NULL RETURNING *
+        WHERE community_id = $1 AND hold_id = $2 AND ended_at IS NULL
+        RETURNING community_id, hold_id, person_id, subject_id, member_id, basis, reference, told, photographs,
+            on_register, set_by, set_at, ends_at, ended_at, released_at
         """,
         community_id, hold_id, by, now,
     )  # fmt: skip
@@ -265,7 +279,11 @@ async def list_ended(conn: Connection, *, limit: int) -> list[HoldRow]:
     """Holds that have ended and still keep something. The worker's, in the platform scope."""
     return await _all(
         conn,
-        "SELECT * FROM legal_hold WHERE released_at IS NULL AND ended_at IS NOT NULL ORDER BY ends_at LIMIT $1",
+        """
+        SELECT community_id, hold_id, person_id, subject_id, member_id, basis, reference, told, photographs,
+            on_register, set_by, set_at, ends_at, ended_at, released_at
+        FROM legal_hold WHERE released_at IS NULL AND ended_at IS NOT NULL ORDER BY ends_at LIMIT $1
+        """,
         limit,
     )
 
@@ -304,7 +322,9 @@ async def list_disclosed(conn: Connection, *, erasures: Sequence[ErasureRow]) ->
         conn,
         _MetRow,
         """
-        SELECT h.*, e.erasure_id, held_of(e, h) AS held
+        SELECT h.community_id, h.hold_id, h.person_id, h.subject_id, h.member_id, h.basis, h.reference, h.told,
+            h.photographs, h.on_register, h.set_by, h.set_at, h.ends_at, h.ended_at, h.released_at,
+            e.erasure_id, held_of(e, h) AS held
         FROM erasure e JOIN legal_hold h USING (person_id)
         WHERE e.erasure_id = ANY ($1) AND (h.told OR h.released_at IS NOT NULL) AND h.set_at <= e.started_at
             AND (h.released_at IS NULL OR h.released_at >= e.started_at) AND held_of(e, h) > 0

@@ -87,7 +87,6 @@ async def set_hold(
         set_at=now,
         ends_at=new.ends_at,
         ended_at=None,
-        ended_by=None,
         released_at=None,
     )
     async with db.transaction(Scope(community_id=community_id)) as conn:

@@ -41,7 +41,6 @@ class PlaceRow(msgspec.Struct, frozen=True):
 
     community_id: UUID
     erasure_id: UUID
-    person_id: UUID
     subject_id: UUID
     roster_epoch: int | None
     roster_version: int | None
@@ -60,7 +59,14 @@ class Delay(msgspec.Struct, frozen=True):
 async def list_open(conn: Connection, *, erasure_ids: Sequence[UUID]) -> list[ErasureRow]:
     """Those of the erasures that are not complete."""
     return await fetch_all(
-        conn, ErasureRow, "SELECT * FROM erasure WHERE erasure_id = ANY ($1) AND completed_at IS NULL", erasure_ids
+        conn,
+        ErasureRow,
+        """
+        SELECT erasure_id, person_id, reason, extent, started_at, attempts, last_error, completed_at, existed,
+            kept_roles
+        FROM erasure WHERE erasure_id = ANY ($1) AND completed_at IS NULL
+        """,
+        erasure_ids,
     )
 
 
@@ -70,7 +76,9 @@ async def lock_open(conn: Connection, *, erasure_ids: Sequence[UUID]) -> list[Er
         conn,
         ErasureRow,
         """
-        SELECT * FROM erasure WHERE erasure_id = ANY ($1) AND completed_at IS NULL
+        SELECT erasure_id, person_id, reason, extent, started_at, attempts, last_error, completed_at, existed,
+            kept_roles
+        FROM erasure WHERE erasure_id = ANY ($1) AND completed_at IS NULL
         ORDER BY erasure_id FOR UPDATE
         """,
         erasure_ids,
@@ -101,14 +109,28 @@ async def list_steps_of(conn: Connection, *, erasure_ids: Sequence[UUID]) -> dic
 async def list_places(conn: Connection, *, erasure_id: UUID) -> list[PlaceRow]:
     """The erasure's communities that the scope sees: to the person all of them, to a community its own."""
     return await fetch_all(
-        conn, PlaceRow, "SELECT * FROM erasure_place WHERE erasure_id = $1 ORDER BY community_id", erasure_id
+        conn,
+        PlaceRow,
+        """
+        SELECT community_id, erasure_id, subject_id, roster_epoch, roster_version, detached_at, acknowledged_at,
+            wipe_after_s
+        FROM erasure_place WHERE erasure_id = $1 ORDER BY community_id
+        """,
+        erasure_id,
     )
 
 
 async def list_places_of(conn: Connection, *, erasure_ids: Sequence[UUID]) -> list[PlaceRow]:
     """The communities of all of them, in the order of their ids."""
     return await fetch_all(
-        conn, PlaceRow, "SELECT * FROM erasure_place WHERE erasure_id = ANY ($1) ORDER BY community_id", erasure_ids
+        conn,
+        PlaceRow,
+        """
+        SELECT community_id, erasure_id, subject_id, roster_epoch, roster_version, detached_at, acknowledged_at,
+            wipe_after_s
+        FROM erasure_place WHERE erasure_id = ANY ($1) ORDER BY community_id
+        """,
+        erasure_ids,
     )
 
 

@@ -33,7 +33,6 @@ class RequestRow(msgspec.Struct, frozen=True):
     person_id: UUID
     about_community_id: UUID | None
     kind: Kind
-    surface: Literal["resident", "visitor"]
     session_id: UUID | None
     text: str | None
     name: str | None
@@ -41,7 +40,6 @@ class RequestRow(msgspec.Struct, frozen=True):
     due_at: datetime
     state: State
     decided_at: datetime | None
-    decided_by: UUID | None
     answer: str | None
     export_until: datetime | None
     # The guardian who asked, where it was not the person himself.
@@ -73,7 +71,8 @@ async def insert_request(
             due_at, state, decided_at, export_until, asked_by)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN $10::text <> 'open' THEN $8::timestamptz END, $11,
             $12)
-        RETURNING *
+        RETURNING request_id, person_id, about_community_id, kind, session_id, text, name, opened_at, due_at, state,
+            decided_at, answer, export_until, asked_by
         """,
         person_id, community_id, kind, surface, session_id, text, name, now, due_at, state, export_until,
         asked_by,
@@ -93,7 +92,11 @@ async def get_request(conn: Connection, *, request_id: UUID, person_id: UUID) ->
     return await fetch_one(
         conn,
         RequestRow,
-        "SELECT * FROM subject_request WHERE request_id = $1 AND person_id = $2",
+        """
+        SELECT request_id, person_id, about_community_id, kind, session_id, text, name, opened_at, due_at,
+            state, decided_at, answer, export_until, asked_by
+        FROM subject_request WHERE request_id = $1 AND person_id = $2
+        """,
         request_id,
         person_id,
     )
@@ -107,7 +110,9 @@ async def lock_request(
         conn,
         RequestRow,
         """
-        SELECT * FROM subject_request
+        SELECT request_id, person_id, about_community_id, kind, session_id, text, name, opened_at, due_at, state,
+            decided_at, answer, export_until, asked_by
+        FROM subject_request
         WHERE request_id = $1 AND (person_id = $2 OR about_community_id = $3) FOR UPDATE
         """,
         request_id, person_id, community_id,
@@ -119,7 +124,11 @@ async def list_of_person(conn: Connection, *, person_id: UUID) -> list[RequestRo
     return await fetch_all(
         conn,
         RequestRow,
-        "SELECT * FROM subject_request WHERE person_id = $1 ORDER BY opened_at DESC, request_id LIMIT 200",
+        """
+        SELECT request_id, person_id, about_community_id, kind, session_id, text, name, opened_at, due_at,
+            state, decided_at, answer, export_until, asked_by
+        FROM subject_request WHERE person_id = $1 ORDER BY opened_at DESC, request_id LIMIT 200
+        """,
         person_id,
     )
 
@@ -133,7 +142,9 @@ async def list_in_community(
         conn,
         RequestRow,
         """
-        SELECT * FROM subject_request
+        SELECT request_id, person_id, about_community_id, kind, session_id, text, name, opened_at, due_at, state,
+            decided_at, answer, export_until, asked_by
+        FROM subject_request
         WHERE about_community_id = $1 AND (state = 'open' OR NOT $2)
             AND ($3::timestamptz IS NULL OR (due_at, request_id) > ($3, $4::uuid))
         ORDER BY due_at, request_id LIMIT $5
@@ -151,7 +162,9 @@ async def decide(
         RequestRow,
         """
         UPDATE subject_request SET state = $2, answer = $3, decided_by = $4, decided_at = $5
-        WHERE request_id = $1 RETURNING *
+        WHERE request_id = $1
+        RETURNING request_id, person_id, about_community_id, kind, session_id, text, name, opened_at, due_at, state,
+            decided_at, answer, export_until, asked_by
         """,
         request_id, state, answer, staff_id, now,
     )  # fmt: skip

@@ -32,7 +32,6 @@ class SettingRow(msgspec.Struct, frozen=True):
 
     rule: str
     days: int
-    set_at: datetime
 
 
 class RunRow(msgspec.Struct, frozen=True):
@@ -40,7 +39,6 @@ class RunRow(msgspec.Struct, frozen=True):
 
     rule: str
     removed: int
-    removed_at: datetime | None
     enforced_at: datetime | None
 
 
@@ -56,7 +54,7 @@ async def list_communities(conn: Connection) -> list[UUID]:
 async def list_settings(conn: Connection, *, community_id: UUID) -> list[SettingRow]:
     """What the community has set."""
     return await fetch_all(
-        conn, SettingRow, "SELECT rule, days, set_at FROM retention_setting WHERE community_id = $1", community_id
+        conn, SettingRow, "SELECT rule, days FROM retention_setting WHERE community_id = $1", community_id
     )
 
 
@@ -79,7 +77,7 @@ async def list_runs(conn: Connection, *, community_id: UUID) -> list[RunRow]:
     return await fetch_all(
         conn,
         RunRow,
-        "SELECT rule, removed, removed_at, enforced_at FROM retention_run WHERE community_id = $1",
+        "SELECT rule, removed, enforced_at FROM retention_run WHERE community_id = $1",
         community_id,
     )
 

@@ -41,7 +41,9 @@ async def list_of_age(conn: Connection, *, born_by: date, limit: int) -> list[Mi
         conn,
         MinorRow,
         """
-        SELECT m.*, c.time_zone FROM minor m JOIN community c USING (community_id)
+        SELECT m.community_id, m.member_id, m.person_id, m.birth_date, m.basis, m.confirmed_by, m.asked_at,
+            m.answered_at, m.settled_at, m.reminded_at, c.time_zone
+        FROM minor m JOIN community c USING (community_id)
         WHERE m.birth_date <= $1 ORDER BY m.birth_date LIMIT $2
         """,
         born_by, limit,
@@ -54,7 +56,9 @@ async def list_to_ask(conn: Connection, *, born_by: date, limit: int) -> list[Mi
         conn,
         MinorRow,
         """
-        SELECT m.*, c.time_zone FROM minor m JOIN community c USING (community_id)
+        SELECT m.community_id, m.member_id, m.person_id, m.birth_date, m.basis, m.confirmed_by, m.asked_at,
+            m.answered_at, m.settled_at, m.reminded_at, c.time_zone
+        FROM minor m JOIN community c USING (community_id)
         WHERE m.asked_at IS NULL AND m.birth_date <= $1 AND m.person_id IS NOT NULL ORDER BY m.birth_date LIMIT $2
         """,
         born_by, limit,
@@ -67,7 +71,9 @@ async def list_to_tell(conn: Connection, *, limit: int) -> list[MinorRow]:
         conn,
         MinorRow,
         """
-        SELECT m.*, c.time_zone FROM minor m JOIN community c USING (community_id)
+        SELECT m.community_id, m.member_id, m.person_id, m.birth_date, m.basis, m.confirmed_by, m.asked_at,
+            m.answered_at, m.settled_at, m.reminded_at, c.time_zone
+        FROM minor m JOIN community c USING (community_id)
         WHERE m.asked_at IS NOT NULL AND m.told_at IS NULL ORDER BY m.asked_at LIMIT $1
         """,
         limit,
@@ -80,7 +86,9 @@ async def list_to_settle(conn: Connection, *, asked_by: datetime, limit: int) ->
         conn,
         MinorRow,
         """
-        SELECT m.*, c.time_zone FROM minor m JOIN community c USING (community_id)
+        SELECT m.community_id, m.member_id, m.person_id, m.birth_date, m.basis, m.confirmed_by, m.asked_at,
+            m.answered_at, m.settled_at, m.reminded_at, c.time_zone
+        FROM minor m JOIN community c USING (community_id)
         WHERE m.asked_at <= $1 AND m.settled_at IS NULL ORDER BY m.asked_at LIMIT $2
         """,
         asked_by, limit,
@@ -93,7 +101,9 @@ async def list_to_look_at(conn: Connection, *, at: datetime, limit: int) -> list
         conn,
         MinorRow,
         """
-        SELECT m.*, c.time_zone FROM minor m JOIN community c USING (community_id)
+        SELECT m.community_id, m.member_id, m.person_id, m.birth_date, m.basis, m.confirmed_by, m.asked_at,
+            m.answered_at, m.settled_at, m.reminded_at, c.time_zone
+        FROM minor m JOIN community c USING (community_id)
         WHERE m.look_at <= $1 ORDER BY m.look_at LIMIT $2
         """,
         at, limit,

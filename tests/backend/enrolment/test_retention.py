@@ -252,7 +252,6 @@ def review(state: ReviewState) -> ReviewRow:
         reason=None,
         opened_at=NOW,
         decided_at=None,
-        decided_by=None,
     )
 
 

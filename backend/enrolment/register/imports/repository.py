@@ -38,7 +38,6 @@ class ImportRow(msgspec.Struct, frozen=True):
     community_id: UUID
     import_id: UUID
     state: ImportState
-    pieces: int
     size: int
     files: int | None
     failure: str | None
@@ -132,7 +131,10 @@ async def get_import(conn: Connection, *, community_id: UUID, import_id: UUID) -
     return await fetch_one(
         conn,
         ImportRow,
-        "SELECT * FROM register_photo_import WHERE community_id = $1 AND import_id = $2",
+        """
+        SELECT community_id, import_id, state, size, files, failure, created_at, created_by, finished_at
+        FROM register_photo_import WHERE community_id = $1 AND import_id = $2
+        """,
         community_id, import_id,
     )  # fmt: skip
 
@@ -142,7 +144,10 @@ async def list_imports(conn: Connection, *, community_id: UUID, limit: int) -> l
     return await fetch_all(
         conn,
         ImportRow,
-        "SELECT * FROM register_photo_import WHERE community_id = $1 ORDER BY created_at DESC, import_id LIMIT $2",
+        """
+        SELECT community_id, import_id, state, size, files, failure, created_at, created_by, finished_at
+        FROM register_photo_import WHERE community_id = $1 ORDER BY created_at DESC, import_id LIMIT $2
+        """,
         community_id, limit,
     )  # fmt: skip
 
@@ -153,7 +158,8 @@ async def list_open(conn: Connection, *, limit: int) -> list[ImportRow]:
         conn,
         ImportRow,
         """
-        SELECT * FROM register_photo_import
+        SELECT community_id, import_id, state, size, files, failure, created_at, created_by, finished_at
+        FROM register_photo_import
         WHERE state IN ('receiving', 'waiting', 'working') ORDER BY created_at LIMIT $1
         """,
         limit,
