@@ -4,14 +4,16 @@ import asyncio
 import importlib.metadata
 import os
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import asyncpg
 
 from backend.kit.apart import run_apart
+from backend.kit.scratch import scratch_folder
 
 _URL_VARIABLE = "DOORWARD_MIGRATE_URL"
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('doorward migrate', 0))"
@@ -24,20 +26,21 @@ class MigrationFailed(Exception):
     """A migration did not apply; the message is dbmate's. What ran before it stays: repair and run again."""
 
 
-def migrate(data_url: str, keys_url: str, *, directory: Path | None = None) -> None:
+def migrate(data_url: str, keys_url: str, *, directory: Path | None = None, pre: bool = False) -> None:
     """Apply what is missing to the data and to the key database; safe to repeat and to run twice at once.
 
     Args:
         data_url: database `doorward` as `doorward_owner`.
         keys_url: database `doorward_keys` as `doorward_keys`.
         directory: holds `data/` and `keys/`; by default the checkout's or the installed package's.
+        pre: only what goes before this release runs, which the one before can live with.
 
     Raises:
         MigrationFailed: a migration, or the connection, failed; it names the file.
         FileNotFoundError: the migrations or dbmate are not installed.
     """
     root = directory or migrations_directory()
-    run_apart(lambda: asyncio.run(_migrate_both(root, data_url, keys_url)))
+    run_apart(lambda: asyncio.run(_migrate_both(root, data_url, keys_url, pre=pre)))
 
 
 def migrations_directory() -> Path:
@@ -64,13 +67,28 @@ def migrations_needed() -> dict[str, list[str]]:
     }
 
 
-async def _migrate_both(root: Path, data_url: str, keys_url: str) -> None:
+async def _migrate_both(root: Path, data_url: str, keys_url: str, *, pre: bool) -> None:
     for folder, url in (("data", data_url), ("keys", keys_url)):
         try:
             async with _lock(url):
-                await _dbmate(root / folder, url)
+                with _chosen(root / folder, pre=pre) as files:
+                    await _dbmate(files, url)
         except (OSError, asyncpg.PostgresError) as error:
             raise MigrationFailed(f"{folder}: {error}") from error
+
+
+@contextmanager
+def _chosen(folder: Path, *, pre: bool) -> Iterator[Path]:
+    """The folder, or one like it without what goes after the release: dbmate applies all that it finds."""
+    if not pre:
+        yield folder
+        return
+    with scratch_folder() as scratch:
+        chosen = scratch / folder.name
+        chosen.mkdir()
+        for file in folder.glob("*_pre_*.sql"):
+            shutil.copy(file, chosen)
+        yield chosen
 
 
 @asynccontextmanager

@@ -17,6 +17,11 @@ def add(commands: Commands) -> None:
     provision.set_defaults(run=_provision)
 
     migrate = commands.add_parser("migrate", help="bring both databases to this release's schema")
+    migrate.add_argument(
+        "--pre",
+        action="store_true",
+        help="only what goes before this release runs; again without it once no process is of the one before",
+    )
     add_data_dir(migrate)
     migrate.set_defaults(run=_migrate)
 
@@ -57,6 +62,8 @@ def _migrate(arguments: argparse.Namespace) -> int:
     with databases(settings_of(arguments), new=True) as settings:
         if settings.migration_database_url is None or settings.keys_database_url is None:
             raise SettingsRefused("DOORWARD_MIGRATION_DATABASE_URL and DOORWARD_KEYS_DATABASE_URL are needed")
-        migrate(settings.migration_database_url, settings.keys_database_url)
-    print("both databases are at this release's schema")
+        migrate(settings.migration_database_url, settings.keys_database_url, pre=arguments.pre)
+    print(
+        "both databases are ready for this release" if arguments.pre else "both databases are at this release's schema"
+    )
     return 0

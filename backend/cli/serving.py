@@ -3,12 +3,12 @@
 import argparse
 import os
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from backend.cli.shared import DATA_DIR, Commands, add_data_dir, box_failures, interrupt, settings_of
+from backend.kit.scratch import scratch_folder
 from backend.settings import Settings, SettingsRefused, load_settings
 
 __all__ = ["END_S", "IDLE_S", "add"]
@@ -82,15 +82,13 @@ def _numbers(port: int | None) -> Iterator[None]:
     if port is None:
         yield
         return
-    # In memory where the machine has such a place: the processes write there with every request, and a container's
-    # own disk may be read-only.
-    memory = Path("/dev/shm")  # noqa: S108 - a private folder in it is used, made by mkdtemp
-    with tempfile.TemporaryDirectory(prefix="doorward-", dir=memory if os.access(memory, os.W_OK) else None) as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    # Where it can be in memory: the processes write there with every request.
+    with scratch_folder() as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
         # Not sooner: it is at its import that the library looks for the folder.
         from backend.kit.metrics import shown
 
-        with box_failures(), shown(port, folder=Path(folder)):
+        with box_failures(), shown(port, folder=folder):
             yield
 
 

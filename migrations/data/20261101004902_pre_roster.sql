@@ -6,7 +6,7 @@ SET lock_timeout = '3s';
 -- concurrent transaction has just committed is seen.
 -- What an entry may lack ("doors", "ask_first", "keys", "tokens", "card", "next_template", "lookalike") is left out where
 -- there is none: somebody's bytes, and so their hash, change only with what concerns him.
-CREATE FUNCTION roster_project(p_community uuid, p_subjects uuid[]) RETURNS void
+CREATE OR REPLACE FUNCTION roster_project(p_community uuid, p_subjects uuid[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 DECLARE

@@ -37,7 +37,7 @@ class Api:
         self.url = f"http://127.0.0.1:{port}"
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
-        self._environment = {
+        self.environment = {
             **_surroundings(),
             "DOORWARD_API_DATABASE_URL": str(settings.api_database_url),
             "DOORWARD_KEYS_DATABASE_URL": str(settings.keys_database_url),
@@ -51,7 +51,7 @@ class Api:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "backend.cli", "api",
-                env=self._environment, stdout=log, stderr=log, start_new_session=True,
+                env=self.environment, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         async with httpx.AsyncClient() as client:
             try:

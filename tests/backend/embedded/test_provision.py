@@ -172,6 +172,18 @@ def test_a_failing_migration_is_named_with_its_reason_and_leaves_no_half(
     assert select(database_urls.owner, "SELECT to_regclass('half')::text") == [None]
 
 
+def test_what_goes_after_the_release_waits_until_it_is_asked_for(database_urls: DatabaseUrls, tmp_path: Path) -> None:
+    write(tmp_path, "20990101000000_post_first.sql", "CREATE TABLE first (n int);")
+    write(tmp_path, "20990101000001_pre_second.sql", "CREATE TABLE second (n int);")
+    there = "SELECT concat(to_regclass('first'), ' ', to_regclass('second'))"
+    for _ in range(2):
+        migrate(database_urls.owner, database_urls.keys, directory=tmp_path, pre=True)
+        assert select(database_urls.owner, there) == [" second"]
+    # Out of the order of their numbers: the next release's come before this one's only where somebody skipped one.
+    migrate(database_urls.owner, database_urls.keys, directory=tmp_path)
+    assert select(database_urls.owner, there) == ["first second"]
+
+
 def test_a_failure_does_not_show_the_password(pg: EmbeddedPostgres, tmp_path: Path) -> None:
     write(tmp_path, "20990101000000_pre_empty.sql", "SELECT 1;")
     url = pg.url(OWNER, "no_such_database")
