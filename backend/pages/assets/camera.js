@@ -11,6 +11,7 @@ const WARM_UP_MS = 600;
  * another picture would not help. `done` are the slots that were good before.
  */
 export async function takePictures({ frame, captures, done, send, describe, cancel }) {
+  if (captures.length === 0) return;
   const camera = await openCamera();
   try {
     const slots = [...done, ...captures.map((one) => one.slot)].sort();

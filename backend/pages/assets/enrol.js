@@ -6,6 +6,7 @@ import { words } from "./form.js";
 import { language, t } from "./texts.js";
 
 export const FACE = "face_access";
+const SLOTS = [1, 2, 3];
 
 /** What to do about a picture that was refused; `null` where no other picture would help. */
 function describe(error) {
@@ -85,8 +86,10 @@ export class Enrolling {
         } catch (error) {
           const words = describe(error);
           if (words === null) throw error;
-          await this.#explained(words);
-          enrolment = await this.#new();
+          // Only what the three pictures are is a reason to take others; where the line broke they are still good.
+          const refused = error instanceof Refused && error.status === 422;
+          await this.#explained(t(refused ? "photo.again" : "photo.unsent"), words);
+          enrolment = refused ? await this.#new() : { ...enrolment, captures: [], done: SLOTS };
         }
       }
     } catch (error) {
@@ -106,9 +109,9 @@ export class Enrolling {
     return { ...await this.#page.session.send("POST", `${this.#page.base}/enrolments`, {}), done: [] };
   }
 
-  #explained(words) {
+  #explained(title, words) {
     return new Promise((resolve) => show(this.#page.frame(h("section", { class: "card" },
-      h("h1", {}, t("photo.again")), h("p", {}, words),
+      h("h1", {}, title), h("p", {}, words),
       h("div", { class: "actions" }, h("button", { type: "button", click: resolve, class: "first" }, t("retry")))))));
   }
 }

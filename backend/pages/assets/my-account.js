@@ -1,6 +1,7 @@
 // Oneself: name and number, what was recorded, what was destroyed, and the way out.
 import { action, h, show } from "./dom.js";
 import { form } from "./form.js";
+import { courierHere } from "./my-courier.js";
 import { certificates, kept } from "./records.js";
 import { t, time } from "./texts.js";
 
@@ -25,8 +26,8 @@ export async function accountView(app) {
           await app.reload();
         },
       }))),
-    h("section", { class: "card" }, h("ul", { class: "rows links" }, ["news", "entries", "sessions", "requests"].map((name) =>
-      h("li", {}, h("a", { href: `#${name}` }, t(`${name}.title`)))))),
+    h("section", { class: "card" }, h("ul", { class: "rows links" }, ["news", "entries", "sessions", "requests", ...(courierHere() ? ["courier"] : [])].map((name) =>
+      h("li", {}, h("a", { href: `#${name}` }, t(name === "courier" ? "courier.title.my" : `${name}.title`)))))),
     erasures.length > 0 && h("section", { class: "card" }, h("h2", {}, t("erasures.title")), h("ul", { class: "rows" }, erasures.map((one) =>
       h("li", {}, h("div", {}, t(`erasure.${one.reason}`), h("p", { class: "soft" }, time(one.started_at))),
         h("span", { class: `state ${one.state === "completed" ? "good" : "wait"}` }, t(`erasure.state.${one.state}`)))))),

@@ -7,6 +7,7 @@ import { entriesView, sessionsView } from "./my-activity.js";
 import { Approvals } from "./my-approvals.js";
 import { childView } from "./my-children.js";
 import { codeView } from "./my-code.js";
+import { courierView } from "./my-courier.js";
 import { deliveriesView } from "./my-deliveries.js";
 import { faceView } from "./my-face.js";
 import { guestsView } from "./my-guests.js";
@@ -29,13 +30,14 @@ const VIEWS = {
   code: codeView, guests: guestsView, home: homeView, face: faceView, me: accountView,
   join: joinView, entries: entriesView, sessions: sessionsView, requests: requestsView, news: newsView, number: numberView,
   deliveries: deliveriesView, pass: passView, child: childView, "child-requests": requestsView,
+  courier: courierView,
 };
 const TABS = ["code", "guests", "home", "face", "me"];
 // Where what cannot wait is looked for; on the others it would only stand in the way.
 const NOTICED = ["code", "home", "me"];
 const ABOVE = {
   join: "home", child: "home", "child-requests": "home", deliveries: "guests", pass: "guests",
-  entries: "me", sessions: "me", requests: "me", news: "me", number: "me",
+  entries: "me", sessions: "me", requests: "me", news: "me", number: "me", courier: "me",
 };
 const session = new Session("resident", "doorward.my");
 const keyring = new Keyring(session, "resident");
@@ -97,7 +99,8 @@ async function loggedIn() {
   localStorage.setItem(PERSON, me.person_id);
   app.homes = null;
   watches.forEach((watch) => watch.begin());
-  if (location.hash === "" || location.hash === "#code") await reload();
+  // Whoever comes from a company's link has logged in for that.
+  if (["", "#code", "#courier"].includes(location.hash)) await reload();
   else app.go("code");
 }
 

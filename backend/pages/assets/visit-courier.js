@@ -22,6 +22,9 @@ export async function ownCodes(page) {
     h("div", { class: "actions" }, h("button", { type: "button", click: () => page.overview().catch(failed) }, t("back"))))));
 }
 
+/** To the residents' page, which makes a courier who lives here one person with himself. */
+export const residentLink = () => h("div", { class: "actions" }, h("a", { class: "button", href: "/my#courier" }, t("courier.resident")));
+
 /** Every company that names the courier; each is left by itself, and what it asserted ends at once. */
 export function companies({ session, confirmed, overview, failed }) {
   const rows = h("ul", { class: "rows" });
@@ -29,8 +32,13 @@ export function companies({ session, confirmed, overview, failed }) {
     await session.send("DELETE", `/companies/${one.partner_id}`);
     await overview();
   }, { name: one.company });
-  session.get("/companies").then(({ companies: all }) => rows.append(...all.map((one) => h("li", {},
-    h("div", {}, h("strong", {}, one.company), " ", h("span", { class: `state ${TONE[one.state] ?? ""}` }, t(`company.${one.state}`))),
-    one.state !== "suspended" && h("button", { type: "button", class: "plain bad", click: () => leave(one) }, t("company.leave", { name: one.company })))))).catch(failed);
-  return h("section", { class: "card" }, h("h2", {}, t("companies")), h("p", { class: "soft" }, t("companies.note")), rows);
+  const card = h("section", { class: "card" }, h("h2", {}, t("companies")), h("p", { class: "soft" }, t("companies.note")), rows);
+  card.hidden = true;
+  session.get("/companies").then(({ companies: all }) => {
+    card.hidden = all.length === 0;
+    rows.append(...all.map((one) => h("li", {},
+      h("div", {}, h("strong", {}, one.company), " ", h("span", { class: `state ${TONE[one.state] ?? ""}` }, t(`company.${one.state}`))),
+      one.state !== "suspended" && h("button", { type: "button", class: "plain bad", click: () => leave(one) }, t("company.leave", { name: one.company })))));
+  }).catch(failed);
+  return card;
 }

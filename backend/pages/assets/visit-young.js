@@ -3,6 +3,7 @@ import { action, h } from "./dom.js";
 import { FACE } from "./enrol.js";
 import { certificates, kept } from "./records.js";
 import { t } from "./texts.js";
+import { requestsLink } from "./visit-requests.js";
 
 /** What draws the page of a young person, once it is read. */
 export async function youngView(page) {
@@ -28,5 +29,6 @@ export async function youngView(page) {
     h("div", { class: "actions" }, action(t("code.title"), code, failed)),
     certificates(session, erasures, failed),
     kept(session, page.kept, failed),
+    requestsLink(page),
   ];
 }

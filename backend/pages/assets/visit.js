@@ -6,8 +6,10 @@ import { words } from "./form.js";
 import { canHoldKeys, Keyring } from "./phonekey.js";
 import { certificates, kept } from "./records.js";
 import { chooseLanguage, switchLanguage, t, time } from "./texts.js";
-import { companies, ownCodes } from "./visit-courier.js";
+import { companies, ownCodes, residentLink } from "./visit-courier.js";
 import { Earlier } from "./visit-earlier.js";
+import { over, unproven } from "./visit-ended.js";
+import { requestsLink } from "./visit-requests.js";
 import { youngView } from "./visit-young.js";
 
 // The rules of retention that concern a visitor, as the server names them.
@@ -26,8 +28,8 @@ const enrolling = new Enrolling({
 
 // What the parts of this page share.
 const page = {
-  session, keyring, enrolling, frame, failed, confirmed, choice, faceCard, kept: KEPT,
-  code: () => code(), overview: () => overview(), draw(view) { redraw = view; view(); },
+  session, keyring, enrolling, frame, failed, confirmed, choice, faceCard, summary, kept: KEPT,
+  code: () => code(), overview: () => overview(), leave: () => leave(), draw(view) { redraw = view; view(); },
 };
 
 async function start() {
@@ -77,7 +79,7 @@ async function overview() {
     return redraw();
   }
   const [invitation, erasures] = await Promise.all([session.get("/invitation").catch(unlessEnded), session.get("/erasures")]);
-  if (!invitation) return over(erasures);
+  if (!invitation) return over(page, earlier.kind ?? "courier", erasures);
   // Whoever has withdrawn may read these two and nothing else.
   const enrolments = invitation.state === "withdrawn" ? { enrolments: [] } : await session.get("/enrolments");
   kind = invitation.kind;
@@ -113,9 +115,10 @@ function accepted(invitation, { enrolments }, { erasures }) {
     summary(invitation),
     works ? faceCard(state) : choice(),
     works && h("div", { class: "actions" }, action(t("code.title"), code, failed)),
-    invitation.kind === "courier" && companies(page),
+    invitation.kind === "courier" && [companies(page), residentLink()],
     certificates(session, erasures, failed),
     kept(session, KEPT, failed),
+    requestsLink(page),
     invitation.kind === "guest" && h("div", { class: "actions" }, h("button", { type: "button", class: "plain bad", click: () => confirmed("leave.ask", leave) }, t("leave"))),
   ));
 }
@@ -183,19 +186,15 @@ function left({ certificate_link: certificate }) {
 
 function gone(invitation, erasures) {
   show(frame(summary(invitation), h("section", { class: "card" }, h("h2", {}, t("wrong.ended")),
-    h("p", { class: "soft" }, t(`wrong.ended.${invitation.kind}`))), invitation.kind === "courier" && companies(page), certificates(session, erasures, failed), kept(session, KEPT, failed)));
+    h("p", { class: "soft" }, t(`wrong.ended.${invitation.kind}`))), invitation.kind === "courier" && companies(page),
+    certificates(session, erasures, failed), kept(session, KEPT, failed),
+    // A guest's no has begun to erase all of it.
+    invitation.kind === "courier" && requestsLink(page)));
 }
 
-/** A courier whom his company has let go: nothing is left but the proof that his face is destroyed, when it is. */
-function over({ erasures }) {
-  redraw = () => over({ erasures });
-  show(frame(h("section", { class: "card" }, h("h1", {}, t("wrong.ended")), h("p", { class: "soft" }, t("wrong.ended.courier")),
-    erasures.length === 0 && h("p", { class: "soft" }, t("over.note"))), certificates(session, erasures, failed), kept(session, KEPT, failed)));
-}
-
-/** Of an invitation that has ended nothing can be read; the erasures can, where this phone has answered it. */
+/** Of an invitation that has ended nothing can be read; the rights that this phone has are left, where it answered. */
 function unlessEnded(error) {
-  if (!(error instanceof Refused && error.code === "link-closed")) throw error;
+  if (!(error instanceof Refused && ["link-closed", "link-expired"].includes(error.code))) throw error;
   return null;
 }
 
@@ -212,6 +211,7 @@ const WRONG = {
 
 function failed(error) {
   if (error instanceof Unreachable) return wrong("network");
+  if (error instanceof Refused && error.code === "link-unproven") return unproven(page).catch((worse) => wrong("other", words(worse)));
   if (error instanceof Refused && error.code in WRONG) {
     if (error.code !== "link-opened-too-often") session.forget();
     return wrong(WRONG[error.code]);

@@ -27,6 +27,7 @@ VIEWS = (
     "sessions",
     "entries",
     "join",
+    "courier",
 )
 NARROW = 320
 # Nothing to act with that a screen reader could not name, no level of headings left out, no control without a role.

@@ -27,11 +27,11 @@ def scripts() -> Iterator[str]:
 
 
 def texts() -> dict[str, dict[str, str]]:
-    own = script("texts.js")
-    chinese, _, english = own.partition('  "en": {')
     return {
-        "zh-CN": dict(_KEY.findall(chinese)) | dict(_KEY.findall(script("my-texts-zh.js"))),
-        "en": dict(_KEY.findall(english)) | dict(_KEY.findall(script("my-texts-en.js"))),
+        name: {
+            key: text for file in (f"texts-{end}.js", f"my-texts-{end}.js") for key, text in _KEY.findall(script(file))
+        }
+        for name, end in (("zh-CN", "zh"), ("en", "en"))
     }
 
 
