@@ -44,7 +44,6 @@ class Schedule(msgspec.Struct, frozen=True):
 class SpecialDay(msgspec.Struct, frozen=True):
     """A day that is not what the calendar says: a holiday, or one that is worked like ``works_as``."""
 
-    day: date
     works_as: Weekday | None = None
 
 

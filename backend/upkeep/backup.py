@@ -28,12 +28,11 @@ OBJECTS = "objects"
 
 
 class BackedUp(msgspec.Struct, frozen=True):
-    """A backup that was made: its two folders, objects in it, expired backups of keys that were deleted."""
+    """A backup that was made: its two folders, and objects in it."""
 
     data: Path
     keys: Path
     objects: int
-    expired: int
     keys_expire_at: datetime
 
 
@@ -54,7 +53,7 @@ async def back_up(
         DumpFailed: pg_dump failed.
         StorageUnavailable, StorageFull: an object could not be read or written.
     """
-    expired = forget_expired(keys, now=now)
+    forget_expired(keys, now=now)
     stamp = f"{now:%Y%m%dT%H%M%SZ}"
     data_folder, keys_folder = _new_folder(data / stamp), _new_folder(keys / stamp)
     # The data first: whoever enrols between the two is in the keys alone, and nobody is in the data without his key
@@ -70,7 +69,6 @@ async def back_up(
         data=data_folder,
         keys=keys_folder,
         objects=copied,
-        expired=expired,
         keys_expire_at=now + KEY_BACKUPS_EXPIRE,
     )
 

@@ -48,8 +48,8 @@ class DayRow(msgspec.Struct, frozen=True):
 
     @property
     def special(self) -> SpecialDay:
-        """Without the name."""
-        return SpecialDay(self.day, self.works_as)
+        """What it is, whichever day that is."""
+        return SpecialDay(self.works_as)
 
 
 class HoursRow(msgspec.Struct, frozen=True):

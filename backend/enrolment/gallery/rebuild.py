@@ -91,7 +91,7 @@ def _open_rows(keys: dict[UUID, bytes], rows: Sequence[SealedRow]) -> Iterable[N
             template = open_template(key, row.sealed, person_id=row.person_id, template_id=row.template_id)
         except SealBroken:
             continue
-        yield NewGalleryRow(subject_id=row.subject_id, template_id=row.template_id, pack=row.pack, template=template)
+        yield NewGalleryRow(subject_id=row.subject_id, template_id=row.template_id, template=template)
 
 
 def _told(progress: Callable[[UUID, int], None] | None, community_id: UUID) -> Progress | None:

@@ -42,14 +42,12 @@ class NewGalleryRow(msgspec.Struct, frozen=True):
 
     subject_id: UUID
     template_id: UUID
-    pack: str
     template: bytes
 
 
 class NeighbourRow(msgspec.Struct, frozen=True):
     """The other subject whose template is most like a probe, and how much (cosine)."""
 
-    probe: int
     subject_id: UUID
     score: float
 
@@ -229,7 +227,7 @@ async def nearest(
         conn,
         NeighbourRow,
         """
-        SELECT p.probe::integer - 1 AS probe, n.subject_id, n.score
+        SELECT n.subject_id, n.score
         FROM unnest($4::text[]::halfvec[]) WITH ORDINALITY AS p (embedding, probe)
         CROSS JOIN LATERAL (
             SELECT g.subject_id, -(g.embedding <#> p.embedding) AS score
@@ -258,7 +256,7 @@ async def list_near(
         conn,
         NeighbourRow,
         """
-        SELECT 0 AS probe, g.subject_id, -(g.embedding <#> $4::text::halfvec) AS score FROM gallery g
+        SELECT g.subject_id, -(g.embedding <#> $4::text::halfvec) AS score FROM gallery g
         WHERE g.community_id = $1 AND g.pack = $2 AND g.subject_id <> $3
             AND -(g.embedding <#> $4::text::halfvec) >= $5
         ORDER BY g.embedding <#> $4::text::halfvec LIMIT $6

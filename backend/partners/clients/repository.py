@@ -5,15 +5,14 @@ from uuid import UUID
 
 import msgspec
 
-from backend.kit.db import Connection, fetch_all, fetch_one, require_one
+from backend.kit.db import Connection, fetch_all, require_one
 from backend.partners.clients.assertions import Alg, ClientKey
 
 __all__ = [
-    "CredentialRow",
     "KeyRow",
     "delete_expired",
-    "find_credential",
     "insert_key",
+    "is_live",
     "list_live_keys",
     "remember_assertion",
     "revoke_key",
@@ -28,12 +27,6 @@ class KeyRow(msgspec.Struct, frozen=True):
     alg: Alg
     public_key: bytes
     created_at: datetime
-
-
-class CredentialRow(msgspec.Struct, frozen=True):
-    """That what a token was issued for is still live."""
-
-    partner_id: UUID
 
 
 async def insert_key(conn: Connection, *, partner_id: UUID, key: ClientKey, now: datetime) -> KeyRow:
@@ -74,18 +67,19 @@ async def revoke_key(conn: Connection, *, partner_id: UUID, key_id: UUID, now: d
     return done is not None
 
 
-async def find_credential(conn: Connection, *, partner_id: UUID, credential_id: UUID) -> CredentialRow | None:
-    """The company's live secret or key of that id. Needs the platform scope."""
-    return await fetch_one(
-        conn,
-        CredentialRow,
+async def is_live(conn: Connection, *, partner_id: UUID, credential_id: UUID) -> bool:
+    """Whether the company has a live secret or key of that id. Needs the platform scope."""
+    found: bool = await conn.fetchval(
         """
-        SELECT partner_id FROM partner_secret WHERE partner_id = $1 AND secret_id = $2 AND revoked_at IS NULL
-        UNION ALL
-        SELECT partner_id FROM partner_key WHERE partner_id = $1 AND key_id = $2 AND revoked_at IS NULL
+        SELECT EXISTS (
+            SELECT FROM partner_secret WHERE partner_id = $1 AND secret_id = $2 AND revoked_at IS NULL
+            UNION ALL
+            SELECT FROM partner_key WHERE partner_id = $1 AND key_id = $2 AND revoked_at IS NULL
+        )
         """,
         partner_id, credential_id,
     )  # fmt: skip
+    return found
 
 
 async def remember_assertion(conn: Connection, *, partner_id: UUID, jti_hash: bytes, expires_at: datetime) -> bool:

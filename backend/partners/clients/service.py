@@ -81,7 +81,7 @@ async def current(conn: Connection, *, principal: PartnerPrincipal) -> None:
         Unauthorised: it was revoked, and with it every token.
     """
     credential = principal.credential_id
-    if credential is None or not await repository.find_credential(
+    if credential is None or not await repository.is_live(
         conn, partner_id=principal.partner_id, credential_id=credential
     ):
         raise Unauthorised("The secret or key that this token was issued for has been revoked.")

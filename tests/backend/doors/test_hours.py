@@ -56,9 +56,7 @@ def test_expanded_hours_are_what_the_clock_on_the_wall_says(data: st.DataObject,
     name = data.draw(st.sampled_from(sorted(ZONES)))
     zone, begin = ZoneInfo(name), data.draw(st.sampled_from(ZONES[name]))
     chosen = data.draw(st.dictionaries(st.integers(0, 7), st.sampled_from([None, *WEEKDAYS]), max_size=4))
-    days = {
-        (day := begin.date() + timedelta(days=offset)): SpecialDay(day, works_as) for offset, works_as in chosen.items()
-    }
+    days = {begin.date() + timedelta(days=offset): SpecialDay(works_as) for offset, works_as in chosen.items()}
     bounds = bounds_of(schedule, days, zone, begin=begin, until=begin + WEEK)
     assert all(low < high for low, high in pairwise(bounds))
     assert len(bounds) % 2 == 0
@@ -101,8 +99,8 @@ def test_a_skipped_time_opens_nothing_and_a_repeated_one_twice() -> None:
 def test_a_holiday_week_and_the_saturday_that_is_worked_for_it() -> None:
     # National Day 2026: from Thursday on off, and a Saturday afterwards worked like a Monday.
     office = Schedule((*(Span(day, 540, 1080) for day in WEEKDAYS[:5]), Span("holiday", 600, 720)), own_holidays=True)
-    days = {date(2026, 10, d): SpecialDay(date(2026, 10, d)) for d in (1, 2)}
-    days[date(2026, 10, 10)] = SpecialDay(date(2026, 10, 10), "mon")
+    days = {date(2026, 10, d): SpecialDay() for d in (1, 2)}
+    days[date(2026, 10, 10)] = SpecialDay("mon")
     zone = ZoneInfo("Asia/Shanghai")
 
     def hours(day: int) -> float:

@@ -182,7 +182,7 @@ async def test_a_face_that_is_detached_during_a_rebuild_stays_out(world: World) 
         )
     async with resources.db.transaction(scope) as conn:
         await service.detach(conn, community_id=community_id, subject_ids=[subject_id])
-    late = gallery.NewGalleryRow(subject_id, missing.template_id, PACK, templates[subject_id])
+    late = gallery.NewGalleryRow(subject_id, missing.template_id, templates[subject_id])
     async with resources.db.transaction(scope) as conn:
         assert await gallery.insert_rows(conn, community_id=community_id, rows=[late]) == 0
 

@@ -30,7 +30,6 @@ class Wanted(msgspec.Struct, frozen=True):
     """A line's window at one of its communities."""
 
     number: int
-    community_id: UUID
     window: WindowRow
 
 
@@ -71,7 +70,7 @@ async def check(
             refused[number] = problem
             continue
         for community_id in dict.fromkeys(line.community_ids):
-            wanted.setdefault(community_id, []).append(Wanted(number, community_id, window))
+            wanted.setdefault(community_id, []).append(Wanted(number, window))
     return wanted, refused
 
 
