@@ -2,8 +2,10 @@
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any, cast
 
+import asyncpg
 import httpx
 import pytest
 from litestar import Litestar
@@ -14,6 +16,7 @@ from backend.kit.db import Database
 from backend.resources import Resources
 from backend.settings import Settings
 from tests.backend.lending import DatabaseLender
+from tests.backend.processes import Workers
 from tests.backend.running import running
 from tests.backend.world import MovableClock, World
 from tests.databases import DatabaseUrls
@@ -105,6 +108,26 @@ async def worker_db(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+@pytest.fixture
+async def owner(database_urls: DatabaseUrls) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """The data past every policy, as the server's superuser."""
+    conn = await asyncpg.connect(database_urls.superuser)
+    try:
+        yield conn
+    finally:
+        await conn.close()
+
+
+@pytest.fixture
+async def workers(settings: Settings, tmp_path: Path) -> AsyncIterator[Workers]:
+    """Worker processes of this deployment, started by the test."""
+    made = Workers(settings, tmp_path / "worker.log")
+    try:
+        yield made
+    finally:
+        await made.stop()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Every table, whoever adds it: nobody sees a row of it without saying for whom he works."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -51,15 +51,6 @@ class ForeignKey(msgspec.Struct, frozen=True):
     parent: str
     columns: list[str]
     referenced: list[str]
-
-
-@pytest.fixture
-async def owner(database_urls: DatabaseUrls) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    conn = await asyncpg.connect(database_urls.superuser)
-    try:
-        yield conn
-    finally:
-        await conn.close()
 
 
 async def tables(conn: "asyncpg.Connection[asyncpg.Record]") -> list[Table]:

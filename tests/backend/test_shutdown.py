@@ -1,7 +1,6 @@
 """API and worker are asked to end (SIGTERM) while something is under way: nothing is cut or lost, and they do end."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -134,15 +133,6 @@ async def test_a_photograph_under_way_is_taken(world: World, settings: Settings,
         assert (await put(tenant.actor, enrolment_id, slot, photo)).status_code == 200
     answer = await complete(tenant.actor, enrolment_id)
     assert answer.status_code == 200, answer.text
-
-
-@pytest.fixture
-async def workers(settings: Settings, tmp_path: Path) -> AsyncIterator[Workers]:
-    made = Workers(settings, tmp_path / "worker.log")
-    try:
-        yield made
-    finally:
-        await made.stop()
 
 
 async def jobs(world: World) -> list[str]:

@@ -20,6 +20,7 @@ from gate_sdk.testing import FakeBackend
 from gate_sdk.testing import synthetic as syn
 from gate_sdk.testing.synthetic import SyntheticRecognition
 from tests.gate_sdk.conftest import HandClock, OpenGate
+from tests.gate_sdk.damage import HARMS, damage
 from tests.gate_sdk.test_store import events
 
 
@@ -131,27 +132,13 @@ def test_disk_that_fills_while_the_gate_runs_and_has_room_again_loses_no_event(g
     assert events(gate_dir) == list(range(1, 46))
 
 
-@pytest.mark.parametrize("harm", ["wrong-key", "no-key", "flip", "truncate", "empty", "garbage"])
+@pytest.mark.parametrize("harm", HARMS)
 @pytest.mark.usefixtures("filled")
 def test_damaged_outbox_is_kept_and_said_and_the_roster_untouched(
     backend: FakeBackend, open_gate: OpenGate, gate_dir: Path, harm: str
 ) -> None:
     path, key = gate_dir / "outbox.db", gate_dir / "keys" / "outbox.key"
-    if harm == "wrong-key":
-        key.write_bytes(os.urandom(32))
-    elif harm == "no-key":
-        key.unlink()
-    elif harm == "flip":
-        content = bytearray(path.read_bytes())
-        for place in range(5000, len(content), 4096):
-            content[place] ^= 0xFF
-        path.write_bytes(bytes(content))
-    elif harm == "truncate":
-        os.truncate(path, path.stat().st_size // 2)
-    elif harm == "empty":
-        os.truncate(path, 0)
-    else:
-        path.write_bytes(os.urandom(20_000))
+    damage(harm, path, key)
     damaged = path.read_bytes()
     backend.partition()
     gate = open_gate()

@@ -16,6 +16,7 @@ from gate_sdk.testing import FakeBackend
 from gate_sdk.testing import synthetic as syn
 from gate_sdk.wire import GrantKind, RosterGrant
 from tests.gate_sdk.conftest import HandClock, OpenGate
+from tests.gate_sdk.damage import HARMS, damage
 from tests.gate_sdk.gate_process import command
 
 
@@ -34,28 +35,14 @@ def test_offline_start_from_the_cache(backend: FakeBackend, open_gate: OpenGate)
     assert gate.status().count == 200
 
 
-@pytest.mark.parametrize("harm", ["wrong-key", "no-key", "flip", "truncate", "empty", "garbage"])
+@pytest.mark.parametrize("harm", HARMS)
 @pytest.mark.usefixtures("filled")
 def test_damaged_roster_is_replaced_and_the_outbox_untouched(
     backend: FakeBackend, open_gate: OpenGate, gate_dir: Path, harm: str
 ) -> None:
     path, key = gate_dir / "roster.db", gate_dir / "keys" / "roster.key"
     old_key = key.read_bytes()
-    if harm == "wrong-key":
-        key.write_bytes(os.urandom(32))
-    elif harm == "no-key":
-        key.unlink()
-    elif harm == "flip":
-        content = bytearray(path.read_bytes())
-        for place in range(5000, len(content), 4096):
-            content[place] ^= 0xFF
-        path.write_bytes(bytes(content))
-    elif harm == "truncate":
-        os.truncate(path, path.stat().st_size // 2)
-    elif harm == "empty":
-        os.truncate(path, 0)
-    else:
-        path.write_bytes(os.urandom(50_000))
+    damage(harm, path, key)
     backend.partition()
     gate = open_gate()
     assert gate.decide(syn.frame(7)).reason is Reason.NOT_READY

@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from gate_sdk.wire import DeniedFrame, FramePolicy, FrameReceipt, Reason, SyncPa
 from tests.backend.gates.devices import Device
 from tests.backend.households.town import Town, build_town
 from tests.backend.world import Actor, World
-from tests.databases import DatabaseUrls
 
 _COLOUR = (201, 33, 97)
 
@@ -49,15 +47,6 @@ async def town(world: World) -> Town:
 @pytest.fixture
 async def device(api: httpx.AsyncClient, town: Town, world: World) -> Device:
     return await Device.provisioned(api, town.office, town.community_id, world)
-
-
-@pytest.fixture
-async def owner(database_urls: DatabaseUrls) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    conn = await asyncpg.connect(database_urls.superuser)
-    try:
-        yield conn
-    finally:
-        await conn.close()
 
 
 async def later(town: Town, device: Device, *, minutes: float = 0, hours: float = 0, days: float = 0) -> Town:

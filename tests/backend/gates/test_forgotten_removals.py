@@ -1,25 +1,13 @@
 """What gates are told when the roster no longer remembers a removal that they have not heard of."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import asyncpg
-import pytest
 
 from backend.kit.db import Database
 from backend.privacy.retention.jobs import enforce_in_community
 from gate_sdk.wire import PageKind
 from tests.backend.gates.devices import Device, Rosters
-from tests.databases import DatabaseUrls
-
-
-@pytest.fixture
-async def owner(database_urls: DatabaseUrls) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    conn = await asyncpg.connect(database_urls.superuser)
-    try:
-        yield conn
-    finally:
-        await conn.close()
 
 
 async def test_a_gate_from_before_a_forgotten_removal_gets_a_snapshot(

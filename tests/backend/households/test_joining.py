@@ -6,28 +6,18 @@ from uuid import UUID
 
 import pytest
 
-from backend.access import service as access
 from backend.households import service
 from backend.households.errors import HomeNotFound
 from backend.kit.db import Scope
-from backend.people import repository as people
 from gate_sdk.wire import GrantKind
 from tests.backend.households.town import Resident, Town, build_town
 from tests.backend.world import World
 
 
-async def kinds(town: Town, person_id: UUID) -> frozenset[GrantKind]:
-    async with town.world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
-        subject = await people.get_subject(conn, community_id=town.community_id, person_id=person_id)
-        if subject is None:
-            return frozenset()
-        return await access.kinds(conn, community_id=town.community_id, subject_id=subject.subject_id)
-
-
 async def test_the_tenant_joins_with_his_code_and_his_phone(world: World) -> None:
     town = await build_town(world)
     tenant = await town.tenant()
-    assert await kinds(town, tenant.person_id) == {GrantKind.RESIDENT}
+    assert await town.kinds(tenant.person_id) == {GrantKind.RESIDENT}
     (home,) = (await tenant.actor.get("/resident/v1/homes")).json()["homes"]
     assert (home["community"], home["building"], home["label"], home["relation"]) == (
         "Garden Court", "Building 1", "1-101", "tenant",
@@ -119,7 +109,7 @@ async def test_a_family_member_lives_there_only_once_the_office_has_approved(wor
     waiting = (await town.office.get(f"{town.staff_path}/members")).json()["members"]
     assert [(m["name"], m["state"]) for m in waiting] == [("Relative", "proposed")]
     relative = await town.family(tenant, relation="spouse")
-    assert await kinds(town, relative.person_id) == {GrantKind.RESIDENT}
+    assert await town.kinds(relative.person_id) == {GrantKind.RESIDENT}
     members = (await relative.actor.get(path)).json()["members"]
     assert [(m["relation"], m["state"]) for m in members] == [
         ("tenant", "active"), ("parent", "proposed"), ("spouse", "active"),
@@ -204,7 +194,7 @@ async def test_an_ended_tenancy_ends_members_codes_and_numbers(world: World) -> 
             conn, community_id=town.community_id, tenancy_id=tenant.tenancy_id, now=world.clock()
         )
     assert [(e.person_id, e.member_id) for e in ended] == [(tenant.person_id, tenant.member_id)]
-    assert await kinds(town, tenant.person_id) == frozenset()
+    assert await town.kinds(tenant.person_id) == frozenset()
     late = await world.resident(phone)
     answer = await late.post("/resident/v1/join", json={"activation_code": added.json()["activation_code"]})
     assert answer.status_code == 404
@@ -235,7 +225,7 @@ async def test_joining_and_ending_at_once_leaves_nobody_inside(world: World) -> 
     )
     assert joined.status_code in (201, 404, 410)
     me = (await actor.get("/resident/v1/me")).json()
-    assert await kinds(town, UUID(me["person_id"])) == frozenset()
+    assert await town.kinds(UUID(me["person_id"])) == frozenset()
 
 
 async def window(town: Town, resident: Resident) -> tuple[datetime, datetime | None]:

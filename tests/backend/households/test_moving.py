@@ -6,10 +6,8 @@ from uuid import UUID, uuid4
 import httpx
 import msgspec
 
-from backend.access import service as access
 from backend.kit.auth import StaffRole
 from backend.kit.db import Database, Scope
-from backend.people import repository as people
 from backend.privacy.jobs import end_due_tenancies
 from backend.privacy.moving import service
 from gate_sdk.wire import GrantKind
@@ -26,14 +24,6 @@ async def until(town: Town, member_id: UUID) -> tuple[datetime | None, str]:
         )  # fmt: skip
     assert row is not None
     return row["valid_until"], row["state"]
-
-
-async def kinds(town: Town, person_id: UUID) -> frozenset[GrantKind]:
-    async with town.world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
-        subject = await people.get_subject(conn, community_id=town.community_id, person_id=person_id)
-        if subject is None:
-            return frozenset()
-        return await access.kinds(conn, community_id=town.community_id, subject_id=subject.subject_id)
 
 
 async def plan(town: Town, tenancy_id: UUID, at: datetime | None) -> httpx.Response:
@@ -69,7 +59,7 @@ async def test_a_planned_end_is_in_every_gates_roster_and_ends_by_itself(world: 
     assert await end_due_tenancies(worker_db, now=world.clock()) == 1
     town = msgspec.structs.replace(town, office=await world.login(town.office.phone, surface="staff"))
     assert await members(town, tenant.home_id) == [("spouse", "ended"), ("tenant", "ended")]
-    assert await kinds(town, relative.person_id) == frozenset()
+    assert await town.kinds(relative.person_id) == frozenset()
 
 
 async def test_a_planned_end_is_changed_and_withdrawn(world: World, worker_db: Database) -> None:
@@ -167,8 +157,8 @@ async def test_a_household_moves_to_another_community_and_the_old_one_forgets_it
     assert {one["extent"] for one in said["erasures"]} == {"community"}
     assert await members(far, new_home) == [("parent", "invited"), ("spouse", "active"), ("tenant", "active")]
     for one in (tenant, relative):
-        assert await kinds(far, one.person_id) == {GrantKind.RESIDENT}
-        assert await kinds(town, one.person_id) == frozenset()
+        assert await far.kinds(one.person_id) == {GrantKind.RESIDENT}
+        assert await town.kinds(one.person_id) == frozenset()
         assert [home["label"] for home in (await one.actor.get("/resident/v1/homes")).json()["homes"]] == ["9-901"]
 
 
@@ -211,4 +201,4 @@ async def test_nobody_moves_a_household_where_he_has_no_say(world: World) -> Non
     ):
         answer = await office.post(path, json={"home_id": str(home_id), "community_id": str(to)})
         assert (answer.status_code, answer.json()["code"]) == (404, "community-not-found")
-    assert await kinds(town, tenant.person_id) == {GrantKind.RESIDENT}
+    assert await town.kinds(tenant.person_id) == {GrantKind.RESIDENT}

@@ -6,6 +6,10 @@ from uuid import UUID
 
 import msgspec
 
+from backend.access import service as access
+from backend.kit.db import Scope
+from backend.people import repository as people
+from gate_sdk.wire import GrantKind
 from tests.backend.world import Actor, World
 
 __all__ = ["Resident", "Town", "build_town"]
@@ -75,6 +79,14 @@ class Town(msgspec.Struct, frozen=True):
         assert approved.status_code == 201, approved.text
         actor = await self.world.resident()
         return await self._joined(actor, approved.json()["activation_code"], tenant.tenancy_id)
+
+    async def kinds(self, person_id: UUID) -> frozenset[GrantKind]:
+        """What the person is in the community, by his rights."""
+        async with self.world.resources.db.transaction(Scope(community_id=self.community_id)) as conn:
+            subject = await people.get_subject(conn, community_id=self.community_id, person_id=person_id)
+            if subject is None:
+                return frozenset()
+            return await access.kinds(conn, community_id=self.community_id, subject_id=subject.subject_id)
 
     async def _joined(self, actor: Actor, code: str, tenancy_id: UUID) -> Resident:
         joined = await actor.post("/resident/v1/join", json={"activation_code": code})

@@ -1,5 +1,4 @@
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,20 +9,6 @@ from backend.keys.service import Keys
 from backend.keys.wrapping import FileKeyWrapper
 from backend.kit.crypto import SealBroken, open_sealed, seal
 from backend.kit.db import Database, Scope
-from tests.databases import DatabaseUrls
-
-
-@pytest.fixture
-async def key_db(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    database = Database(database_urls.keys)
-    await database.open()
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-def keys(key_db: Database, tmp_path: Path) -> Keys:
-    return Keys(key_db, FileKeyWrapper(tmp_path / "master.key"))
 
 
 async def test_a_persons_key_is_made_once_and_found_again(keys: Keys, key_db: Database, tmp_path: Path) -> None:

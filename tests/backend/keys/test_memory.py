@@ -1,7 +1,6 @@
 """What a process holds of keys, and for how long."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,22 +12,7 @@ from backend.keys.kms import AwsKmsKeyWrapper
 from backend.keys.service import Keys
 from backend.keys.wrapping import FileKeyWrapper
 from backend.kit.db import Database, Scope
-from tests.backend.keys.kms_server import KeyService, serving
-from tests.databases import DatabaseUrls
-
-
-@pytest.fixture
-async def key_db(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    database = Database(database_urls.keys)
-    await database.open()
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-def service() -> Iterator[KeyService]:
-    with serving() as running:
-        yield running
+from tests.backend.keys.kms_server import KeyService
 
 
 async def test_a_held_key_goes_when_its_time_is_over() -> None:

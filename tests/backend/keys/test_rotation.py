@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -17,29 +17,10 @@ from backend.keys.kms import AwsKmsKeyWrapper
 from backend.keys.service import Keys
 from backend.keys.wrapping import FileKeyWrapper, MovingKeyWrapper
 from backend.kit.db import Database, Scope
-from tests.backend.keys.kms_server import KeyService, serving
+from tests.backend.keys.kms_server import KeyService
 from tests.databases import DatabaseUrls
 
 PATIENCE_S = 60.0
-
-
-@pytest.fixture
-async def key_db(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    database = Database(database_urls.keys)
-    await database.open()
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-def keys(key_db: Database, tmp_path: Path) -> Keys:
-    return Keys(key_db, FileKeyWrapper(tmp_path / "master.key"))
-
-
-@pytest.fixture
-def service() -> Iterator[KeyService]:
-    with serving() as running:
-        yield running
 
 
 def kms(service: KeyService) -> AwsKmsKeyWrapper:

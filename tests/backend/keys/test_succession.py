@@ -1,7 +1,6 @@
 """A community's heads get another signing key."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -19,19 +18,6 @@ from tests.backend.upkeep.test_key_commands import run
 from tests.databases import DatabaseUrls
 
 NOW = datetime(2026, 11, 2, 2, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-async def key_db(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
-    database = Database(database_urls.keys)
-    await database.open()
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-def keys(key_db: Database, tmp_path: Path) -> Keys:
-    return Keys(key_db, FileKeyWrapper(tmp_path / "master.key"))
 
 
 async def test_the_present_key_signs_until_every_process_knows_of_the_new_one(

@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -22,16 +21,6 @@ from tests.backend.households.town import Resident, Town, build_town
 from tests.backend.privacy.faces import give_face
 from tests.backend.test_row_level_security import SOMEBODY, fill, tables
 from tests.backend.world import Actor, World
-from tests.databases import DatabaseUrls
-
-
-@pytest.fixture
-async def owner(database_urls: DatabaseUrls) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    conn = await asyncpg.connect(database_urls.superuser)
-    try:
-        yield conn
-    finally:
-        await conn.close()
 
 
 async def ask(actor: Actor, surface: str = "resident", **body: object) -> dict[str, Any]:

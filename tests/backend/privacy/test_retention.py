@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -22,18 +21,8 @@ from backend.privacy.retention.table import RULES, markdown
 from tests.backend.households.town import Town, build_town
 from tests.backend.privacy.faces import acknowledge, install_gate
 from tests.backend.world import World
-from tests.databases import DatabaseUrls
 
 PROJECT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-async def owner(database_urls: DatabaseUrls) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    conn = await asyncpg.connect(database_urls.superuser)
-    try:
-        yield conn
-    finally:
-        await conn.close()
 
 
 async def write_entries(

@@ -6,7 +6,6 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -17,20 +16,10 @@ from backend.kit.auth import StaffRole
 from backend.kit.clock import utc_now
 from backend.kit.db import Scope
 from backend.privacy import service
-from backend.settings import Settings
 from tests.backend.households.town import Resident, Town, build_town
 from tests.backend.privacy.faces import NOTHING, acknowledge, give_face, install_gate, left_of
 from tests.backend.processes import PATIENCE_S, Workers, until
 from tests.backend.world import World
-
-
-@pytest.fixture
-async def workers(settings: Settings, tmp_path: Path) -> AsyncIterator[Workers]:
-    made = Workers(settings, tmp_path / "worker.log")
-    try:
-        yield made
-    finally:
-        await made.stop()
 
 
 async def moved_out(world: World) -> tuple[Town, Resident, UUID]:
