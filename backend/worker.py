@@ -73,6 +73,7 @@ from backend.privacy.saga import MOST_TOGETHER, Saga
 from backend.privacy.wards.jobs import GrowingUp
 from backend.resources import Resources, open_resources
 from backend.settings import Settings
+from backend.visitors import service as visitors
 
 __all__ = ["END_S", "main", "run"]
 
@@ -176,6 +177,7 @@ async def _work(
         clock,
         end_member=imported.end_member,
         end_tenancy=imported.end_tenancy,
+        follow=visitors.follow_households,
     )
 
     async def run_import(job: Job) -> None:

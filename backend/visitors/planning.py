@@ -11,7 +11,9 @@ from backend.access import service as access
 from backend.access.service import NewGrant
 from backend.accounts import phones
 from backend.communities import repository as communities
+from backend.households import repository as tenancies
 from backend.households import service as households
+from backend.households.members import repository as members
 from backend.households.repository import TenancyRow
 from backend.kit.crypto import keyed_hash
 from backend.kit.db import Connection
@@ -122,8 +124,14 @@ async def windows_of(conn: Connection, row: PassRow) -> list[tuple[datetime, dat
 
 
 async def grant_windows(conn: Connection, *, row: PassRow, subject_id: UUID, now: datetime) -> None:
-    """A right to enter for each window that is not over: gates get windows and never a rule."""
+    """A right to enter for each window that is not over: gates get windows and never a rule.
+
+    None outlasts the stay of whoever invited him: a gate without a network cannot be told on the day.
+    """
+    stay = await _end_of_stay(conn, row)
     windows = [graced(begin, until, row.grace_minutes) for begin, until in await windows_of(conn, row)]
+    if stay is not None:
+        windows = [(begin, min(until, stay)) for begin, until in windows if begin < stay]
     await access.grant_many(
         conn,
         community_id=row.community_id,
@@ -143,6 +151,18 @@ async def grant_windows(conn: Connection, *, row: PassRow, subject_id: UUID, now
         ],
         now=now,
     )
+
+
+async def _end_of_stay(conn: Connection, row: PassRow) -> datetime | None:
+    if row.host_person_id is None:
+        return None
+    host = await members.get_home_of_person(
+        conn, community_id=row.community_id, home_id=row.home_id, person_id=row.host_person_id
+    )
+    if host is None:
+        return None
+    tenancy = await tenancies.get_tenancy(conn, community_id=row.community_id, tenancy_id=host.tenancy_id)
+    return None if tenancy is None else tenancy.ends_at
 
 
 async def check_days(

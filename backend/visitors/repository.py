@@ -20,6 +20,7 @@ __all__ = [
     "end_pass",
     "get_guest",
     "insert_pass",
+    "list_accepted_of_tenancies",
     "list_of_home",
     "list_open_of_home",
     "list_windows",
@@ -182,6 +183,26 @@ async def list_open_of_home(
         ORDER BY pass_id FOR UPDATE
         """,
         community_id, home_id, now, host_person_id,
+    )  # fmt: skip
+
+
+async def list_accepted_of_tenancies(
+    conn: Connection, *, community_id: UUID, tenancy_ids: Sequence[UUID], now: datetime
+) -> list[PassRow]:
+    """The accepted passes that are not over of the homes that these tenancies are of, locked."""
+    return await fetch_all(
+        conn,
+        PassRow,
+        """
+        SELECT p.community_id, p.pass_id, p.home_id, p.host_person_id, p.guest_name, p.kind, p.valid_from,
+            p.valid_until, p.subject_id, p.accepted_at, p.ended_at, p.ended_by, p.uses, p.door_groups, p.grace_minutes,
+            p.recurrence, p.except_dates, p.first_until, p.ask_first
+        FROM guest_pass p JOIN tenancy t ON t.community_id = p.community_id AND t.home_id = p.home_id
+        WHERE p.community_id = $1 AND t.tenancy_id = ANY ($2) AND p.ended_at IS NULL AND p.subject_id IS NOT NULL
+            AND p.valid_until > $3
+        ORDER BY p.pass_id FOR UPDATE OF p
+        """,
+        community_id, tenancy_ids, now,
     )  # fmt: skip
 
 

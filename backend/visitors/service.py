@@ -1,6 +1,6 @@
 """Rules of guests' passes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -35,6 +35,7 @@ __all__ = [
     "cancel",
     "change",
     "end_passes_of_home",
+    "follow_households",
     "invite",
     "read_own",
     "withdraw",
@@ -235,6 +236,20 @@ async def end_passes_of_home(
     for row in rows:
         await _end(conn, row=row, ended_by="staff", now=now)
     return len(rows)
+
+
+async def follow_households(
+    conn: Connection, *, community_id: UUID, tenancy_ids: Sequence[UUID], now: datetime
+) -> None:
+    """Let the guests of households whose own time has changed go with them, at gates that are offline too."""
+    await roster.roster_hold(conn)
+    rows = await repository.list_accepted_of_tenancies(
+        conn, community_id=community_id, tenancy_ids=tenancy_ids, now=now
+    )
+    for row in rows:
+        if row.subject_id is not None:
+            await access.end_grants(conn, community_id=community_id, source="pass", source_id=row.pass_id, now=now)
+            await grant_windows(conn, row=row, subject_id=row.subject_id, now=now)
 
 
 async def read_own(conn: Connection, *, visitor: VisitorPrincipal) -> PassRow:

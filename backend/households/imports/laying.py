@@ -1,7 +1,8 @@
 """What a batch's lines do to a community's register, in earnest or to be told only."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -16,19 +17,30 @@ from backend.households.imports.values import Line
 from backend.households.joining import SOURCE
 from backend.kit.db import Connection, savepoint
 
-__all__ = ["lay", "try_out"]
+__all__ = ["Following", "lay", "try_out"]
+
+
+class Following(Protocol):
+    """Lets go with households whose time has changed what goes by it, in the transaction in which it changes."""
+
+    def __call__(
+        self, conn: Connection, *, community_id: UUID, tenancy_ids: Sequence[UUID], now: datetime
+    ) -> Awaitable[None]:
+        """Do it; the community's scope is set."""
 
 
 class _Undo(Exception):
     """Rolls a check back."""
 
 
-async def try_out(conn: Connection, community_id: UUID, lines: Sequence[Line], now: datetime) -> list[Outcome]:
+async def try_out(
+    conn: Connection, community_id: UUID, lines: Sequence[Line], now: datetime, follow: Following
+) -> list[Outcome]:
     """What would become of the lines: all is done as in earnest, and undone."""
     outcomes: list[Outcome] = []
     try:
         async with savepoint(conn):
-            outcomes = await lay(conn, community_id, lines, now)
+            outcomes = await lay(conn, community_id, lines, now, follow)
             raise _Undo  # noqa: TRY301 - the savepoint is undone by nothing else
     except _Undo:
         # Ids of what was never made lead nowhere.
@@ -38,7 +50,9 @@ async def try_out(conn: Connection, community_id: UUID, lines: Sequence[Line], n
         ]
 
 
-async def lay(conn: Connection, community_id: UUID, lines: Sequence[Line], now: datetime) -> list[Outcome]:
+async def lay(
+    conn: Connection, community_id: UUID, lines: Sequence[Line], now: datetime, follow: Following
+) -> list[Outcome]:
     """Change the register by the lines. Where the database refuses, by halves, so that one line costs no other.
 
     Args:
@@ -46,21 +60,24 @@ async def lay(conn: Connection, community_id: UUID, lines: Sequence[Line], now: 
         community_id: whose register it is.
         lines: of one batch.
         now: the present.
+        follow: what else goes by households' times.
     """
     try:
         async with savepoint(conn):
-            return await _written(conn, community_id, lines, now)
+            return await _written(conn, community_id, lines, now, follow)
     except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError):
         if len(lines) == 1:
             return [Outcome(lines[0].line, "refused", "conflict")]
     half = len(lines) // 2
     return [
-        *await lay(conn, community_id, lines[:half], now),
-        *await lay(conn, community_id, lines[half:], now),
+        *await lay(conn, community_id, lines[:half], now, follow),
+        *await lay(conn, community_id, lines[half:], now, follow),
     ]
 
 
-async def _written(conn: Connection, community_id: UUID, lines: Sequence[Line], now: datetime) -> list[Outcome]:
+async def _written(
+    conn: Connection, community_id: UUID, lines: Sequence[Line], now: datetime, follow: Following
+) -> list[Outcome]:
     said: dict[tuple[str, str, str], HomeSaid] = {}
     for line in lines:
         place = (line.building, line.unit, line.home)
@@ -88,4 +105,5 @@ async def _written(conn: Connection, community_id: UUID, lines: Sequence[Line], 
         if moved:
             # Last, since whoever waits for this community's roster waits for the end of the transaction.
             await move_residents(conn, community_id=community_id, source=SOURCE, windows=moved, now=now)
+        await follow(conn, community_id=community_id, tenancy_ids=[*windows], now=now)
     return planned.outcomes

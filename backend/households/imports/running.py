@@ -19,6 +19,7 @@ from backend.households.imports import batches as kept
 from backend.households.imports import ends, laying, reports, repository, staging
 from backend.households.imports.batches import BatchRow, NewBatch
 from backend.households.imports.errors import HeaderRefused
+from backend.households.imports.laying import Following
 from backend.households.imports.plan import Outcome
 from backend.households.imports.reader import Batch, Reader
 from backend.households.imports.repository import ImportRow, ImportState
@@ -55,15 +56,34 @@ class Runner:
     """Runs imports by their ids."""
 
     def __init__(
-        self, db: Database, keys: Keys, objects: ObjectStore, clock: Clock, *, end_member: Ending, end_tenancy: Ending
+        self,
+        db: Database,
+        keys: Keys,
+        objects: ObjectStore,
+        clock: Clock,
+        *,
+        end_member: Ending,
+        end_tenancy: Ending,
+        follow: Following,
     ) -> None:
-        """Work over the worker's database, the keys and the objects; ends are what privacy does of them."""
+        """Work over the worker's database, the keys and the objects.
+
+        Args:
+            db: the worker's.
+            keys: seal the file's lines.
+            objects: keep the file.
+            clock: the time.
+            end_member: with all that follows, as privacy does it.
+            end_tenancy: the same.
+            follow: what guests do where their hosts' household stays for another time.
+        """
         self._db = db
         self._keys = keys
         self._objects = objects
         self._clock = clock
         self._end_member = end_member
         self._end_tenancy = end_tenancy
+        self._follow = follow
 
     async def run(self, import_id: UUID) -> None:
         """Run an import as far as it goes; nothing where there is nothing to do."""
@@ -176,9 +196,9 @@ class Runner:
                 return
             lines = _opened(row.import_id, key, held)
             if options.check:
-                outcomes = await laying.try_out(conn, batch.community_id, lines, now)
+                outcomes = await laying.try_out(conn, batch.community_id, lines, now, self._follow)
             else:
-                outcomes = await laying.lay(conn, batch.community_id, lines, now)
+                outcomes = await laying.lay(conn, batch.community_id, lines, now, self._follow)
                 await audit.record(
                     conn,
                     community_id=batch.community_id,

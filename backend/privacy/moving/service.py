@@ -54,7 +54,7 @@ async def plan_end(
     unchanged: Callable[[TenancyRow], None],
     now: datetime,
 ) -> TenancyRow:
-    """Set, change or withdraw the end of a tenancy; every member's right moves with it, at gates that are offline too.
+    """Set, change or withdraw the end of a tenancy; rights of members and guests move with it, also at offline gates.
 
     ``unchanged`` is shown the tenancy, locked, and raises where it is not what the caller has read.
 
@@ -82,6 +82,7 @@ async def plan_end(
     windows = {one.member_id: Window(tenancy.starts_at, ends_at) for one in members if one.state == "active"}
     if windows:
         await move_residents(conn, community_id=community_id, source=SOURCE, windows=windows, now=now)
+    await visitors.follow_households(conn, community_id=community_id, tenancy_ids=[tenancy_id], now=now)
     return msgspec.structs.replace(tenancy, ends_at=ends_at)
 
 

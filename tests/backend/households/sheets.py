@@ -9,6 +9,7 @@ import msgspec
 from backend.households.imports.running import Runner
 from backend.kit.db import Database
 from backend.privacy import imported
+from backend.visitors import service as visitors
 from tests.backend.households.town import Town
 
 __all__ = ["HEADER", "Office", "sheet"]
@@ -37,6 +38,7 @@ class Office(msgspec.Struct, frozen=True):
             self.town.world.clock,
             end_member=imported.end_member,
             end_tenancy=imported.end_tenancy,
+            follow=visitors.follow_households,
         )
 
     async def begin(self, content: bytes, **options: object) -> str:

@@ -91,9 +91,10 @@ class Model:
                 yield "resident", tenancy.since, tenancy.until
         for one in self.passes:
             if one.guest == person:
-                # A guest goes with whoever invited him.
-                end = one.tenancy.until
-                yield "guest", one.since, one.until if end is None else min(end, one.until)
+                # A guest goes with whoever invited him, and does not come after him.
+                end = one.until if one.tenancy.until is None else min(one.tenancy.until, one.until)
+                if one.since < end:
+                    yield "guest", one.since, end
         if person == self.courier and not self.suspended:
             for shift in self.shifts:
                 yield "courier", shift.since, shift.until
