@@ -6,13 +6,13 @@ A body too large, an address that is none, a client that asks too often: these c
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import msgspec
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
 from backend.kit.idempotency.middleware import creates, document
 from backend.kit.problems import NotFound, PayloadTooLarge, Problem, problem_response
+from backend.kit.structs import finish_structs
 
 __all__ = ["RATE_HEADERS", "describe"]
 
@@ -64,13 +64,20 @@ def describe(
             counted = None if handler.opt.get("public") else limited
             _add(operation, _around(route, handler, operation, provided, counted))
             _add_headers(operation, counted=counted is not None)
-    _finish_structs(schema, app)
+    finish_structs(schema, [kind for _, handler in _handlers(app) for kind in _spoken(handler)])
 
 
 def _handlers(app: Litestar) -> Iterator[tuple[HTTPRoute, HTTPRouteHandler]]:
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             yield from ((route, handler) for handler in route.route_handlers if handler.include_in_schema is not False)
+
+
+def _spoken(handler: HTTPRouteHandler) -> Iterator[object]:
+    signature = handler.parsed_fn_signature
+    if "data" in signature.parameters:
+        yield signature.parameters["data"].annotation
+    yield from (spec.data_container for spec in (handler.responses or {}).values())
 
 
 def _around(
@@ -112,81 +119,3 @@ def _add_headers(operation: dict[str, Any], *, counted: bool) -> None:
         # 401 is said before anybody is counted.
         if counted and (status == _TOO_MANY or status.startswith("2")):
             headers.update(RATE_HEADERS)
-
-
-def _finish_structs(schema: dict[str, Any], app: Litestar) -> None:
-    """Say of structs what the framework leaves out: refused fields, bytes, and those that are written as arrays."""
-    components = schema["components"]["schemas"]
-    for struct in _structs([part for _, handler in _handlers(app) for part in _spoken(handler)]):
-        for name in _names(struct):
-            if name in components:
-                _finish(components, name, struct)
-
-
-def _spoken(handler: HTTPRouteHandler) -> Iterator[object]:
-    signature = handler.parsed_fn_signature
-    if "data" in signature.parameters:
-        yield signature.parameters["data"].annotation
-    yield from (spec.data_container for spec in (handler.responses or {}).values())
-
-
-def _finish(components: dict[str, Any], name: str, struct: type[msgspec.Struct]) -> None:
-    component = components[name]
-    properties = component.get("properties", {})
-    for field in msgspec.structs.fields(struct):
-        if _is_bytes(field.type):
-            # As JSON has them; msgpack has bytes.
-            properties[field.encode_name] |= {"format": "byte", "contentEncoding": "base64"}
-        keys = _keys(field.type)
-        if keys:
-            properties[field.encode_name]["propertyNames"] = {"enum": keys}
-    if struct.__struct_config__.forbid_unknown_fields:
-        component["additionalProperties"] = False
-    if struct.__struct_config__.array_like:
-        components[name] = {
-            "title": component["title"],
-            "type": "array",
-            "prefixItems": [properties[field.encode_name] for field in msgspec.structs.fields(struct)],
-            "minItems": len(component.get("required", ())),
-        }
-
-
-def _keys(annotation: object) -> list[object]:
-    """Those of a dictionary that has no others."""
-    kind = msgspec.inspect.type_info(annotation)
-    if isinstance(kind, msgspec.inspect.Metadata):
-        kind = kind.type
-    if isinstance(kind, msgspec.inspect.DictType) and isinstance(kind.key_type, msgspec.inspect.EnumType):
-        return [member.value for member in kind.key_type.cls]
-    return []
-
-
-def _is_bytes(annotation: object) -> bool:
-    return bytes in (annotation, getattr(annotation, "__origin__", None))
-
-
-def _names(struct: type[msgspec.Struct]) -> tuple[str, str]:
-    """What the framework calls a struct: its name, or with where it comes from, where two have the same."""
-    return struct.__name__, f"{struct.__module__.removeprefix('backend.')}.{struct.__qualname__}".replace(".", "_")
-
-
-def _structs(annotations: Iterable[object]) -> Iterator[type[msgspec.Struct]]:
-    """The structs in types, with those in their fields."""
-    waiting: list[object] = [msgspec.inspect.type_info(annotation) for annotation in annotations]
-    seen: set[type[msgspec.Struct]] = set()
-    while waiting:
-        kind = waiting.pop()
-        if isinstance(kind, msgspec.inspect.Metadata):
-            waiting.append(kind.type)
-        elif isinstance(kind, msgspec.inspect.StructType) and kind.cls not in seen:
-            seen.add(kind.cls)
-            yield kind.cls
-            waiting.extend(field.type for field in kind.fields)
-        elif isinstance(kind, msgspec.inspect.UnionType):
-            waiting.extend(kind.types)
-        elif isinstance(kind, msgspec.inspect.CollectionType):
-            waiting.append(kind.item_type)
-        elif isinstance(kind, msgspec.inspect.TupleType):
-            waiting.extend(kind.item_types)
-        elif isinstance(kind, msgspec.inspect.DictType):
-            waiting.append(kind.value_type)

@@ -38,6 +38,14 @@ def test_no_value_of_the_openapi_documents_may_be_of_two_kinds_at_once() -> None
         assert ", {}]" not in json.dumps(openapi_document(surface))
 
 
+def test_limits_are_said_of_what_may_be_null_and_of_the_values_of_a_dictionary() -> None:
+    passes = openapi_document(Surface.RESIDENT)["components"]["schemas"]["NewPass"]["properties"]
+    (uses,) = (one for one in passes["uses"]["oneOf"] if one["type"] == "integer")
+    assert uses["minimum"] == 0
+    imports = openapi_document(Surface.STAFF)["components"]["schemas"]["NewImport"]["properties"]
+    assert imports["mapping"]["additionalProperties"]["minLength"] == 1
+
+
 def test_the_companies_document_describes_every_webhook_by_a_schema_that_it_has() -> None:
     document = openapi_document(Surface.PARTNER)
     assert document["openapi"].startswith("3.1")
