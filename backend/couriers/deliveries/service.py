@@ -106,11 +106,7 @@ async def expect_delivery(
         if said != (begin, until, handover, ask_first):
             raise DeliveryAnnounced(delivery_id=str(row.delivery_id))
         return row
-    if (
-        await deliveries.count_open(conn, community_id=community_id, home_id=home_id, now=now)
-        > OPEN_DELIVERIES_PER_HOME
-    ):
-        raise TooManyDeliveries(limit=OPEN_DELIVERIES_PER_HOME)
+    await _require_room(conn, community_id=community_id, home_id=home_id, now=now)
     return row
 
 
@@ -312,12 +308,17 @@ async def _unannounced(
     )
     if not made or home_id is None:
         return row
+    await _require_room(conn, community_id=community_id, home_id=home_id, now=now)
+    return row
+
+
+async def _require_room(conn: Connection, *, community_id: UUID, home_id: UUID, now: datetime) -> None:
+    """After one was made: it counts."""
     if (
         await deliveries.count_open(conn, community_id=community_id, home_id=home_id, now=now)
         > OPEN_DELIVERIES_PER_HOME
     ):
         raise TooManyDeliveries(limit=OPEN_DELIVERIES_PER_HOME)
-    return row
 
 
 async def _lived_in(conn: Connection, *, community_id: UUID, place: Place, now: datetime) -> UUID:
