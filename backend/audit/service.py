@@ -4,9 +4,10 @@ from uuid import UUID
 
 from backend.audit import repository
 from backend.audit.repository import PLATFORM
+from backend.kit.auth import StaffMember
 from backend.kit.db import Connection
 
-__all__ = ["record"]
+__all__ = ["record", "record_of_staff"]
 
 
 async def record(
@@ -31,4 +32,13 @@ async def record(
         action=action,
         target=target,
         reason=reason,
+    )
+
+
+async def record_of_staff(
+    conn: Connection, community_id: UUID, staff: StaffMember, action: str, target: str, *, reason: str | None = None
+) -> None:
+    """Record what a member of the staff did, as :func:`record` does."""
+    await record(
+        conn, community_id=community_id, actor=f"staff:{staff.staff_id}", action=action, target=target, reason=reason
     )

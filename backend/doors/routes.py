@@ -20,7 +20,7 @@ from backend.doors.plans.service import publish
 from backend.doors.schemas import Created, Door, DoorFields, DoorGroup, DoorList, GroupFields
 from backend.kit.auth import Permission, StaffMember
 from backend.kit.clock import Clock
-from backend.kit.db import Connection, Database, Scope
+from backend.kit.db import Database, Scope
 from backend.kit.etag import IfMatch, IfMatchNeeded, PreconditionFailed, PreconditionRequired, require_match
 from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
 
@@ -54,7 +54,7 @@ async def create_door(community_id: UUID, data: DoorFields, staff: StaffMember, 
         door_id = await service.create_door(
             conn, community_id=community_id, name=data.name, groups=data.groups, now=now
         )
-        await _record(conn, community_id, staff, "door.create", f"door:{door_id}")
+        await audit.record_of_staff(conn, community_id, staff, "door.create", f"door:{door_id}")
     return Created(door_id)
 
 
@@ -94,7 +94,7 @@ async def change_door(
         before = await service.get_door(conn, community_id=community_id, door_id=door_id)
         require_match(if_match, Door.of(before), needed=True)
         await service.change_door(conn, community_id=community_id, door_id=door_id, name=data.name, groups=data.groups)
-        await _record(conn, community_id, staff, "door.change", f"door:{door_id}")
+        await audit.record_of_staff(conn, community_id, staff, "door.change", f"door:{door_id}")
         await publish(conn, community_id=community_id, now=clock())
 
 
@@ -108,7 +108,7 @@ async def delete_door(community_id: UUID, door_id: UUID, staff: StaffMember, db:
     """Delete a door that no gate stands at."""
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await service.delete_door(conn, community_id=community_id, door_id=door_id)
-        await _record(conn, community_id, staff, "door.delete", f"door:{door_id}")
+        await audit.record_of_staff(conn, community_id, staff, "door.delete", f"door:{door_id}")
 
 
 @post(
@@ -123,7 +123,7 @@ async def create_group(
     """A new group, without doors yet."""
     async with db.transaction(Scope(community_id=community_id)) as conn:
         group_id = await service.create_group(conn, community_id=community_id, name=data.name, now=clock())
-        await _record(conn, community_id, staff, "door-group.create", f"door-group:{group_id}")
+        await audit.record_of_staff(conn, community_id, staff, "door-group.create", f"door-group:{group_id}")
     return Created(group_id)
 
 
@@ -155,7 +155,7 @@ async def change_group(
         before = await service.get_group(conn, community_id=community_id, group_id=group_id)
         require_match(if_match, DoorGroup.of(before))
         await service.change_group(conn, community_id=community_id, group_id=group_id, name=data.name)
-        await _record(conn, community_id, staff, "door-group.change", f"door-group:{group_id}")
+        await audit.record_of_staff(conn, community_id, staff, "door-group.change", f"door-group:{group_id}")
 
 
 @delete(
@@ -169,12 +169,8 @@ async def delete_group(community_id: UUID, group_id: UUID, staff: StaffMember, d
     now = clock()
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await service.delete_group(conn, community_id=community_id, group_id=group_id, now=now)
-        await _record(conn, community_id, staff, "door-group.delete", f"door-group:{group_id}")
+        await audit.record_of_staff(conn, community_id, staff, "door-group.delete", f"door-group:{group_id}")
         await publish(conn, community_id=community_id, now=now)
-
-
-async def _record(conn: Connection, community_id: UUID, staff: StaffMember, action: str, target: str) -> None:
-    await audit.record(conn, community_id=community_id, actor=f"staff:{staff.staff_id}", action=action, target=target)
 
 
 staff_router = Router(

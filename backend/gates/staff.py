@@ -40,7 +40,7 @@ async def create_gate(
         gate_id, claim = await service.create(
             conn, community_id=community_id, name=data.name, pepper=pepper, now=clock()
         )
-        await _record(conn, community_id, staff, "gate.create", gate_id)
+        await audit.record_of_staff(conn, community_id, staff, "gate.create", f"gate:{gate_id}")
     return ClaimCode.of(gate_id, claim)
 
 
@@ -58,7 +58,7 @@ async def create_claim(
     """Another code, where the first one expired or the device is to be replaced. Codes before it end."""
     async with db.transaction(Scope(community_id=community_id)) as conn:
         claim = await service.new_claim(conn, community_id=community_id, gate_id=gate_id, pepper=pepper, now=clock())
-        await _record(conn, community_id, staff, "gate.claim", gate_id)
+        await audit.record_of_staff(conn, community_id, staff, "gate.claim", f"gate:{gate_id}")
     return ClaimCode.of(gate_id, claim)
 
 
@@ -101,7 +101,7 @@ async def revoke_gate(
     async with db.transaction(Scope(community_id=community_id)) as conn:
         before = await service.revoke(conn, community_id=community_id, gate_id=gate_id, reason=data.reason, now=clock())
         if before.revoked_at is None:
-            await _record(conn, community_id, staff, "gate.revoke", gate_id, data.reason)
+            await audit.record_of_staff(conn, community_id, staff, "gate.revoke", f"gate:{gate_id}", reason=data.reason)
         row = await repository.get_gate(conn, community_id=community_id, gate_id=gate_id)
         head = await access.roster_version(conn, community_id=community_id)
     if row is None:
@@ -141,7 +141,7 @@ async def place_gate(
         await hold_doors(conn, community_id=community_id)
         require_match(if_match, await _place(conn, community_id, gate_id))
         row = await service.put_at_door(conn, community_id=community_id, gate_id=gate_id, door_id=data.door_id)
-        await _record(conn, community_id, staff, "gate.place", gate_id)
+        await audit.record_of_staff(conn, community_id, staff, "gate.place", f"gate:{gate_id}")
         await publish(conn, community_id=community_id, now=clock())
         head = await access.roster_version(conn, community_id=community_id)
     return Gate.of(row, head)
@@ -152,19 +152,6 @@ async def _place(conn: Connection, community_id: UUID, gate_id: UUID) -> GatePla
     if row is None:
         raise GateNotFound
     return GatePlace(row.door_id)
-
-
-async def _record(
-    conn: Connection, community_id: UUID, staff: StaffMember, action: str, gate_id: UUID, reason: str | None = None
-) -> None:
-    await audit.record(
-        conn,
-        community_id=community_id,
-        actor=f"staff:{staff.staff_id}",
-        action=action,
-        target=f"gate:{gate_id}",
-        reason=reason,
-    )
 
 
 staff_router = Router(

@@ -58,7 +58,7 @@ from backend.households.schemas import (
 )
 from backend.kit.auth import Permission, ResidentPrincipal, StaffMember
 from backend.kit.clock import Clock
-from backend.kit.db import Connection, Database, Scope, enter_community
+from backend.kit.db import Database, Scope, enter_community
 from backend.kit.pagination import Cursor, CursorInvalid, Limit, decode_cursor, split_page
 from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
 
@@ -100,7 +100,7 @@ async def create_tenancy(
         tenancy, activation = await service.create_tenancy(
             conn, community_id=community_id, home_id=home_id, new=data, pepper=pepper, now=clock()
         )
-        await _record(conn, community_id, staff, "tenancy.create", f"tenancy:{tenancy.tenancy_id}")
+        await audit.record_of_staff(conn, community_id, staff, "tenancy.create", f"tenancy:{tenancy.tenancy_id}")
     return TenancyCreated(
         tenancy_id=tenancy.tenancy_id,
         member_id=activation.member_id,
@@ -145,7 +145,7 @@ async def add_member(
             pepper=pepper,
             now=clock(),
         )
-        await _record(conn, community_id, staff, "member.add", f"member:{approved.member_id}")
+        await audit.record_of_staff(conn, community_id, staff, "member.add", f"member:{approved.member_id}")
     return approved
 
 
@@ -208,7 +208,7 @@ async def approve_member(
             pepper=pepper,
             now=clock(),
         )
-        await _record(conn, community_id, staff, "member.approve", f"member:{member_id}")
+        await audit.record_of_staff(conn, community_id, staff, "member.approve", f"member:{member_id}")
     return approved
 
 
@@ -332,10 +332,6 @@ async def propose_member(
             target=f"member:{row.member_id}",
         )
     return HouseholdMember.of(row)
-
-
-async def _record(conn: Connection, community_id: UUID, staff: StaffMember, action: str, target: str) -> None:
-    await audit.record(conn, community_id=community_id, actor=f"staff:{staff.staff_id}", action=action, target=target)
 
 
 staff_router = Router(

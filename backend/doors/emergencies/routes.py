@@ -11,7 +11,7 @@ from backend.doors.errors import DoorGroupUnknown, EmergencyNotFound, EmergencyO
 from backend.doors.plans.service import publish
 from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.clock import Clock
-from backend.kit.db import Connection, Database, Scope
+from backend.kit.db import Database, Scope
 from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
 from backend.kit.windows import WindowEmpty, WindowTooLong
 
@@ -39,7 +39,9 @@ async def declare(
     now = clock()
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await service.declare(conn, community_id=community_id, order=data, staff_id=staff.staff_id, now=now)
-        await _record(conn, community_id, staff, f"emergency.{row.mode}", row.emergency_id, row.reason)
+        await audit.record_of_staff(
+            conn, community_id, staff, f"emergency.{row.mode}", f"emergency:{row.emergency_id}", reason=row.reason
+        )
         plan = await publish(conn, community_id=community_id, now=now)
     return DeclaredEmergency.of(row, plan=plan)
 
@@ -56,7 +58,7 @@ async def end(community_id: UUID, emergency_id: UUID, staff: StaffMember, db: Da
     now = clock()
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await service.end(conn, community_id=community_id, emergency_id=emergency_id, staff_id=staff.staff_id, now=now)
-        await _record(conn, community_id, staff, "emergency.end", emergency_id, None)
+        await audit.record_of_staff(conn, community_id, staff, "emergency.end", f"emergency:{emergency_id}")
         await publish(conn, community_id=community_id, now=now)
 
 
@@ -71,19 +73,6 @@ async def list_emergencies(community_id: UUID, db: Database) -> EmergencyList:
     async with db.transaction(Scope(community_id=community_id), read_only=True) as conn:
         rows = await repository.list_emergencies(conn, community_id=community_id, limit=_MOST)
     return EmergencyList(tuple(DeclaredEmergency.of(row) for row in rows))
-
-
-async def _record(
-    conn: Connection, community_id: UUID, staff: StaffMember, action: str, emergency_id: UUID, reason: str | None
-) -> None:
-    await audit.record(
-        conn,
-        community_id=community_id,
-        actor=f"staff:{staff.staff_id}",
-        action=action,
-        target=f"emergency:{emergency_id}",
-        reason=reason,
-    )
 
 
 staff_router = Router(

@@ -25,7 +25,7 @@ from backend.doors.schedules.schemas import CalendarYear, Hours, NamedSchedule, 
 from backend.doors.schemas import Created
 from backend.kit.auth import Permission, StaffMember
 from backend.kit.clock import Clock
-from backend.kit.db import Connection, Database, Scope
+from backend.kit.db import Database, Scope
 from backend.kit.etag import IfMatchNeeded, PreconditionFailed, PreconditionRequired, require_match
 from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
 
@@ -62,7 +62,7 @@ async def create_schedule(
         schedule_id = await service.create(
             conn, community_id=community_id, name=data.name, schedule=data.schedule(), now=clock()
         )
-        await _record(conn, community_id, staff, "schedule.create", f"schedule:{schedule_id}")
+        await audit.record_of_staff(conn, community_id, staff, "schedule.create", f"schedule:{schedule_id}")
     return Created(schedule_id)
 
 
@@ -102,7 +102,7 @@ async def change_schedule(
         await service.change(
             conn, community_id=community_id, schedule_id=schedule_id, name=data.name, schedule=data.schedule()
         )
-        await _record(conn, community_id, staff, "schedule.change", f"schedule:{schedule_id}")
+        await audit.record_of_staff(conn, community_id, staff, "schedule.change", f"schedule:{schedule_id}")
         await publish(conn, community_id=community_id, now=clock())
 
 
@@ -116,7 +116,7 @@ async def delete_schedule(community_id: UUID, schedule_id: UUID, staff: StaffMem
     """Delete a schedule that no hours name."""
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await service.remove(conn, community_id=community_id, schedule_id=schedule_id)
-        await _record(conn, community_id, staff, "schedule.delete", f"schedule:{schedule_id}")
+        await audit.record_of_staff(conn, community_id, staff, "schedule.delete", f"schedule:{schedule_id}")
 
 
 @get(
@@ -146,7 +146,7 @@ async def set_hours(
         before = Hours.of(await repository.list_hours(conn, community_id=community_id))
         require_match(if_match, before, needed=True)
         await service.set_hours(conn, community_id=community_id, hours=[rule.row() for rule in data.hours])
-        await _record(conn, community_id, staff, "hours.set", f"community:{community_id}")
+        await audit.record_of_staff(conn, community_id, staff, "hours.set", f"community:{community_id}")
         await publish(conn, community_id=community_id, now=clock())
         return Hours.of(await repository.list_hours(conn, community_id=community_id))
 
@@ -198,12 +198,8 @@ async def set_calendar(
         before = CalendarYear.of(await service.days_of(conn, community_id=community_id, year=year))
         require_match(if_match, before, needed=True)
         await service.set_year(conn, community_id=community_id, year=year, days=rows)
-        await _record(conn, community_id, staff, "calendar.set", f"calendar:{year}")
+        await audit.record_of_staff(conn, community_id, staff, "calendar.set", f"calendar:{year}")
         await publish(conn, community_id=community_id, now=clock())
-
-
-async def _record(conn: Connection, community_id: UUID, staff: StaffMember, action: str, target: str) -> None:
-    await audit.record(conn, community_id=community_id, actor=f"staff:{staff.staff_id}", action=action, target=target)
 
 
 staff_router = Router(

@@ -21,7 +21,7 @@ from backend.households.homes.schemas import (
     NewHomes,
 )
 from backend.kit.auth import Permission, StaffMember
-from backend.kit.db import Connection, Database, Scope
+from backend.kit.db import Database, Scope
 from backend.kit.pagination import Cursor, CursorInvalid, Limit, NameKey, decode_cursor, split_page
 from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
 
@@ -40,7 +40,7 @@ async def create_building(community_id: UUID, data: NewBuilding, staff: StaffMem
     """A new building of the community."""
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row = await service.create_building(conn, community_id=community_id, name=data.name)
-        await _record(conn, community_id, staff, "building.create", f"building:{row.building_id}")
+        await audit.record_of_staff(conn, community_id, staff, "building.create", f"building:{row.building_id}")
     return Building.of(row)
 
 
@@ -78,7 +78,7 @@ async def create_home(community_id: UUID, data: NewHome, staff: StaffMember, db:
             label=data.label,
             member_limit=data.member_limit,
         )
-        await _record(conn, community_id, staff, "home.create", f"home:{row.home_id}")
+        await audit.record_of_staff(conn, community_id, staff, "home.create", f"home:{row.home_id}")
     return Home.of(row)
 
 
@@ -92,7 +92,7 @@ async def create_homes(community_id: UUID, data: NewHomes, staff: StaffMember, d
     """Homes and buildings of a list; what is there already stays as it is, so that the list can be sent again."""
     async with db.transaction(Scope(community_id=community_id)) as conn:
         rows = await service.create_homes(conn, community_id=community_id, new=data)
-        await _record(conn, community_id, staff, "home.create-many", f"homes:{len(rows)}")
+        await audit.record_of_staff(conn, community_id, staff, "home.create-many", f"homes:{len(rows)}")
     return HomesCreated(homes=tuple(Home.of(row) for row in rows), existing=len(data.homes) - len(rows))
 
 
@@ -121,10 +121,6 @@ async def list_homes(
         )
     page, next_cursor = split_page(rows, limit, lambda row: HomeKey(row.building, row.unit, row.label, row.home_id))
     return HomePage(homes=tuple(Home.of(row) for row in page), next_cursor=next_cursor)
-
-
-async def _record(conn: Connection, community_id: UUID, staff: StaffMember, action: str, target: str) -> None:
-    await audit.record(conn, community_id=community_id, actor=f"staff:{staff.staff_id}", action=action, target=target)
 
 
 staff_router = Router(

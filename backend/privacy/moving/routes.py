@@ -20,7 +20,7 @@ from backend.households.schemas import Tenancy
 from backend.keys.service import Keys
 from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.clock import Clock
-from backend.kit.db import Connection, Database, Scope
+from backend.kit.db import Database, Scope
 from backend.kit.etag import IfMatch, PreconditionFailed, require_match
 from backend.kit.problems import Forbidden, Unauthorised, problems
 from backend.privacy import service as privacy
@@ -81,7 +81,7 @@ async def plan_end(
             unchanged=lambda before: require_match(if_match, PlannedEnd(before.ends_at)),
             now=clock(),
         )
-        await _record(conn, community_id, staff, "tenancy.plan-end", f"tenancy:{tenancy_id}")
+        await audit.record_of_staff(conn, community_id, staff, "tenancy.plan-end", f"tenancy:{tenancy_id}")
     return Tenancy.of(row, ())
 
 
@@ -107,7 +107,7 @@ async def transfer(
         return await _to_community(db, keys, community_id, tenancy_id, data.community_id, data.home_id, staff, clock)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         await service.transfer(conn, community_id=community_id, tenancy_id=tenancy_id, home_id=data.home_id, now=now)
-        await _record(conn, community_id, staff, "tenancy.transfer", f"tenancy:{tenancy_id}")
+        await audit.record_of_staff(conn, community_id, staff, "tenancy.transfer", f"tenancy:{tenancy_id}")
     return Transferred(
         community_id=community_id, tenancy_id=tenancy_id, home_id=data.home_id, invited=0, faces=0, erasures=()
     )
@@ -131,13 +131,13 @@ async def _to_community(
     # In first: who has no right anywhere for a moment is erased, face and all.
     async with db.transaction(Scope(community_id=to)) as conn:
         arrival = await service.arrive(conn, community_id=to, home_id=home_id, left=left, members=members, now=now)
-        await _record(conn, to, staff, "tenancy.arrive", f"tenancy:{arrival.tenancy_id}")
+        await audit.record_of_staff(conn, to, staff, "tenancy.arrive", f"tenancy:{arrival.tenancy_id}")
     faces = 0
     for subject_id, person_id in arrival.joined:
         faces += await attach(db, keys, community_id=to, subject_id=subject_id, person_id=person_id, now=now)
     async with db.transaction(Scope(community_id=community_id)) as conn:
         begun = await privacy.end_tenancy(conn, community_id=community_id, tenancy_id=tenancy_id, now=now)
-        await _record(conn, community_id, staff, "tenancy.leave", f"tenancy:{tenancy_id}")
+        await audit.record_of_staff(conn, community_id, staff, "tenancy.leave", f"tenancy:{tenancy_id}")
     return Transferred(
         community_id=to,
         tenancy_id=arrival.tenancy_id,
@@ -146,10 +146,6 @@ async def _to_community(
         faces=faces,
         erasures=tuple(Started.of(row) for row in begun),
     )
-
-
-async def _record(conn: Connection, community_id: UUID, staff: StaffMember, action: str, target: str) -> None:
-    await audit.record(conn, community_id=community_id, actor=f"staff:{staff.staff_id}", action=action, target=target)
 
 
 staff_router = Router(
