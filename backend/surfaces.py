@@ -48,7 +48,7 @@ from backend.households.homes.routes import staff_router as homes_staff
 from backend.households.imports.routes import staff_router as imports_staff
 from backend.households.lost_numbers.routes import staff_router as lost_numbers_staff
 from backend.households.numbers.routes import staff_router as numbers_staff
-from backend.households.routes import resident_router as households_resident
+from backend.households.residents import resident_router as households_resident
 from backend.households.routes import staff_router as households_staff
 from backend.kit.auth import Surface
 from backend.kit.callers import looked_up
