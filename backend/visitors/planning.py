@@ -18,14 +18,15 @@ from backend.households.repository import TenancyRow
 from backend.kit.crypto import keyed_hash
 from backend.kit.db import Connection
 from backend.kit.windows import WindowEmpty, WindowOver, WindowTooFar, WindowTooLong, check_window
-from backend.visitors import repository
 from backend.visitors.blocks import repository as blocks
 from backend.visitors.errors import GuestBlocked, GuestDaysSpent, PassNotFound
 from backend.visitors.policy.repository import PolicyRow
 from backend.visitors.recurrence import LONGEST_SERIES, LONGEST_VISIT, expand
-from backend.visitors.repository import GuestRow, PassRow
+from backend.visitors.repository import PassRow
 from backend.visitors.rules import AHEAD, GUEST_DAYS_PERIOD, graced, guest_days
 from backend.visitors.schemas import NewPass, Recurrence
+from backend.visitors.windows import repository as pass_windows
+from backend.visitors.windows.repository import GuestRow
 from gate_sdk.wire import GrantKind
 
 __all__ = ["Plan", "check_days", "ends_at", "grant_windows", "identify", "phone_hash_of", "plan_of", "windows_of"]
@@ -119,7 +120,7 @@ async def windows_of(conn: Connection, row: PassRow) -> list[tuple[datetime, dat
     """The pass's windows as its home asked for them."""
     if row.recurrence is None:
         return [(row.valid_from, row.valid_until)]
-    found = await repository.list_windows_of_pass(conn, community_id=row.community_id, pass_id=row.pass_id)
+    found = await pass_windows.list_windows_of_pass(conn, community_id=row.community_id, pass_id=row.pass_id)
     return [(one.begin, one.until) for one in found]
 
 
@@ -186,7 +187,7 @@ async def check_days(
     if guest is not None:
         limits.append((guest, allowed.guest_days))
     for who, limit in limits:
-        others = await repository.list_windows(
+        others = await pass_windows.list_windows(
             conn, community_id=community_id, home_id=home_id, since=since, without=without, guest=who
         )
         days = guest_days([*windows, *((other.begin, other.until) for other in others)])

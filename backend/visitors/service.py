@@ -25,9 +25,11 @@ from backend.visitors import repository
 from backend.visitors.errors import GuestPhoneNeeded, PassNotFound, PassOver, TooManyPasses
 from backend.visitors.planning import check_days, ends_at, grant_windows, identify, plan_of, windows_of
 from backend.visitors.policy import repository as policies
-from backend.visitors.repository import GuestRow, NewPassRow, PassRow
+from backend.visitors.repository import NewPassRow, PassRow
 from backend.visitors.rules import DELIVERY_SPAN, LINKS_A_DAY, LINKS_A_DAY_TO_ONE, LONGEST_SPAN, state_of
 from backend.visitors.schemas import NewPass, PassChange, Recurrence
+from backend.visitors.windows import repository as pass_windows
+from backend.visitors.windows.repository import GuestRow
 
 __all__ = [
     "Invited",
@@ -114,7 +116,7 @@ async def invite(
         ),
     )
     if plan.first_until is not None:
-        await repository.replace_windows(conn, community_id=community_id, pass_id=row.pass_id, windows=plan.windows)
+        await pass_windows.replace_windows(conn, community_id=community_id, pass_id=row.pass_id, windows=plan.windows)
     token = await links.create(
         conn,
         kind="guest",
@@ -185,7 +187,7 @@ async def change(
     if limited:
         await doors.require_groups(conn, community_id=community_id, limits=[limited])
     allowed = await policies.get_policy(conn, community_id=community_id)
-    guest = await repository.get_guest(conn, community_id=community_id, pass_id=pass_id)
+    guest = await pass_windows.get_guest(conn, community_id=community_id, pass_id=pass_id)
     await check_days(
         conn, community_id=community_id, home_id=home_id, windows=plan.windows, without=pass_id, guest=guest,
         allowed=allowed, now=now,
@@ -203,7 +205,7 @@ async def change(
         ask_first=row.ask_first if change.ask_first is None else change.ask_first,
     )
     if plan.first_until is not None:
-        await repository.replace_windows(conn, community_id=community_id, pass_id=pass_id, windows=plan.windows)
+        await pass_windows.replace_windows(conn, community_id=community_id, pass_id=pass_id, windows=plan.windows)
     await links.extend(conn, invitation_id=pass_id, expires_at=ends_at(changed))
     if row.subject_id is not None:
         # In one transaction, so that gates see the new ones in place of the old, and never neither.

@@ -1,0 +1,1 @@
+"""When guests may come and came: by pass, by home, and by guest."""
