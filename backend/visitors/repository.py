@@ -174,7 +174,7 @@ async def list_accepted_of_tenancies(
         PassRow,
         """
         SELECT p.community_id, p.pass_id, p.home_id, p.host_person_id, p.guest_name, p.kind, p.valid_from,
-            p.valid_until, p.subject_id, p.accepted_at, p.ended_at, p.ended_by, p.uses, p.door_groups, p.grace_minutes,
+            p.valid_until, p.subject_id, p.accepted_at, p.ended_by, p.uses, p.door_groups, p.grace_minutes,
             p.recurrence, p.except_dates, p.first_until, p.ask_first
         FROM guest_pass p JOIN tenancy t ON t.community_id = p.community_id AND t.home_id = p.home_id
         WHERE p.community_id = $1 AND t.tenancy_id = ANY ($2) AND p.ended_at IS NULL AND p.subject_id IS NOT NULL
