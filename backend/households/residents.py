@@ -121,6 +121,7 @@ async def list_my_homes(resident: ResidentPrincipal, db: Database) -> MyHomes:
                     relation=mine.relation,
                     starts_at=found.starts_at,
                     ends_at=found.ends_at,
+                    time_zone=community.time_zone,
                 )
             )
     return MyHomes(tuple(found_homes))

@@ -209,6 +209,7 @@ class MyHome(msgspec.Struct, frozen=True):
     relation: Relation
     starts_at: datetime
     ends_at: datetime | None
+    time_zone: Annotated[str, Meta(description="The community's, by its name in the IANA database")]
 
 
 class MyHomes(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@ import { action, h } from "./dom.js";
 import { form } from "./form.js";
 import { comings } from "./my-guests.js";
 import { homePicker } from "./my-home.js";
-import { local, moment } from "./my-invite.js";
+import { local, moment } from "./walltime.js";
 import { t, time } from "./texts.js";
 
 const HOUR_MS = 3_600_000;
@@ -15,17 +15,17 @@ export async function deliveriesView(app) {
   const title = h("h1", {}, t("deliveries.title"));
   if (homes.length === 0) return () => [title, h("p", {}, t("join.none.note"))];
   const picked = homePicker(app, homes);
-  const { community_id: community, home_id: home } = picked.home;
-  const path = `/homes/${community}/${home}/deliveries`;
-  const [{ deliveries }, companies] = await Promise.all([app.session.get(path), companiesOf(app, community)]);
+  const { home } = picked;
+  const path = `/homes/${home.community_id}/${home.home_id}/deliveries`;
+  const [{ deliveries }, companies] = await Promise.all([app.session.get(path), companiesOf(app, home.community_id)]);
   const names = new Map(companies.map((one) => [one.partner_id, one.name]));
   return () => [
     h("h1", {}, t("deliveries.title")), comings("deliveries"), picked.choice(),
     h("details", { class: "card" }, h("summary", {}, t("deliveries.expect")),
-      companies.length === 0 ? h("p", { class: "soft" }, t("deliveries.no.company")) : expectation(app, path, companies)),
+      companies.length === 0 ? h("p", { class: "soft" }, t("deliveries.no.company")) : expectation(app, path, home, companies)),
     h("section", { class: "card" }, h("h2", {}, t("deliveries.list")), deliveries.length === 0
       ? h("p", { class: "soft" }, t("deliveries.none"))
-      : h("ul", { class: "rows" }, deliveries.map((one) => row(app, path, one, names.get(one.partner_id) ?? t("deliveries.company"))))),
+      : h("ul", { class: "rows" }, deliveries.map((one) => row(app, path, one, { home, company: names.get(one.partner_id) ?? t("deliveries.company") })))),
   ];
 }
 
@@ -41,7 +41,7 @@ async function companiesOf(app, community) {
   return found;
 }
 
-function expectation(app, path, companies) {
+function expectation(app, path, { time_zone: zone }, companies) {
   const now = Date.now();
   return form({
     fields: [
@@ -50,27 +50,27 @@ function expectation(app, path, companies) {
         name: "order_ref", label: t("deliveries.order"), required: true, maxlength: 100, pattern: "[A-Za-z0-9._~:@+\\-]+",
         hint: t("deliveries.order.note"), autocomplete: "off", autocapitalize: "off", spellcheck: "false",
       },
-      { name: "valid_from", label: t("from"), type: "datetime-local", value: local(now), required: true },
-      { name: "valid_until", label: t("until"), type: "datetime-local", value: local(now + EXPECTED_HOURS * HOUR_MS), required: true },
+      { name: "valid_from", label: t("from"), type: "datetime-local", value: local(now, zone), required: true },
+      { name: "valid_until", label: t("until"), type: "datetime-local", value: local(now + EXPECTED_HOURS * HOUR_MS, zone), required: true },
       { name: "handover", label: t("handover"), options: PLACES.map((place) => [place, t(`handover.${place}`)]) },
       { name: "ask_first", label: t("ask.first"), type: "checkbox", hint: t("ask.first.note"), when: ({ handover }) => handover === "door" },
     ],
     submit: t("deliveries.expect"),
     ended: app.failed,
     work: async ({ valid_from, valid_until, ...what }) => {
-      await app.session.send("POST", path, { ...what, valid_from: moment(valid_from), valid_until: moment(valid_until) });
+      await app.session.send("POST", path, { ...what, valid_from: moment(valid_from, zone), valid_until: moment(valid_until, zone) });
       await app.reload();
     },
   });
 }
 
-function row(app, path, one, company) {
+function row(app, path, one, { home: { time_zone: zone }, company }) {
   const there = `${path}/${one.delivery_id}`;
   const other = one.handover === "door" ? "gate" : "door";
   return h("li", {},
     h("div", {}, h("strong", {}, company), " ", h("span", { class: `state ${one.state === "assigned" ? "good" : "wait"}` }, t(`delivery.${one.state}`)),
       h("p", { class: "soft" }, one.order_ref),
-      h("p", { class: "soft" }, `${time(one.courier_from ?? one.valid_from)} – ${time(one.courier_until ?? one.valid_until)}`),
+      h("p", { class: "soft" }, `${time(one.courier_from ?? one.valid_from, zone)} – ${time(one.courier_until ?? one.valid_until, zone)}`),
       h("p", { class: "soft" }, [t(`handover.${one.handover}.now`), one.ask_first && t("ask.first.short")].filter(Boolean).join(" ")),
       !one.announced && h("p", { class: "hint" }, t("deliveries.unannounced"))),
     h("div", { class: "acts" }, action(t(`handover.${other}.choose`), async () => {

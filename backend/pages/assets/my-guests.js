@@ -17,15 +17,16 @@ export async function guestsView(app) {
   const homes = await app.readHomes();
   if (homes.length === 0) return () => [h("h1", {}, t("guests.title")), h("p", {}, t("join.none.note"))];
   const picked = homePicker(app, homes);
-  const path = `/homes/${picked.home.community_id}/${picked.home.home_id}/passes`;
+  const { home } = picked;
+  const path = `/homes/${home.community_id}/${home.home_id}/passes`;
   const [{ door_groups: groups }, list] = await Promise.all([
     app.session.get(`${path}/door-groups`),
-    paged(app, path, "passes", (pass) => row(app, path, pass, groups)),
+    paged(app, path, "passes", (pass) => row(app, path, pass, { home, groups })),
   ]);
   return () => [
     h("h1", {}, t("guests.title")), comings("guests"), picked.choice(),
     h("details", { class: "card", open: list.empty }, h("summary", {}, t("guests.invite")),
-      invitation(app, path, groups, (name, made) => shared(app, name, made))),
+      invitation(app, path, home, groups, (name, made) => shared(app, name, made))),
     h("h2", {}, t("guests.list")), list(),
   ];
 }
@@ -53,13 +54,13 @@ function shared(app, name, { link }) {
   });
 }
 
-function row(app, path, pass, groups) {
+function row(app, path, pass, { home, groups }) {
   const open = ["pending", "accepted"].includes(pass.state);
   const doors = groups.filter((group) => pass.door_groups.includes(group.group_id)).map((group) => group.name).join(", ");
   return h("li", {},
     h("div", {}, h("strong", {}, pass.guest_name), " ",
       h("span", { class: `state ${TONE[pass.state] ?? ""}` }, t(`pass.${pass.state}`)),
-      h("p", { class: "soft" }, `${time(pass.valid_from)} – ${time(pass.valid_until)}`),
+      h("p", { class: "soft" }, `${time(pass.valid_from, home.time_zone)} – ${time(pass.valid_until, home.time_zone)}`),
       pass.recurrence && h("p", { class: "soft" }, recurring(pass.recurrence)),
       (doors || pass.ask_first || pass.kind !== "guest") && h("p", { class: "soft" }, [pass.kind !== "guest" && t(`guests.kind.${pass.kind}`), doors, pass.ask_first && t("ask.first.short")].filter(Boolean).join(" · "))),
     h("div", { class: "acts" }, pass.state === "accepted" && action(t("guests.code"), () => codeOf(app, path, pass), app.failed, "plain"),

@@ -4,6 +4,7 @@ import { form } from "./form.js";
 import { homePicker } from "./my-home.js";
 import { DAYS, dayName, recurring, ruleOf } from "./my-recurring.js";
 import { t } from "./texts.js";
+import { local, moment } from "./walltime.js";
 
 const KINDS = ["guest", "family", "helper", "delivery"];
 const REPEATS = ["once", "daily", "weekly", "monthly"];
@@ -13,26 +14,21 @@ const HOUR_MS = 3_600_000;
 const STAYS_HOURS = 6;
 const SERIES_DAYS = 30;
 
-/** A moment as `datetime-local` wants it: the phone's own clock, without a zone. */
-export const local = (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-
-export const moment = (text) => new Date(text).toISOString();
-
 const doors = (groups, chosen = []) => ({
   name: "door_groups", label: t("guests.doors"), hint: t("guests.doors.note"), type: "many", chosen,
   options: groups.map((group) => [group.group_id, group.name]), when: () => groups.length > 0,
 });
 
-/** A form for a new pass; `made(name, answer)` gets what the server says, with the link. */
-export function invitation(app, path, groups, made) {
+/** A form for a new pass at a home; `made(name, answer)` gets what the server says, with the link. */
+export function invitation(app, path, { time_zone: zone }, groups, made) {
   const now = Date.now();
   const recurs = ({ kind, repeat }) => kind !== "delivery" && repeat !== "once";
   return form({
     fields: [
       { name: "guest_name", label: t("guests.name"), required: true, maxlength: 100, autocomplete: "off" },
       { name: "kind", label: t("guests.kind"), options: KINDS.map((kind) => [kind, t(`guests.kind.${kind}`)]) },
-      { name: "valid_from", label: t("from"), type: "datetime-local", value: local(now), required: true },
-      { name: "valid_until", label: t("until"), type: "datetime-local", value: local(now + STAYS_HOURS * HOUR_MS), required: true },
+      { name: "valid_from", label: t("from"), type: "datetime-local", value: local(now, zone), required: true },
+      { name: "valid_until", label: t("until"), type: "datetime-local", value: local(now + STAYS_HOURS * HOUR_MS, zone), required: true },
       {
         name: "repeat", label: t("repeat"), options: REPEATS.map((repeat) => [repeat, t(`repeat.${repeat}`)]),
         when: ({ kind }) => kind !== "delivery",
@@ -43,7 +39,7 @@ export function invitation(app, path, groups, made) {
       },
       {
         name: "last", label: t("repeat.last"), type: "date", required: true, hint: t("repeat.note"),
-        value: local(now + SERIES_DAYS * 24 * HOUR_MS).slice(0, 10), when: recurs,
+        value: local(now + SERIES_DAYS * 24 * HOUR_MS, zone).slice(0, 10), when: recurs,
       },
       {
         name: "uses", label: t("guests.uses"), options: USES.map((uses) => [uses, t(`guests.uses.${uses}`)]),
@@ -59,7 +55,7 @@ export function invitation(app, path, groups, made) {
     work: async ({ valid_from, valid_until, kind, uses, phone, door_groups, grace_minutes, repeat, days, last, guest_name, ask_first }) => {
       const rule = kind === "delivery" ? null : ruleOf({ repeat, days, begin: valid_from, last });
       made(guest_name, await app.session.send("POST", path, {
-        guest_name, kind, valid_from: moment(valid_from), valid_until: moment(valid_until), door_groups, ask_first,
+        guest_name, kind, valid_from: moment(valid_from, zone), valid_until: moment(valid_until, zone), door_groups, ask_first,
         grace_minutes: Number(grace_minutes), ...(kind === "delivery" ? {} : { uses: Number(uses) }),
         ...(phone ? { phone } : {}), ...(rule ? { recurrence: { rule } } : {}),
       }));
@@ -75,6 +71,7 @@ export async function passView(app) {
     app.session.read(`${path}/${app.argument}`), app.session.get(`${path}/door-groups`),
   ]);
   const first = pass.first_until ?? pass.valid_until;
+  const zone = home.time_zone;
   return () => [
     h("p", {}, h("a", { href: "#guests" }, `← ${t("tab.guests")}`)),
     h("h1", {}, t("pass.change", { name: pass.guest_name })),
@@ -82,8 +79,8 @@ export async function passView(app) {
       pass.recurrence && h("p", { class: "soft" }, recurring(pass.recurrence)),
       form({
         fields: [
-          { name: "valid_from", label: t(pass.recurrence ? "repeat.first.from" : "from"), type: "datetime-local", value: local(Date.parse(pass.valid_from)), required: true },
-          { name: "valid_until", label: t(pass.recurrence ? "repeat.first.until" : "until"), type: "datetime-local", value: local(Date.parse(first)), required: true },
+          { name: "valid_from", label: t(pass.recurrence ? "repeat.first.from" : "from"), type: "datetime-local", value: local(Date.parse(pass.valid_from), zone), required: true },
+          { name: "valid_until", label: t(pass.recurrence ? "repeat.first.until" : "until"), type: "datetime-local", value: local(Date.parse(first), zone), required: true },
           { name: "skipped", label: t("repeat.skip"), type: "date", when: () => pass.recurrence !== null },
           doors(groups, pass.door_groups),
           { name: "ask_first", label: t("ask.first"), type: "checkbox", hint: t("ask.first.note"), checked: pass.ask_first },
@@ -92,10 +89,10 @@ export async function passView(app) {
         ended: app.failed,
         work: async ({ valid_from, valid_until, skipped, door_groups, ask_first }) => {
           // A window that was not touched is left alone: the field has no seconds.
-          const moved = (text, before) => text !== local(Date.parse(before));
+          const moved = (text, before) => text !== local(Date.parse(before), zone);
           await app.session.send("PATCH", `${path}/${pass.pass_id}`, {
-            ...(moved(valid_from, pass.valid_from) ? { valid_from: moment(valid_from) } : {}),
-            ...(moved(valid_until, first) ? { valid_until: moment(valid_until) } : {}),
+            ...(moved(valid_from, pass.valid_from) ? { valid_from: moment(valid_from, zone) } : {}),
+            ...(moved(valid_until, first) ? { valid_until: moment(valid_until, zone) } : {}),
             door_groups, ask_first,
             ...(skipped ? { recurrence: { ...pass.recurrence, except_dates: [...pass.recurrence.except_dates, skipped] } } : {}),
           }, etag);

@@ -9,13 +9,13 @@ const DAY_MS = 86_400_000;
 export const dayName = (day, width = "short") =>
   new Intl.DateTimeFormat(language(), { weekday: width, timeZone: "UTC" }).format(MONDAY + DAYS.indexOf(day) * DAY_MS);
 
-/** The rule of what was chosen; `last`, the last day as `YYYY-MM-DD`, counts. Null for a visit that does not recur. */
+/** The rule of what was chosen; `begin` as the community's clocks show it; `last`, the last day as `YYYY-MM-DD`, counts. Null for a visit that does not recur. */
 export function ruleOf({ repeat, days, begin, last }) {
   if (repeat === "once") return null;
   const until = `UNTIL=${last.replaceAll("-", "")}`;
   if (repeat !== "weekly") return `FREQ=${repeat.toUpperCase()};${until}`;
   // The first visit is one of them, whatever was ticked.
-  const first = DAYS[(new Date(begin).getDay() + 6) % 7];
+  const first = DAYS[(new Date(`${begin}Z`).getUTCDay() + 6) % 7];
   return `FREQ=WEEKLY;BYDAY=${DAYS.filter((day) => day === first || days.includes(day)).join(",")};${until}`;
 }
 

@@ -1,7 +1,8 @@
 """What people do on a page."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import cv2
 import numpy as np
@@ -15,12 +16,22 @@ from tests.backend.pages.conftest import OpenPhone, Rented
 from tests.backend.upkeep.living import LivingBox, until
 
 __all__ = [
-    "LONG", "OWN_CODE", "checked", "child_of", "go", "heading", "log_in", "moved_in", "press", "read_code",
-    "take_pictures", "with_code",
+    "LONG", "OWN_CODE", "checked", "child_of", "go", "heading", "in_community", "log_in", "moved_in", "press",
+    "read_code", "shown_at", "take_pictures", "with_code",
 ]  # fmt: skip
 
 LONG = 20_000
 OWN_CODE = "Your code, which changes"
+
+
+def in_community(days: float) -> datetime:
+    """A moment that many days from now by the clocks of the box's community, wherever the phone is."""
+    return datetime.now(ZoneInfo("Asia/Shanghai")) + timedelta(days=days)
+
+
+def shown_at(days: float) -> str:
+    """The same as a form's field wants it."""
+    return f"{in_community(days):%Y-%m-%dT%H:%M}"
 
 
 def press(page: Page, name: str) -> None:

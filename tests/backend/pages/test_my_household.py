@@ -8,10 +8,21 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from backend.demo.parties import CallRefused, Company, Resident
-from tests.backend.pages.acting import LONG, child_of, go, heading, log_in, moved_in, press, take_pictures
+from tests.backend.pages.acting import (
+    LONG,
+    child_of,
+    go,
+    heading,
+    in_community,
+    log_in,
+    moved_in,
+    press,
+    shown_at,
+    take_pictures,
+)
 from tests.backend.pages.conftest import OpenPhone, Rented
 from tests.backend.upkeep.living import LivingBox, until
 
@@ -20,13 +31,15 @@ pytestmark = pytest.mark.deep
 Rent = Callable[[], Rented]
 
 
-def shown_at(page: Page, days: float) -> str:
-    """A moment that many days from now, as the phone's own fields want it."""
-    text: str = page.evaluate(
-        "days => new Date(Date.now() + days * 864e5 - new Date().getTimezoneOffset() * 6e4).toISOString().slice(0, 16)",
-        days,
-    )
-    return text
+# Around both changes of the clocks, and where they are set by three quarters of an hour.
+CLOCKS = [
+    ("2026-11-23T18:00:00.000Z", "Asia/Shanghai", "2026-11-24T02:00"),
+    ("2026-03-29T00:30:00.000Z", "Europe/Berlin", "2026-03-29T01:30"),
+    ("2026-03-29T01:30:00.000Z", "Europe/Berlin", "2026-03-29T03:30"),
+    ("2026-10-25T02:30:00.000Z", "Europe/Berlin", "2026-10-25T03:30"),
+    ("2026-07-01T12:00:00.000Z", "Asia/Kathmandu", "2026-07-01T17:45"),
+    ("2026-12-31T23:59:00.000Z", "America/St_Johns", "2026-12-31T20:29"),
+]
 
 
 def fourteen_years_ago() -> date:
@@ -124,14 +137,14 @@ def test_a_guest_comes_every_week_by_some_doors_and_is_extended(box: LivingBox, 
     page = moved_in(box, phone, rent())
     go(page, "Guests", "Guests")
     page.get_by_label("Guest's name").fill("Auntie")
-    page.get_by_label("Until", exact=True).fill(shown_at(page, 0.1))
+    page.get_by_label("Until", exact=True).fill(shown_at(0.1))
     page.get_by_label("Repeats").select_option("weekly")
-    page.get_by_label("Last day").fill(shown_at(page, 30)[:10])
+    page.get_by_label("Last day").fill(shown_at(30)[:10])
     page.get_by_role("checkbox", name=re.compile("^Court")).last.check()
     page.get_by_role("button", name="Invite a guest").click()
     heading(page, "Send this link to Auntie")
     (row,) = box.query("SELECT recurrence, door_groups FROM guest_pass WHERE guest_name = 'Auntie'")
-    weekday = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")[page.evaluate("(new Date().getDay() + 6) % 7")]
+    weekday = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")[in_community(0).weekday()]
     assert row["recurrence"].startswith(f"FREQ=WEEKLY;BYDAY={weekday};UNTIL=")
     assert [str(one) for one in row["door_groups"]] == [group]
     press(page, "Done")
@@ -139,14 +152,29 @@ def test_a_guest_comes_every_week_by_some_doors_and_is_extended(box: LivingBox, 
 
     page.get_by_role("link", name="Change Auntie").click()
     heading(page, "Change Auntie's invitation")
-    page.get_by_label("First visit until").fill(shown_at(page, 0.2))
-    page.get_by_label("Leave out a day").fill(shown_at(page, 7)[:10])
+    page.get_by_label("First visit until").fill(shown_at(0.2))
+    page.get_by_label("Leave out a day").fill(shown_at(7)[:10])
     page.get_by_role("checkbox", name=re.compile("^Court")).last.uncheck()
     press(page, "Save the change")
     heading(page, "Guests")
     (changed,) = box.query("SELECT except_dates, door_groups FROM guest_pass WHERE guest_name = 'Auntie'")
-    assert [day.isoformat() for day in changed["except_dates"]] == [shown_at(page, 7)[:10]]
+    assert [day.isoformat() for day in changed["except_dates"]] == [shown_at(7)[:10]]
     assert not changed["door_groups"]
+
+
+def test_times_in_forms_are_those_of_the_community_s_clocks(box: LivingBox, phone: OpenPhone) -> None:
+    page = phone(f"{box.url}/my")
+    heading(page, "Log in")
+    said = page.evaluate(
+        """async cases => {
+            const script = document.querySelector("script[type=module]").src;
+            const { local, moment } = await import(new URL("walltime.js", script));
+            const both = (shown, zone) => [shown, moment(shown, zone)];
+            return cases.map(([iso, zone]) => both(local(Date.parse(iso), zone), zone));
+        }""",
+        [[iso, zone] for iso, zone, _ in CLOCKS],
+    )
+    assert said == [[shown, iso] for iso, _, shown in CLOCKS]
 
 
 def test_a_change_that_somebody_else_made_meanwhile_is_not_overwritten(
@@ -164,7 +192,7 @@ def test_a_change_that_somebody_else_made_meanwhile_is_not_overwritten(
     (listed,) = host.call("GET", path)["passes"]
     later = (now + timedelta(hours=3)).isoformat()
     host.call("PATCH", f"{path}/{listed['pass_id']}", {"valid_until": later})
-    page.get_by_label("Until", exact=True).fill(shown_at(page, 0.3))
+    page.get_by_label("Until", exact=True).fill(shown_at(0.3))
     press(page, "Save the change")
     expect(page.get_by_role("alert")).to_contain_text("It was changed a moment ago", timeout=LONG)
 
