@@ -43,7 +43,9 @@ def unpack_previous(folder: Path) -> Previous:
         code = folder / commit.replace("/", "-").replace("^", "")
         code.mkdir()
         with (folder / "archive.tar").open("wb") as archive:
-            subprocess.run(["git", "archive", "--format=tar", commit], cwd=ROOT, stdout=archive, check=True)
+            packed = subprocess.run(["git", "archive", "--format=tar", commit], cwd=ROOT, stdout=archive, check=False)
+        if packed.returncode != 0:
+            continue  # a history that was cut off before it
         subprocess.run(["tar", "-xf", folder / "archive.tar", "-C", code], check=True)
         # What was renamed since belongs to no release: nobody can come from there.
         if names(code / "migrations") < names(ROOT / "migrations"):

@@ -9,6 +9,7 @@ import asyncpg
 import httpx
 import msgspec
 import pytest
+from litestar import Litestar
 
 from backend.gates import pages as paging
 from backend.gates import rosters as reading
@@ -154,6 +155,15 @@ async def test_a_newer_poll_lets_the_one_before_go(device: Device) -> None:
     assert (await asyncio.wait_for(older, 10)).status_code == 200
     assert not newer.done()
     assert (await newer).status_code == 200
+
+
+async def test_a_process_that_ends_lets_gates_go_and_keeps_no_new_one_waiting(device: Device, app: Litestar) -> None:
+    await device.sync()
+    waiting = asyncio.create_task(device.ask(wait=25))
+    await asyncio.sleep(0.2)
+    app.state.gates.feed.let_go()
+    for answer in (await asyncio.wait_for(waiting, 10), await asyncio.wait_for(device.ask(wait=25), 10)):
+        assert answer.status_code == 200
 
 
 async def test_pages_come_in_the_order_of_subjects_and_end_with_what_changed_meanwhile(
