@@ -14,6 +14,9 @@ from backend.embedded.postgres import EmbeddedPostgres
 from backend.embedded.provision import KEY_DATABASE
 from backend.migrate import migrate
 from tests.databases import TEST_SETTINGS, DatabaseUrls, cloned
+from tests.watching import pytest_runtest_logreport, read_logs, watched_logs
+
+__all__ = ["pytest_runtest_logreport", "watched_logs"]
 
 
 class NetworkForbidden(RuntimeError):
@@ -60,7 +63,7 @@ def _no_network() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def pg() -> Iterator[EmbeddedPostgres]:
+def pg(watched_logs: None) -> Iterator[EmbeddedPostgres]:
     """This test process's own cluster, migrated. Databases `doorward` and `doorward_keys` are templates: clone them."""
     # Not pytest's own temporary directories: those keep the last three runs, 60 MB each.
     with (
@@ -69,6 +72,7 @@ def pg() -> Iterator[EmbeddedPostgres]:
     ):
         migrate(server.url(OWNER), server.url(KEYS, KEY_DATABASE))
         yield server
+        read_logs([Path(folder)])
 
 
 @pytest.fixture

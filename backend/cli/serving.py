@@ -92,6 +92,16 @@ def _numbers(port: int | None) -> Iterator[None]:
             yield
 
 
+# The server's own lines in the form of ours.
+_SERVER_LOGS = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "backend.kit.logging.formatter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "json"}},
+    "loggers": {"_granian": {"handlers": ["console"], "level": "WARNING", "propagate": False}},
+}
+
+
 def _serve(settings: Settings) -> None:
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
@@ -111,6 +121,7 @@ def _serve(settings: Settings) -> None:
         workers_kill_timeout=END_S,
         respawn_failed_workers=True,
         log_level=LogLevels.warning,
+        log_dictconfig=_SERVER_LOGS,
     ).serve()
 
 

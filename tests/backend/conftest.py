@@ -15,6 +15,7 @@ from backend.embedded.postgres import EmbeddedPostgres
 from backend.kit.db import Database
 from backend.resources import Resources
 from backend.settings import Settings
+from tests import watching
 from tests.backend.lending import DatabaseLender
 from tests.backend.processes import Workers
 from tests.backend.running import running
@@ -86,7 +87,9 @@ async def api(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         running(app),
         httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=cast("Any", app)), base_url="http://doorward.test"
+            transport=httpx.ASGITransport(app=cast("Any", app)),
+            base_url="http://doorward.test",
+            event_hooks={"request": [watching.sent], "response": [watching.answered]},
         ) as client,
     ):
         yield client

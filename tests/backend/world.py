@@ -22,6 +22,7 @@ from backend.notifications.sending.service import Sending
 from backend.resources import Resources
 from backend.settings import Settings
 from tests.databases import DatabaseUrls
+from tests.watching import watch
 
 __all__ = ["Actor", "MovableClock", "World", "send_waiting"]
 
@@ -142,7 +143,9 @@ class World:
 
     def new_phone(self) -> str:
         """A number that nobody in this test has yet, E.164."""
-        return next(self._phones)
+        phone = next(self._phones)
+        watch.phone(phone)
+        return phone
 
     def messages(self, phone: str | None = None) -> list[dict[str, Any]]:
         """What was sent, oldest first; only to that number where one is given."""
