@@ -170,6 +170,7 @@ def openapi_document(surface: Surface) -> dict[str, Any]:
                 }
             ),
         ),
+        logging_config=None,
     )
     schema = app.openapi_schema.to_schema()
     describe(

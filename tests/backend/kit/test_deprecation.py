@@ -34,6 +34,7 @@ async def test_a_deprecated_route_says_since_when_until_when_and_what_instead_al
         [old, new],
         middleware=[DeprecationMiddleware()],
         exception_handlers=exception_handlers,  # type: ignore[arg-type]  # Litestar's map is invariant
+        logging_config=None,
     )
     async with AsyncTestClient(app) as client:
         for path, status in (("/old", 200), ("/old?ask=gone", 404)):

@@ -25,7 +25,12 @@ async def echo(body: bytes) -> bytes:
 
 async def answered(pauses: Sequence[float], *, grace_s: float, slowest: float) -> tuple[int, bytes]:
     """What comes back where each of a body's parts, ten bytes long, arrives after such a pause."""
-    app = Litestar([echo], middleware=[PatienceMiddleware(grace_s=grace_s, slowest=slowest)], openapi_config=None)
+    app = Litestar(
+        [echo],
+        middleware=[PatienceMiddleware(grace_s=grace_s, slowest=slowest)],
+        openapi_config=None,
+        logging_config=None,
+    )
     parts = iter(enumerate(pauses, start=1))
     sent: list[Any] = []
 

@@ -14,7 +14,7 @@ async def _take(data: NewCommunity) -> str:
 
 
 def test_a_body_that_is_missing_or_lacks_a_field_is_called_by_its_name() -> None:
-    app = Litestar([_take], exception_handlers=exception_handlers)  # type: ignore[arg-type]  # as in backend.app
+    app = Litestar([_take], exception_handlers=exception_handlers, logging_config=None)  # type: ignore[arg-type]  # as in backend.app
     with TestClient(app) as client:
         missing = client.post("/").json()
         lacking = client.post("/", json={}).json()
