@@ -26,7 +26,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_gone(processes: list[psutil.Process], seconds: float = 20.0) -> list[psutil.Process]:
+def wait_gone(processes: list[psutil.Process], seconds: float = 60.0) -> list[psutil.Process]:
     """Those that still run after a while; zombies, which only an absent-minded init leaves, do not run."""
 
     def runs(process: psutil.Process) -> bool:
