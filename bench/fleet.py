@@ -94,26 +94,27 @@ class Fleet:
             # Tokens and first rosters a few at a time: this start is not what is measured.
             async with self._starting:
                 token = await _token(http, self._url, device)
-                head = await self._roster(http, token)
+                head, _ = await self._sequence(http, token, "wait=0")
             self._current += 1
             if self._current == len(self._devices):
                 self._all_current.set()
             wait = int(first_wait_s)
             while True:
                 query = f"wait={wait}&epoch={head.epoch}&version={head.version}&digest={head.digest.hex()}"
-                page = await self._page(http, token, query)
-                moment = time.perf_counter()
-                if page.kind is PageKind.DELTA and any(item.body is None for item in page.items):
-                    self.removals[device.community_id].put_nowait((device.gate_id, moment))
-                assert page.head is not None, "no delta of the bench needs a second page"
-                head = msgspec.msgpack.decode(page.head.head, type=Head)
+                head, removed = await self._sequence(http, token, query)
+                if removed:
+                    self.removals[device.community_id].put_nowait((device.gate_id, time.perf_counter()))
                 wait = _WAIT_S
 
-    async def _roster(self, http: "_Http", token: str) -> Head:
-        page = await self._page(http, token, "wait=0")
-        while page.head is None:
-            page = await self._page(http, token, f"wait=0&cursor={page.next}")
-        return msgspec.msgpack.decode(page.head.head, type=Head)
+    async def _sequence(self, http: "_Http", token: str, query: str) -> tuple[Head, bool]:
+        """All pages up to a head; whether they are a delta that takes somebody off the gate."""
+        removed = False
+        while True:
+            page = await self._page(http, token, query)
+            removed |= page.kind is PageKind.DELTA and any(item.body is None for item in page.items)
+            if page.head is not None:
+                return msgspec.msgpack.decode(page.head.head, type=Head), removed
+            query = f"wait=0&cursor={page.next}"
 
     async def _page(self, http: "_Http", token: str, query: str) -> SyncPage:
         while True:

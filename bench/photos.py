@@ -3,7 +3,7 @@
 import io
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -13,14 +13,13 @@ from PIL import Image
 from skimage import data
 
 from backend.enrolment.faces import check_photo
-from bench.box import BenchBox, Household, access_token
+from bench.box import Household, access_token
 from bench.measure import Figure, Tell, Times
 from gate_sdk.face import FaceEngine, ModelPack
 
 __all__ = ["phones_at_once", "photo_check", "twelve_megapixels"]
 
 _RUNS = 40
-_PHONES = 20
 _ROUNDS = 4
 _P50_BAR_MS = 250.0
 _P99_BAR_MS = 800.0
@@ -54,33 +53,31 @@ def photo_check(home: Household, section: str, tell: Tell) -> Figure:
     )  # fmt: skip
 
 
-def phones_at_once(box: BenchBox, community_id: str, section: str, tell: Tell) -> Iterator[Figure]:
-    """Twenty people send a picture at the same moment, again and again; then each sends four at once: too many.
+def phones_at_once(homes: Sequence[Household], url: str, section: str, tell: Tell) -> Iterator[Figure]:
+    """People of as many homes send a picture at the same moment, again and again; then each four at once: too many.
 
     A phone that is told to wait does so, and the time until its picture was taken counts whole.
     """
-    tell(f"photo check with {_PHONES} phones at once")
+    phones = len(homes)
+    tell(f"photo check with {phones} phones at once")
     photo = twelve_megapixels()
-    waiting = [
-        _Phone(box.household(community_id, home_id), box.url)
-        for home_id in box.manager.create_homes(community_id, _PHONES)
-    ]
-    with ThreadPoolExecutor(4 * _PHONES) as threads:
+    waiting = [_Phone(home, url) for home in homes]
+    with ThreadPoolExecutor(4 * phones) as threads:
         begin = time.perf_counter()
         taken = [one for many in threads.map(lambda phone: phone.take(photo, _ROUNDS), waiting) for one in many]
         seconds = time.perf_counter() - begin
         times = Times.of([one.seconds for one in taken])
         busy = sum(one.turned_away for one in taken)
         yield Figure(
-            section=section, name=f"photo check, {_PHONES} phones at once, 12 MP", value=times.median_ms, unit="ms",
+            section=section, name=f"photo check, {phones} phones at once, 12 MP", value=times.median_ms, unit="ms",
             detail=f"p99 {times.p99_ms:.0f} ms, {len(taken) / seconds:.1f} photographs/s, told to wait {busy} times in "
             f"{len(taken)}",
         )  # fmt: skip
         tell("more than there is room for")
-        answers = list(threads.map(lambda n: waiting[n % _PHONES].once(photo), range(4 * _PHONES)))
+        answers = list(threads.map(lambda phone: phone.once(photo), 4 * waiting))
     served, refused = answers.count(200), answers.count(503)
     yield Figure(
-        section=section, name=f"{4 * _PHONES} photographs at the same moment", value=served, unit="taken",
+        section=section, name=f"{len(answers)} photographs at the same moment", value=served, unit="taken",
         detail=f"503 with Retry-After: {refused}; anything else: {len(answers) - served - refused}",
         bar="nothing but 200 and 503", met=served + refused == len(answers) and served > 0,
     )  # fmt: skip

@@ -131,10 +131,10 @@ async def _seed_entries(box: BenchBox, home: Household) -> None:
                 subject_id)
             SELECT $1, gate_id, 1, n, 'entry', $2::timestamptz - n * interval '1 minute', $2, 'allow', 'matched',
                 subject_id
-            FROM gate, (SELECT subject_id FROM subject WHERE community_id = $1 LIMIT 1) AS s,
-                generate_series(1, $3::int) AS n
+            FROM gate, subject s JOIN member m USING (community_id, person_id), generate_series(1, $3::int) AS n
+            WHERE s.community_id = $1 AND m.tenancy_id = $4
             """,
-            UUID(home.community_id), datetime.now(UTC), 4 * _ROWS,
+            UUID(home.community_id), datetime.now(UTC), 4 * _ROWS, UUID(home.tenancy_id),
         )  # fmt: skip
     finally:
         await conn.close()

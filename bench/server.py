@@ -8,6 +8,7 @@ from bench.photos import phones_at_once, photo_check
 from bench.reads import reads
 
 SECTION = "server"
+_PHONES = 20
 
 
 def run(tell: Tell) -> Iterator[Figure]:
@@ -15,8 +16,7 @@ def run(tell: Tell) -> Iterator[Figure]:
     tell("starting database, API and worker")
     with BenchBox() as box:
         community_id = box.manager.create_community("Bench")
-        (home_id,) = box.manager.create_homes(community_id, 1)
-        home = box.household(community_id, home_id)
+        home, *homes = (box.household(community_id, one) for one in box.manager.create_homes(community_id, 1 + _PHONES))
         yield photo_check(home, SECTION, tell)
-        yield from phones_at_once(box, community_id, SECTION, tell)
+        yield from phones_at_once(homes, box.url, SECTION, tell)
         yield from reads(box, home, SECTION, tell)
