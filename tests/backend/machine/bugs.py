@@ -161,8 +161,8 @@ BUGS = (
     Bug("a shift that is taken back leaves its right", KNOWN | LETS_IN, _rule(
         shifting, "end_shift", _shift_without_its_grant,
     )),
-    Bug("a planned end leaves the guests' rights", LETS_IN, _rule(visitors, "follow_households", _nothing)),
-    Bug("a planned end leaves the members' rights", LETS_IN, _rule(moving, "move_residents", _nothing)),
+    Bug("a planned end leaves the guests' rights", KNOWN | LETS_IN, _rule(visitors, "follow_households", _nothing)),
+    Bug("a planned end leaves the members' rights", KNOWN | LETS_IN, _rule(moving, "move_residents", _nothing)),
     Bug("a household that leaves leaves its guests", KNOWN, _rule(visitors, "end_passes_of_home", _nothing)),
     Bug("hours go by another zone's clocks", LETS_IN, _rule(plans, "ZoneInfo", lambda _: ZoneInfo("UTC"))),
 )  # fmt: skip

@@ -5,7 +5,7 @@ rules, about everybody at sampled instants; see model.py for what they are held 
 nobody who has no right, and no face that is not to be used.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -94,7 +94,9 @@ class Community(RuleBasedStateMachine):
             await self._put(f"gates/{gate.gate_id}/door", door_id=door)
         self.hours: list[dict[str, Any]] = []
         self.schedules = 0
-        # Most of what can happen needs a household with faces, a guest or a shift: a random life seldom comes so far.
+        # Most of what can happen needs a household with faces, a guest, a shift or an order: a random life seldom comes
+        # so far.
+        await self._declare("unlock", None, self.now + 20 * HOUR, [])
         await self._shift(self.now + 2 * HOUR, 9 * HOUR)
         await self._move_in(self.homes[0], None)
         (household,) = self.model.tenancies
@@ -432,12 +434,13 @@ class Community(RuleBasedStateMachine):
         # The last one declared counts: none at the same instant.
         self.site.world.clock.advance(seconds=1)
         self.run(self.site.work())
-        at = None if group is None else self.groups[group]
-        until = self.now + length
+        self.run(self._declare(mode, None if group is None else self.groups[group], self.now + length, admits))
+
+    async def _declare(self, mode: str, at: UUID | None, until: datetime, admits: Sequence[str]) -> None:
         body = {"mode": mode, "reason": "fire", "until": until.isoformat(), "admits": admits}
         if at is not None:
             body["group_id"] = str(at)
-        made = good(self.run(self.site.staff.post(f"{self.path}/emergencies", json=body)))
+        made = good(await self.site.staff.post(f"{self.path}/emergencies", json=body))
         self.model.orders.append(Order(made["emergency_id"], mode, at, tuple(admits), self.now, until))
 
     @precondition(lambda self: any(one.until > self.now for one in self.model.orders))

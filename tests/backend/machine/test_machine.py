@@ -76,5 +76,5 @@ def test_gates_let_in_whom_the_model_lets_in_for_long(site: Site) -> None:
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.what.replace(" ", "-"))
 def test_a_bug_is_found(site: Site, bug: Bug) -> None:
     with bug.plant(site), pytest.raises(Broken) as found:
-        _test(site, examples=20, steps=50)
+        _test(site, examples=100, steps=50)
     assert found.value.args[0] in bug.found_by
