@@ -20,7 +20,7 @@ from backend.embedded.passwords import SUPERUSER
 from bench.box import BenchBox
 from gate_sdk.wire import ASSERTION_TTL_S, Head, PageKind, SyncPage, TokenRequest
 
-__all__ = ["Device", "Fleet", "provision"]
+__all__ = ["Device", "Fleet", "Http", "provision", "token_of"]
 
 _WAIT_S = 25
 _STARTING = 4
@@ -90,10 +90,10 @@ class Fleet:
                 task.cancel()
 
     async def _poll(self, device: Device, first_wait_s: float) -> None:
-        async with _Http.open(self._url) as http:
+        async with Http.open(self._url) as http:
             # Tokens and first rosters a few at a time: this start is not what is measured.
             async with self._starting:
-                token = await _token(http, self._url, device)
+                token = await token_of(http, self._url, device)
                 head, _ = await self._sequence(http, token, "wait=0")
             self._current += 1
             if self._current == len(self._devices):
@@ -106,7 +106,7 @@ class Fleet:
                     self.removals[device.community_id].put_nowait((device.gate_id, time.perf_counter()))
                 wait = _WAIT_S
 
-    async def _sequence(self, http: "_Http", token: str, query: str) -> tuple[Head, bool]:
+    async def _sequence(self, http: "Http", token: str, query: str) -> tuple[Head, bool]:
         """All pages up to a head; whether they are a delta that takes somebody off the gate."""
         removed = False
         while True:
@@ -116,7 +116,7 @@ class Fleet:
                 return msgspec.msgpack.decode(page.head.head, type=Head), removed
             query = f"wait=0&cursor={page.next}"
 
-    async def _page(self, http: "_Http", token: str, query: str) -> SyncPage:
+    async def _page(self, http: "Http", token: str, query: str) -> SyncPage:
         while True:
             try:
                 body = await http.request(f"GET /gate/v1/sync?{query}", {"Authorization": f"Bearer {token}"})
@@ -127,7 +127,7 @@ class Fleet:
             return msgspec.msgpack.decode(body, type=SyncPage)
 
 
-async def _token(http: "_Http", url: str, device: Device) -> str:
+async def token_of(http: "Http", url: str, device: Device) -> str:
     """By an assertion that the device signs."""
     now = int(time.time())
     gate = str(device.gate_id)
@@ -145,7 +145,7 @@ class _Unavailable(Exception):
     """503: the server says to come back in a moment."""
 
 
-class _Http:
+class Http:
     """One kept connection over plain streams: 354 of a client library's would be what is measured."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> None:

@@ -8,6 +8,7 @@ from bench.guest import Guest
 from bench.large_gate import large_gate
 from bench.measure import Figure, Tell
 from bench.revocation import revocations
+from bench.rush import rush
 from gate_sdk import GateClient
 
 SECTION = "gates"
@@ -28,7 +29,8 @@ def run(tell: Tell) -> Iterator[Figure]:
         tell(f"putting {sum(sizes):,} people into {len(sizes)} communities")
         large, *programme = box.people(sizes)
         yield from large_gate(box, str(large.community_id), _LARGE, SECTION, tell)
-        yield revocations(box, programme, SECTION, tell)
+        yield from revocations(box, programme, SECTION, tell)
+        yield from rush(box, programme, SECTION, tell)
 
 
 def _doorway(box: BenchBox, tell: Tell) -> Iterator[Figure]:
