@@ -16,7 +16,7 @@ from backend.settings import Settings
 
 __all__ = ["PATIENCE_S", "Api", "Workers", "until"]
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 def _surroundings() -> Mapping[str, str]:
