@@ -11,7 +11,9 @@ from uuid import UUID, uuid4
 import msgspec
 
 from backend.access import service as access
+from backend.access.moving.service import move_residents
 from backend.access.service import NewGrant
+from backend.access.windows import Window
 from backend.demo.parties import Visitor
 from backend.kit.db import Database, Scope
 from bench.box import BenchBox, Household
@@ -48,7 +50,7 @@ def revocations(box: BenchBox, communities: Sequence[Community], section: str, t
     with _import(box, second) as imported:
         measured = asyncio.run(_cancelled(box, communities, passes, imported, tell))
     for beside, (latest, calls, put_off) in zip(
-        ("nothing beside", f"{imported.rate:,.0f} grants/s imported beside"), measured, strict=True
+        ("nothing beside", f"{imported.rate:,.0f} rights/s imported beside"), measured, strict=True
     ):
         times, answered = Times.of(latest), Times.of(calls)
         yield Figure(
@@ -118,13 +120,15 @@ async def _cancel(
 
 
 class _Import:
-    """Grants for everybody of a community, a chunk a transaction, as an import makes them; again and again."""
+    """A right for everybody of a community, then another end for all, a chunk a transaction, as imports bring them."""
 
     def __init__(self, box: BenchBox, community: Community) -> None:
         self._box = box
         self._community = community
         self._begin = threading.Event()
         self._end = threading.Event()
+        self._sources = {subject: uuid4() for subject in community.subjects}
+        self._rounds = 0
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="import")
         self._thread.start()
         self.rate = 0.0
@@ -149,18 +153,23 @@ class _Import:
                     made += await self._chunk(db, self._community.subjects[first : first + _CHUNK])
                     if self._end.is_set():
                         break
+                self._rounds += 1
         finally:
             self.rate = made / (time.perf_counter() - began)
             await db.close()
 
     async def _chunk(self, db: Database, subjects: Sequence[UUID]) -> int:
         now = datetime.now(UTC)
-        grants = [
-            NewGrant(subject, GrantKind.RESIDENT, "member", uuid4(), now, now + timedelta(days=30))
-            for subject in subjects
-        ]
+        end = now + timedelta(days=30 + self._rounds)
         community_id = self._community.community_id
         async with db.transaction(Scope(community_id=community_id)) as conn:
+            if self._rounds > 0:
+                windows = {self._sources[subject]: Window(now, end) for subject in subjects}
+                return await move_residents(conn, community_id=community_id, source="member", windows=windows, now=now)
+            grants = [
+                NewGrant(subject, GrantKind.RESIDENT, "member", self._sources[subject], now, end)
+                for subject in subjects
+            ]
             return len(await access.grant_many(conn, community_id=community_id, grants=grants, now=now))
 
 
