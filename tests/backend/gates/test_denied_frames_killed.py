@@ -62,7 +62,8 @@ class Sender(threading.Thread):
 
 
 def objects_of(box: LivingBox) -> list[Path]:
-    return [path for path in (box.data_dir / "objects" / "denied").rglob("*") if path.is_file()]
+    # By `walk`, which bears that the store makes and removes folders meanwhile.
+    return [Path(folder) / name for folder, _, names in os.walk(box.data_dir / "objects" / "denied") for name in names]
 
 
 def cut_off(box: LivingBox, pictures: list[bytes], first: int, generator: random.Random) -> None:

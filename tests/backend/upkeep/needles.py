@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -65,8 +66,9 @@ def found_in(paths: Iterable[Path], needles: dict[str, bytes]) -> dict[str, list
 
 
 def files_under(folder: Path, *, but: Sequence[Path] = ()) -> Iterator[Path]:
-    """Every file, with those of folders that nobody lists by habit."""
-    return (path for path in sorted(folder.rglob("*")) if path.is_file() and path not in but)
+    """Every file, with those of folders that nobody lists by habit; others may write and remove meanwhile."""
+    found = (Path(at) / name for at, _, names in os.walk(folder) for name in names)
+    return (path for path in sorted(found) if path.is_file() and path not in but)
 
 
 def _written(name: str, data: bytes) -> dict[str, bytes]:
