@@ -38,7 +38,6 @@ from backend.kit.strict import decode_strictly
 from backend.kit.surroundings import describe
 from backend.kit.tracing import traced, tracing
 from backend.links.errors import LinkClosed, LinkExpired, LinkHeld, LinkUnproven
-from backend.migrate import migrations_needed
 from backend.pages.routes import public_router as pages_public
 from backend.partners.clients.routes import public_router as clients_public
 from backend.partners.webhooks.documented import webhooks_section
@@ -81,9 +80,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
             app.state.codes_an_hour = settings.codes_an_hour
             app.state.public_url = settings.public_url
             app.state.recapture = Recapture(settings.recapture_months_child, settings.recapture_months_young)
-            app.state.readiness = Readiness(
-                checks(resources.db, resources.keys.db, resources.objects, needed=migrations_needed())
-            )
+            app.state.readiness = Readiness(checks(resources.schema, resources.objects))
             app.state.gates = GateSync(resources.db, resources.keys, clock)
             app.state.asking = Asking(resources.db, clock)
             feeds = (app.state.gates.feed, app.state.asking.feed)
@@ -144,7 +141,7 @@ def create_app_from_environment() -> Litestar:
         settings = load_settings()
         run_apart(lambda: asyncio.run(_open_once(settings)))
     except (SettingsRefused, OSError, Problem) as error:
-        sys.stderr.write(f"doorward api: {error}\n")
+        sys.stderr.write(f"doorward api: {error.line() if isinstance(error, Problem) else error}\n")
         raise SystemExit(2) from error
     return create_app(settings)
 

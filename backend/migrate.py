@@ -26,8 +26,10 @@ class MigrationFailed(Exception):
     """A migration did not apply; the message is dbmate's. What ran before it stays: repair and run again."""
 
 
-def migrate(data_url: str, keys_url: str, *, directory: Path | None = None, pre: bool = False) -> None:
+def migrate(data_url: str, keys_url: str, *, directory: Path | None = None, pre: bool = False) -> int:
     """Apply what is missing to the data and to the key database; safe to repeat and to run twice at once.
+
+    Returns how many migrations are left to be applied later, which is none without ``pre``.
 
     Args:
         data_url: database `doorward` as `doorward_owner`.
@@ -40,7 +42,7 @@ def migrate(data_url: str, keys_url: str, *, directory: Path | None = None, pre:
         FileNotFoundError: the migrations or dbmate are not installed.
     """
     root = directory or migrations_directory()
-    run_apart(lambda: asyncio.run(_migrate_both(root, data_url, keys_url, pre=pre)))
+    return run_apart(lambda: asyncio.run(_migrate_both(root, data_url, keys_url, pre=pre)))
 
 
 def migrations_directory() -> Path:
@@ -60,21 +62,34 @@ def migrations_directory() -> Path:
 
 def migrations_needed() -> dict[str, list[str]]:
     """Versions that this release cannot work without, by "data" and "keys": those that come before it runs."""
+    return _versions("*_pre_*.sql")
+
+
+def migrations_afterwards() -> dict[str, list[str]]:
+    """Versions that wait until no process is of the release before, by "data" and "keys"."""
+    return _versions("*_post_*.sql")
+
+
+def _versions(names: str) -> dict[str, list[str]]:
     root = migrations_directory()
     return {
-        folder: sorted(file.name.partition("_")[0] for file in (root / folder).glob("*_pre_*.sql"))
+        folder: sorted(file.name.partition("_")[0] for file in (root / folder).glob(names))
         for folder in ("data", "keys")
     }
 
 
-async def _migrate_both(root: Path, data_url: str, keys_url: str, *, pre: bool) -> None:
+async def _migrate_both(root: Path, data_url: str, keys_url: str, *, pre: bool) -> int:
+    left = 0
     for folder, url in (("data", data_url), ("keys", keys_url)):
         try:
-            async with _lock(url):
+            async with _lock(url) as conn:
                 with _chosen(root / folder, pre=pre) as files:
                     await _dbmate(files, url)
+                applied = {row["version"] for row in await conn.fetch("SELECT version FROM schema_migrations")}
+                left += len({file.name.partition("_")[0] for file in (root / folder).glob("*.sql")} - applied)
         except (OSError, asyncpg.PostgresError) as error:
             raise MigrationFailed(f"{folder}: {error}") from error
+    return left
 
 
 @contextmanager
@@ -92,7 +107,7 @@ def _chosen(folder: Path, *, pre: bool) -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def _lock(url: str) -> AsyncIterator[None]:
+async def _lock(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     """One migration of a database at a time.
 
     Asked for again and again rather than waited for: a statement that waits holds a snapshot, and CREATE INDEX
@@ -103,7 +118,7 @@ async def _lock(url: str) -> AsyncIterator[None]:
     try:
         while not await conn.fetchval(_TRY_LOCK):  # noqa: ASYNC110 - the other one is another process
             await asyncio.sleep(_POLL_SECONDS)
-        yield
+        yield conn
     finally:
         await conn.close()
 

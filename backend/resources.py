@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from backend.embedded.objects import DirectoryObjectStore
 from backend.enrolment.faces import FaceService, ModelsRefused, open_faces
+from backend.health.service import Schema, require_schema
 from backend.keys.errors import MasterKeyRefused, WrappingRefused
 from backend.keys.kms import AwsKmsKeyWrapper
 from backend.keys.service import Keys, is_fresh
@@ -18,6 +19,7 @@ from backend.kit.db import Database
 from backend.kit.messages import Sender
 from backend.kit.s3 import S3ObjectStore
 from backend.kit.storage import ObjectStore
+from backend.migrate import migrations_afterwards, migrations_needed
 from backend.notifications.senders import ConsoleSender, HttpSender
 from backend.settings import Settings, SettingsRefused
 
@@ -36,6 +38,7 @@ class Resources(msgspec.Struct, frozen=True):
     tokens: Tokens
     pepper: bytes
     sender: Sender
+    schema: Schema
     # Looks at photographs while people enrol: the API's alone.
     faces: FaceService | None
 
@@ -47,13 +50,16 @@ async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[R
     Raises:
         SettingsRefused: an address is missing, the master key is another one, or the API's face model pack is not
             installed.
+        SchemaBehind: a migration that this release needs was not applied.
         KeyServiceUnavailable: the key service does not answer.
         OSError: a database cannot be reached.
     """
+    needed = migrations_needed()
     db = _database(settings, process, getattr(settings, f"{process}_database_url"))
     async with AsyncExitStack() as opened:
         opened.push_async_callback(db.close)
         await db.open()
+        await require_schema(db, needed["data"])
         keys = await opened.enter_async_context(open_keys(settings))
         sender = _sender(settings)
         if isinstance(sender, HttpSender):
@@ -65,6 +71,7 @@ async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[R
             tokens=await _tokens(keys),
             pepper=await keys.pepper(),
             sender=sender,
+            schema=Schema(db, keys.db, needed=needed, afterwards=migrations_afterwards()),
             faces=await opened.enter_async_context(_faces(settings)) if process == "api" else None,
         )
 
@@ -75,6 +82,7 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
 
     Raises:
         SettingsRefused: an address is missing, or the master key is lost or another one.
+        SchemaBehind: a migration that this release needs was not applied.
         KeyServiceUnavailable: the key service does not answer.
         OSError: the database cannot be reached.
     """
@@ -82,6 +90,7 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
     async with AsyncExitStack() as opened:
         opened.push_async_callback(database.close)
         await database.open()
+        await require_schema(database, migrations_needed()["keys"])
         keys = Keys(database, _wrapper(settings, fresh=await is_fresh(database)))
         opened.push_async_callback(keys.close)
         try:

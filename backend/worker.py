@@ -119,11 +119,12 @@ async def main(settings: Settings, *, clock: Clock = utc_now, stop: asyncio.Even
     ):
         push = PushService(outgoing, pepper=resources.pepper, contact=settings.push_contact_or_default, clock=clock)
         _log.info("worker-started")
+        await resources.schema.remind()
         bounded = Bounded(stop, seconds=END_S)
         async with bounded.watching(), asyncio.TaskGroup() as tasks:
             tasks.create_task(_work(resources, push, outgoing, clock, stop, bounded, settings))
             tasks.create_task(_lead(resources, clock, stop, bounded, settings))
-            tasks.create_task(_measure(resources.db, clock, stop, settings.metrics_port))
+            tasks.create_task(_measure(resources, clock, stop, settings.metrics_port))
     _log.info("worker-stopped")
 
 
@@ -306,7 +307,7 @@ async def _duties(
             tasks.create_task(_every(name, seconds, partial(bounded.do, duty), stop))
 
 
-async def _measure(db: Database, clock: Clock, stop: asyncio.Event, port: int | None) -> None:
+async def _measure(resources: Resources, clock: Clock, stop: asyncio.Event, port: int | None) -> None:
     """Show this process's numbers and, of the whole system, those that only the database knows."""
     if port is None:
         return
@@ -314,7 +315,7 @@ async def _measure(db: Database, clock: Clock, stop: asyncio.Event, port: int | 
     metrics.REGISTRY.register(gauges)
     try:
         with metrics.shown(port):
-            await _every("gauges", EVERY_S, lambda: gauges.measure(db, now=clock()), stop)
+            await _every("gauges", EVERY_S, lambda: gauges.measure(resources.db, resources.schema, now=clock()), stop)
     finally:
         metrics.REGISTRY.unregister(gauges)
 

@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"doorward: {error}", file=sys.stderr)
         return 2
     except Problem as problem:
-        print(f"doorward: {problem} {problem.remedy}", file=sys.stderr)
+        print(f"doorward: {problem.line()}", file=sys.stderr)
         return 1
     return code
 

@@ -62,8 +62,10 @@ def _migrate(arguments: argparse.Namespace) -> int:
     with databases(settings_of(arguments), new=True) as settings:
         if settings.migration_database_url is None or settings.keys_database_url is None:
             raise SettingsRefused("DOORWARD_MIGRATION_DATABASE_URL and DOORWARD_KEYS_DATABASE_URL are needed")
-        migrate(settings.migration_database_url, settings.keys_database_url, pre=arguments.pre)
-    print(
-        "both databases are ready for this release" if arguments.pre else "both databases are at this release's schema"
-    )
+        left = migrate(settings.migration_database_url, settings.keys_database_url, pre=arguments.pre)
+    if left:
+        print("both databases are ready for this release")
+        print(f"left      {left} migrations: run `doorward migrate` once no process is of the release before")
+    else:
+        print("both databases are at this release's schema")
     return 0

@@ -1,4 +1,4 @@
-"""Health, for whoever decides where requests go. Public, so they say yes or no and nothing else."""
+"""Health, for whoever decides where requests go. Public, so they say yes or no, and whether a release is rolled out."""
 
 from typing import Any
 
@@ -18,11 +18,14 @@ async def live() -> dict[str, str]:
 
 
 @get("/ready", opt={"public": True}, responses=problems(NotReady), summary="Whether it can serve")
-async def ready(request: Request[Any, Any, Any]) -> dict[str, str]:
-    """Answers with 200 while databases and object store do, and the schema is this release's."""
+async def ready(request: Request[Any, Any, Any]) -> dict[str, str | int]:
+    """Answers with 200 while databases and object store do, and the schema is one that this release can work with.
+
+    ``migrations_outstanding`` counts those that wait until no process is of the release before: they keep nobody from
+    serving.
+    """
     readiness: Readiness = request.app.state.readiness
-    await readiness.require()
-    return {"status": "ok"}
+    return {"status": "ok", "migrations_outstanding": await readiness.require()}
 
 
 public_router = Router(path="/health", route_handlers=[live, ready])

@@ -2,17 +2,21 @@
 
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 __all__ = ["run_apart"]
 
+Done = TypeVar("Done")
 
-def run_apart(work: Callable[[], None]) -> None:
+
+def run_apart(work: Callable[[], Done]) -> Done:
     """Run blocking work that needs an event loop of its own, also when the caller already runs in one."""
+    done: list[Done] = []
     failed: list[BaseException] = []
 
     def body() -> None:
         try:
-            work()
+            done.append(work())
         except BaseException as error:  # noqa: BLE001 - raised again below, in the caller's thread
             failed.append(error)
 
@@ -21,3 +25,4 @@ def run_apart(work: Callable[[], None]) -> None:
     thread.join()
     if failed:
         raise failed[0]
+    return done[0]

@@ -86,6 +86,10 @@ class Problem(Exception):
         """The class's docstring, first paragraph."""
         return " ".join((cls.__doc__ or "").strip().split("\n\n")[0].split())
 
+    def line(self) -> str:
+        """What an operator reads who started a program that ends with it."""
+        return f"{self.code}: {self} {self.remedy}"
+
     def details(self) -> ProblemDetails:
         """The body to send."""
         return ProblemDetails(

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from backend.health.service import Schema
 from backend.kit.db import Database, Scope
 from backend.measures import repository
 
@@ -36,6 +37,7 @@ GAUGES: Mapping[str, str] = {
     "doorward_gates_stale": "Gates in service that nothing was heard of for ten minutes.",
     "doorward_webhook_endpoints": "Companies' webhook endpoints that are switched on.",
     "doorward_webhook_endpoints_dead": "Endpoints switched off because they took nothing for days, or said so.",
+    "doorward_migrations_outstanding": "Migrations of this process's release that are not applied.",
 }
 
 
@@ -51,7 +53,7 @@ class Gauges(Collector):
         self._monotonic = monotonic
         self._measured: tuple[float, Mapping[str, float]] | None = None
 
-    async def measure(self, db: Database, *, now: datetime) -> None:
+    async def measure(self, db: Database, schema: Schema, *, now: datetime) -> None:
         """Measure all of them anew.
 
         Raises:
@@ -62,6 +64,7 @@ class Gauges(Collector):
             erasures = await repository.erasures(conn, now=now, stores=STORES_DUE, gates=GATES_DUE)
             gates = await repository.gates(conn, heard_after=now - STALE_GATE)
             webhooks = await repository.webhooks(conn)
+        outstanding = await schema.outstanding()
         measured = {
             "doorward_jobs_waiting": jobs.waiting,
             "doorward_jobs_oldest_seconds": jobs.oldest_seconds,
@@ -71,6 +74,7 @@ class Gauges(Collector):
             "doorward_gates_stale": gates.stale,
             "doorward_webhook_endpoints": webhooks.enabled,
             "doorward_webhook_endpoints_dead": webhooks.dead,
+            "doorward_migrations_outstanding": outstanding,
         }
         self._measured = self._monotonic(), measured
 

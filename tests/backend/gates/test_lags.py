@@ -71,7 +71,7 @@ async def test_a_gate_that_is_silent_for_ten_minutes_is_stale(
 
     async def stale() -> tuple[float, float]:
         gauges = Gauges()
-        await gauges.measure(worker_db, now=world.clock())
+        await gauges.measure(worker_db, world.resources.schema, now=world.clock())
         shown = {family.name: family.samples[0].value for family in gauges.collect()}
         return shown["doorward_gates_in_service"], shown["doorward_gates_stale"]
 

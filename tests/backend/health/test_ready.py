@@ -29,7 +29,7 @@ async def superuser(url: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Recor
 
 
 async def test_it_is_ready_where_everything_is_there(api: httpx.AsyncClient) -> None:
-    assert (await api.get("/health/ready")).json() == {"status": "ok"}
+    assert (await api.get("/health/ready")).json() == {"status": "ok", "migrations_outstanding": 0}
     assert (await api.get("/health/live")).json() == {"status": "ok"}
 
 
@@ -40,9 +40,7 @@ async def test_without_a_migration_it_is_not_ready_and_says_no_more_than_that(
     async with superuser(database_urls.superuser) as conn:
         await conn.execute("DELETE FROM schema_migrations WHERE version = $1", version)
         try:
-            app.state.readiness = Readiness(
-                checks(resources.db, resources.keys.db, resources.objects, needed=migrations_needed())
-            )
+            app.state.readiness = Readiness(checks(resources.schema, resources.objects))
             answer = await api.get("/health/ready")
             assert answer.status_code == 503
             assert answer.json()["code"] == "not-ready"
@@ -67,7 +65,7 @@ async def test_a_lost_directory_of_objects_is_seen(
 ) -> None:
     root = tmp_path_factory.mktemp("objects") / "store"
     store = DirectoryObjectStore(root)
-    readiness = Readiness(checks(resources.db, resources.keys.db, store, needed=migrations_needed()))
+    readiness = Readiness(checks(resources.schema, store))
     await readiness.require()
     shutil.rmtree(root)
     await asyncio.sleep(HELD_S * 1.1)
@@ -76,9 +74,7 @@ async def test_a_lost_directory_of_objects_is_seen(
 
 
 async def test_a_database_that_hangs_is_not_waited_for(resources: Resources, database_urls: DatabaseUrls) -> None:
-    readiness = Readiness(
-        checks(resources.db, resources.keys.db, resources.objects, needed=migrations_needed()), timeout_s=0.5
-    )
+    readiness = Readiness(checks(resources.schema, resources.objects), timeout_s=0.5)
     async with superuser(database_urls.superuser) as conn, conn.transaction(), asyncio.timeout(20):
         await conn.execute("LOCK TABLE schema_migrations IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(NotReady):
@@ -90,9 +86,10 @@ async def test_a_database_that_hangs_is_not_waited_for(resources: Resources, dat
 async def test_many_who_ask_at_once_cost_one_look() -> None:
     looked = []
 
-    async def look() -> None:
+    async def look() -> int:
         looked.append(time.monotonic())
         await asyncio.sleep(0.05)
+        return 0
 
     readiness = Readiness({"one": look})
     await asyncio.gather(*(readiness.require() for _ in range(50)))

@@ -93,7 +93,7 @@ async def test_gauges_say_what_waits_and_hide_when_they_are_old(world: World, wo
     at = [0.0]
     gauges = Gauges(monotonic=lambda: at[0])
     assert list(gauges.collect()) == []
-    await gauges.measure(worker_db, now=world.clock())
+    await gauges.measure(worker_db, world.resources.schema, now=world.clock())
     shown_now = {family.name: family.samples[0].value for family in gauges.collect()}
     assert set(shown_now) == set(GAUGES)
     assert shown_now["doorward_gates_stale"] == 0
@@ -109,7 +109,7 @@ async def test_an_erasure_is_overdue_when_a_step_of_it_should_have_been_done(wor
 
     async def erasures() -> tuple[float, float, float, float]:
         gauges = Gauges()
-        await gauges.measure(worker_db, now=world.clock())
+        await gauges.measure(worker_db, world.resources.schema, now=world.clock())
         value = {family.name: family.samples[0].value for family in gauges.collect()}
         return (value["doorward_erasures_open"], value["doorward_erasures_overdue"],
                 value["doorward_jobs_waiting"], value["doorward_jobs_oldest_seconds"])  # fmt: skip

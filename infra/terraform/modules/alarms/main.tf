@@ -46,6 +46,12 @@ locals {
       comparison = "GreaterThanThreshold", threshold = var.stale_gates, minutes = 15, missing = "notBreaching",
       text       = "Gates have not been heard of. Runbook: Gates are stale."
     }
+    migrations-outstanding = {
+      namespace  = "Doorward", metric = "doorward_migrations_outstanding", statistic = "Maximum",
+      dimensions = local.own, comparison = "GreaterThanThreshold", threshold = 0, minutes = 240,
+      missing    = "notBreaching",
+      text       = "A release's last migrations were not applied. Runbook: A new release."
+    }
     }, merge([for name, identifier in var.databases : {
       "${name}-disk" = {
         namespace  = "AWS/RDS", metric = "FreeStorageSpace", statistic = "Minimum",

@@ -28,6 +28,7 @@ locals {
     "^doorward_jobs_oldest_seconds$",
     "^doorward_erasures_overdue$",
     "^doorward_gates_stale$",
+    "^doorward_migrations_outstanding$",
   ]
 
   # The account's own IAM decides who uses a key; without this line nobody could ever change it.
