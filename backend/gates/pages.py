@@ -153,7 +153,6 @@ class Pages:
             # From the snapshot that the head is read from: the two never name different plans.
             plan_body = await rosters.get_plan(conn, community_id=community_id) if news else msgspec.UNSET
         now = self._clock()
-        now = self._clock()
         key = succession.signing_at(signing, now)
         page = SyncPage(
             kind=position.kind,

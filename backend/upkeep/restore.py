@@ -180,6 +180,10 @@ async def _load(postgres: EmbeddedPostgres, name: str, source: Path, *, owner: s
     if name == DATABASE:
         await _execute(postgres, f"GRANT CONNECT ON DATABASE {fresh} TO doorward_api, doorward_worker, doorward_audit")
     pgtools.load(postgres.url(SUPERUSER, fresh), source)
+    async with _superuser(postgres, fresh) as database:
+        if database is not None:
+            async with database.transaction(Scope()) as conn:
+                await repository.gather_statistics(conn)
 
 
 async def _require_keys(postgres: EmbeddedPostgres, name: str) -> None:
