@@ -2,12 +2,13 @@
 
 import asyncio
 import copy
+import json
 import shutil
+import signal
 import sys
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self, cast
@@ -26,9 +27,10 @@ from backend.migrate import MigrationFailed, migrate, migrations_directory
 from backend.settings import Settings
 from gate_sdk.wire import EventKind, GateEvent
 from tests.backend.gates.devices import Device
+from tests.backend.going_on import Rounds, Work
 from tests.backend.households.town import Resident, Town, build_town
 from tests.backend.previous import Previous, unpack_previous
-from tests.backend.processes import PATIENCE_S, Api
+from tests.backend.processes import PATIENCE_S, Api, Workers, until
 from tests.backend.world import Actor, MovableClock, World
 from tests.databases import TEST_SETTINGS, DatabaseUrls
 
@@ -72,6 +74,8 @@ class Site:
         public = {"DOORWARD_PUBLIC_URL": self.settings.public_url}
         self.old = Api(self.settings, folder / "old.log", **public, **previous.environment)
         self.new = Api(self.settings, folder / "new.log", **public)
+        self.old_worker = Workers(self.settings, folder / "old-worker.log", **public, **previous.environment)
+        self.new_worker = Workers(self.settings, folder / "new-worker.log", **public)
         # What this release brings, and one of each kind that is in everybody's way.
         self.migrations = folder / "migrations"
         shutil.copytree(migrations_directory(), self.migrations)
@@ -95,6 +99,25 @@ class Site:
         finally:
             await conn.close()
 
+    async def new_worker_works(self) -> bool:
+        return "worker-started" in self.new_worker.log()
+
+    async def jobs_that_ended_otherwise(self) -> list[tuple[str, str]]:
+        """Jobs that did not end well: what they were for and what became of them."""
+        conn = await asyncpg.connect(self.postgres.url(SUPERUSER))
+        try:
+            rows = await conn.fetch(
+                """
+                SELECT entrypoint, status::text FROM jobs.pgqueuer_log
+                WHERE status IN ('exception', 'failed', 'canceled', 'deleted')
+                UNION ALL
+                SELECT entrypoint, status::text FROM jobs.pgqueuer WHERE status NOT IN ('queued', 'picked')
+                """
+            )
+        finally:
+            await conn.close()
+        return [(row["entrypoint"], row["status"]) for row in rows]
+
     async def administrator(self, world: World) -> Actor:
         """Made by the release before, by its own command."""
         phone = world.new_phone()
@@ -111,16 +134,15 @@ class Site:
         return office
 
 
-class Users:
-    """What people and gates do at one process; how often each went well, and what did not."""
+class Users(Rounds):
+    """What people and gates do at one process."""
 
     def __init__(self, town: Town, tenant: Resident, device: Device) -> None:
         """Those of the town, of whom two are named: a tenant and a gate."""
+        super().__init__()
         self.town = town
         self.tenant = tenant.actor
         self.device = device
-        self.well: Counter[str] = Counter()
-        self.failed: list[str] = []
         self._refresh_token = tenant.actor.refresh_token
         self._events = 0
 
@@ -137,35 +159,9 @@ class Users:
         device = await Device.provisioned(client, office, town.community_id, world)
         return cls(town, await town.tenant(f"T-{world.new_phone()[1:]}"), device)
 
-    @asynccontextmanager
-    async def going_on(self) -> AsyncIterator[None]:
-        """Within the block each goes on, beginning anew when he is done."""
-        over = asyncio.Event()
-
-        async def again(user: Callable[[], Awaitable[None]]) -> None:
-            while not over.is_set():
-                try:
-                    await user()
-                except (AssertionError, httpx.HTTPError) as error:
-                    self.failed.append(f"{user.__name__}: {error!r}"[:500])
-                self.well[user.__name__] += 1
-                await asyncio.sleep(0.2)
-
-        users = (self.moves_in, self.reads, self.writes, self.renews, self.syncs, self.reports)
-        tasks = [asyncio.create_task(again(user)) for user in users]
-        self.well.update({user.__name__: 0 for user in users})
-        try:
-            yield
-        finally:
-            over.set()
-            await asyncio.gather(*tasks)
-
-    async def each(self, times: int) -> None:
-        """Wait until each has come round so often from now on."""
-        before = self.well.copy()
-        async with asyncio.timeout(PATIENCE_S):
-            while any(self.well[user] - before[user] < times for user in before):  # noqa: ASYNC110 - others' requests
-                await asyncio.sleep(0.05)
+    def kinds(self) -> tuple[Callable[[], Awaitable[None]], ...]:
+        """People's and a gate's."""
+        return self.moves_in, self.reads, self.writes, self.renews, self.syncs, self.reports
 
     async def moves_in(self) -> None:
         """A home, a tenancy, a code, a log-in, a member: rights, and with them a new roster."""
@@ -180,7 +176,7 @@ class Users:
         assert answer.status_code == 200, answer.text
 
     async def writes(self) -> None:
-        answer = await self.tenant.patch("/resident/v1/me", json={"name": f"Name {self.well['writes']}"})
+        answer = await self.tenant.patch("/resident/v1/me", json={"name": f"Name {self.gone['writes']}"})
         assert answer.status_code == 200, answer.text
 
     async def renews(self) -> None:
@@ -211,13 +207,14 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield Site(postgres, previous, tmp_path)
 
 
-async def test_no_request_fails_while_the_databases_are_migrated_beneath_the_release_before_and_this_one(
+async def test_no_request_fails_and_no_job_while_the_databases_are_migrated_beneath_the_release_before_and_this_one(
     site: Site,
 ) -> None:
     urls = cast("DatabaseUrls", None)  # all is asked of the processes
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(site.new.kill)
-        stack.push_async_callback(site.old.kill)
+        for end in (site.new.kill, site.old.kill, site.new_worker.stop, site.old_worker.stop):
+            stack.push_async_callback(end)
+        leaving = await site.old_worker.start()
         await site.old.start()
         clients = [
             await stack.enter_async_context(httpx.AsyncClient(base_url=api.url, timeout=30))
@@ -227,25 +224,46 @@ async def test_no_request_fails_while_the_databases_are_migrated_beneath_the_rel
             api=clients[0], resources=cast("Any", None), settings=site.settings, clock=MovableClock(), urls=urls
         )
         office = await site.administrator(world)
-        before = await Users.of(clients[0], world, office)
-        async with before.going_on():
+        before, asked_before = await Users.of(clients[0], world, office), await Work.of(clients[0], world, office)
+        async with before.going_on(), asked_before.going_on():
             await before.each(2)
             await site.gives_up_behind_a_long_reader(pre=True)
             await before.each(2)
             await site.migrate(pre=True)
             await before.each(4)
+            await asked_before.each(1)
             # Both serve for as long as the processes are replaced.
             await site.new.start()
+            await site.new_worker.start()
+            await until(site.new_worker_works, site.new_worker)
             after = await Users.of(clients[1], world, office, before.town)
-            async with after.going_on():
+            asked_after = await Work.of(clients[1], world, office)
+            async with after.going_on(), asked_after.going_on():
                 await before.each(2)
                 await after.each(2)
+                await asked_after.each(1)
+                leaving.send_signal(signal.SIGTERM)
+                assert await asyncio.wait_for(leaving.wait(), PATIENCE_S) == 0
+                # What was asked for, and is asked for still, through the release before.
+                await asked_before.each(1)
         await site.old.end()
         await site.old.ended(within_s=END_S)
-        async with after.going_on():
+        async with after.going_on(), asked_after.going_on():
             await after.each(2)
             await site.gives_up_behind_a_long_reader()
+            assert (await clients[1].get("/health/ready")).json()["migrations_outstanding"] > 0
             await site.migrate()
             await after.each(4)
+            await asked_after.each(1)
         # Of what failed one of each.
-        assert set(before.failed + after.failed) == set()
+        assert {one for rounds in (before, after, asked_before, asked_after) for one in rounds.failed} == set()
+        assert await site.jobs_that_ended_otherwise() == []
+        assert complaints(site.old_worker.log()) == []
+        # The release's last step was still to come when it started.
+        assert complaints(site.new_worker.log()) == ["migrations-outstanding"]
+
+
+def complaints(log: str) -> list[str]:
+    """What a worker's log says that is not in the order of things."""
+    lines = [json.loads(line) for line in log.splitlines()]
+    return [line["event"] for line in lines if line["level"] not in {"debug", "info"}]
