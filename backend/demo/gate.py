@@ -49,7 +49,7 @@ def provision(url: str, claim_code: str, *, data_dir: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     if done.returncode:
         raise GateFailed(done.stderr.strip() or done.stdout.strip())
@@ -96,7 +96,7 @@ class GateProcess:
             if process.stdin is not None:
                 process.stdin.close()
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -36,7 +36,7 @@ class Mailbox:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def newest(self, phone: str, template: str, *, patience_s: float = 10.0) -> Mapping[str, str]:
+    def newest(self, phone: str, template: str, *, patience_s: float = 60.0) -> Mapping[str, str]:
         """The values of the newest message of that kind to that number.
 
         Raises:
@@ -226,14 +226,19 @@ class Visitor(_Enrolling):
 class Manager(_Party):
     """The community's manager (here also the authority's administrator)."""
 
-    def __init__(self, http: httpx.Client, phone: str, mailbox: Mailbox, *, secret: str | None = None) -> None:
-        """Log in, with the authenticator whose secret this is; without one it is set up now."""
+    def __init__(
+        self, http: httpx.Client, phone: str, mailbox: Mailbox, *, secret: str | None = None, code: str | None = None
+    ) -> None:
+        """Log in, with the authenticator whose secret this is; without one it is set up now.
+
+        ``code`` is what the authenticator shows, where that is not to be read at the moment at which it is asked for.
+        """
         super().__init__(http, "staff")
         self.log_in(phone, mailbox)
         known = secret is not None
         self.secret: str = secret or self.call("POST", "/second-factor/enrol")["secret"]
         path = "/second-factor" if known else "/second-factor/confirm"
-        self.call("POST", path, {"code": pyotp.TOTP(self.secret).now()})
+        self.call("POST", path, {"code": code or pyotp.TOTP(self.secret).now()})
 
     def create_community(self, name: str) -> str:
         """A community that takes any three photographs."""

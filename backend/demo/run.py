@@ -72,7 +72,7 @@ def _play(cast: Cast, console: Console, *, work: Path, report: Path, once: bool)
     try:
         console.print(f"API at {box.url} after {seconds['start']:.1f} s")
         _create_manager(box)
-        with httpx.Client(base_url=box.url, timeout=30, trust_env=False) as http:
+        with httpx.Client(base_url=box.url, timeout=120, trust_env=False) as http:
             story = Story(http, Mailbox(box.messages), url=box.url, work=work, report=report, progress=_Shown(console))
             (story.crowd if len(cast.members) > 1 else story.alone)(cast)
         seconds["whole"] = time.monotonic() - began
@@ -116,7 +116,7 @@ def _create_manager(box: SingleBox) -> None:
     done = subprocess.run(  # noqa: S603 - our own command, no shell
         [sys.executable, "-m", "backend.cli", "staff", "create", "--data-dir", str(box.data_dir),
          "--phone", MANAGER_PHONE, "--name", "Manager", "--authority", "Demo"],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     if done.returncode:
         raise CallRefused(f"staff create: {done.stderr.strip()}")

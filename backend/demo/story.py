@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 
 MANAGER_PHONE = "+8613900000000"
 _SHORT_VISIT = timedelta(seconds=20)
-_PATIENCE_S = 30.0
+_PATIENCE_S = 120.0
 # Family member, guest, courier, guest whose time ends; twice as many, because not everybody's pictures are good enough.
 _ROLES = 8
 # More pictures of one person would make the table his.

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import httpx
 import pytest
 
 from backend.settings import Settings
+from tests.ports import free_port
 
 __all__ = ["PATIENCE_S", "Api", "Workers", "until"]
 
@@ -29,11 +29,10 @@ def _surroundings() -> Mapping[str, str]:
 class Api:
     """Real API processes, one after the other, at one address and on the test's databases."""
 
-    def __init__(self, settings: Settings, log: Path, **more: str) -> None:
-        """``more`` are further settings, by their names in the environment."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+    def __init__(self, settings: Settings, log: Path, *, command: str = "backend.cli", **more: str) -> None:
+        """``more`` are further settings, by their names in the environment; ``command`` is the module to run."""
+        port = free_port()
+        self._command = command
         self.url = f"http://127.0.0.1:{port}"
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
@@ -50,7 +49,7 @@ class Api:
     async def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "backend.cli", "api",
+                sys.executable, "-m", self._command, "api",
                 env=self.environment, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         async with httpx.AsyncClient() as client:

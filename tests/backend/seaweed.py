@@ -3,7 +3,6 @@
 import importlib.metadata
 import os
 import signal
-import socket
 import time
 import uuid
 from pathlib import Path
@@ -14,27 +13,12 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from backend.embedded.guarded import Guarded
+from tests.ports import free_ports
 
-__all__ = ["ACCESS", "REGION", "SECRET", "Seaweed", "client", "free_ports"]
+__all__ = ["ACCESS", "REGION", "SECRET", "Seaweed", "client"]
 
 ACCESS, SECRET, REGION = "test-access", "test-secret-key", "us-east-1"
 _PARTS = ("master", "volume", "filer", "s3", "admin")
-
-
-def free_ports(count: int) -> list[int]:
-    """Distinct ports that nobody uses at the moment."""
-    probes: list[socket.socket] = []
-    ports: list[int] = []
-    try:
-        while len(ports) < count:
-            probe = socket.socket()
-            probes.append(probe)
-            probe.bind(("127.0.0.1", 0))
-            ports.append(int(probe.getsockname()[1]))
-    finally:
-        for probe in probes:
-            probe.close()
-    return ports
 
 
 def weed_program() -> Path:
@@ -82,7 +66,7 @@ class Seaweed:
         with log.open("ab") as output:
             self._server = Guarded(argv, env=environment, grace=2.0, output=output)
         s3 = client(self.url)
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 180
         try:
             while True:
                 try:
@@ -100,7 +84,7 @@ class Seaweed:
         assert self._server is not None
         for pid in self._running():
             os.kill(pid, signal.SIGKILL)
-        self._server.wait(10)
+        self._server.wait(60)
 
     def stop(self) -> None:
         """End it."""

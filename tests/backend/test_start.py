@@ -7,13 +7,7 @@ import pytest
 
 from tests.backend.test_cli import addresses, create, run
 from tests.databases import DatabaseUrls
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.ports import free_port
 
 
 async def test_a_lost_master_key_is_named_and_no_other_is_made_in_its_place(

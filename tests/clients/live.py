@@ -14,10 +14,11 @@ import msgspec
 from backend.embedded.children import Children
 from backend.resources import Resources, open_resources
 from backend.settings import Settings
-from tests.backend.seaweed import free_ports
+from tests.backend.processes import PATIENCE_S
 from tests.backend.world import World
 from tests.clients.server import STARTED, RunningClock
 from tests.databases import DatabaseUrls
+from tests.ports import free_port
 
 __all__ = ["Live", "LiveWorld", "serving"]
 
@@ -31,7 +32,7 @@ class LiveWorld(World):
 
     def code_sent_to(self, phone: str) -> str:
         """The next log-in code that this number gets."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             codes = [m["values"]["code"] for m in self.messages(phone) if m["template"] == "login_code"]
             if len(codes) > self._codes[phone]:
@@ -56,7 +57,7 @@ class Live(msgspec.Struct, frozen=True):
         """Makes people and communities over the same HTTP."""
         async with (
             open_resources(self.settings, process="api") as resources,
-            httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=30) as client,
+            httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=PATIENCE_S) as client,
         ):
             yield LiveWorld(api=client, resources=resources, live=self)
 
@@ -64,7 +65,7 @@ class Live(msgspec.Struct, frozen=True):
 @contextmanager
 def serving(urls: DatabaseUrls, folder: Path) -> Iterator[Live]:
     """Run the API in a process of its own until the block ends."""
-    (port,) = free_ports(1)
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     settings = Settings(
         data_dir=folder,
@@ -81,7 +82,7 @@ def serving(urls: DatabaseUrls, folder: Path) -> Iterator[Live]:
     granian += ["--workers", "1", "--no-ws", "--factory", "tests.clients.server:server"]
     with Children() as children:
         children.spawn("api", granian, environment(settings, started), output=folder / "api.log")
-        children.wait_ready(f"{url}/health/ready")
+        children.wait_ready(f"{url}/health/ready", timeout=PATIENCE_S)
         yield Live(url, settings, urls, RunningClock(started), folder / "api.log")
 
 

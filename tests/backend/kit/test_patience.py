@@ -9,13 +9,13 @@ import httpx
 import pytest
 from litestar import Litestar, post
 
-from backend.cli.serving import IDLE_S
 from backend.kit.patience import PatienceMiddleware
 from backend.settings import Settings
-from tests.backend.processes import Api
+from tests.backend.kit.hurried import HURRIED_S
+from tests.backend.processes import PATIENCE_S, Api
 
 REQUEST = b"POST /resident/v1/login HTTP/1.1\r\nHost: doorward.test\r\n"
-BODY = REQUEST + b"Content-Type: application/json\r\nContent-Length: 60\r\n\r\n"
+BODY = REQUEST + b"Content-Type: application/json\r\nContent-Length: 6000\r\n\r\n"
 
 
 @post("/echo", status_code=200)
@@ -95,18 +95,29 @@ async def trickle(url: str, begin: bytes) -> float:
 async def test_three_hundred_slow_clients_keep_nobody_else_waiting_and_are_all_let_go(
     settings: Settings, tmp_path: Path
 ) -> None:
-    api = Api(settings, tmp_path / "api.log")
+    api = Api(settings, tmp_path / "api.log", command="tests.backend.kit.hurried")
     await api.start()
     try:
-        async with asyncio.timeout(120), httpx.AsyncClient(base_url=api.url, timeout=10) as client:
-            # Half of them never end their headers, half never their body; 60 bytes would take a minute.
+        # Had others to wait until the slow ones are let go, this one would give up.
+        others = httpx.AsyncClient(base_url=api.url, timeout=HURRIED_S - 5)
+        async with asyncio.timeout(PATIENCE_S), others:
+            # Half of them never end their headers, half never their body, at a byte a second.
             slow = [asyncio.create_task(trickle(api.url, begin)) for begin in [REQUEST + b"X-A: ", BODY] * 150]
             while not all(one.done() for one in slow):
-                assert (await client.get("/health/ready")).status_code == 200
+                assert (await others.get("/health/ready")).status_code == 200
                 await asyncio.wait(slow, timeout=2)
-            assert max(one.result() for one in slow) < 58
+            assert max(one.result() for one in slow) < PATIENCE_S
     finally:
         await api.kill()
+
+
+async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A request on that connection, and its whole answer."""
+    writer.write(b"GET /health/live HTTP/1.1\r\nHost: doorward.test\r\n\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    length = next(line for line in head.lower().splitlines() if line.startswith(b"content-length:"))
+    await reader.readexactly(int(length.partition(b":")[2]))
 
 
 @pytest.mark.deep
@@ -114,19 +125,17 @@ async def test_three_hundred_slow_clients_keep_nobody_else_waiting_and_are_all_l
 async def test_an_idle_connection_is_still_good_when_the_load_balancer_uses_it_last(
     settings: Settings, tmp_path: Path
 ) -> None:
-    api = Api(settings, tmp_path / "api.log")
+    api = Api(settings, tmp_path / "api.log", command="tests.backend.kit.hurried")
     await api.start()
     try:
         parts = httpx.URL(api.url)
-        reader, writer = await asyncio.open_connection(parts.host, parts.port)
-        for pause in (0, IDLE_S - 5):
-            await asyncio.sleep(pause)
-            writer.write(b"GET /health/live HTTP/1.1\r\nHost: doorward.test\r\n\r\n")
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200 ")
-            length = next(line for line in head.lower().splitlines() if line.startswith(b"content-length:"))
-            await reader.readexactly(int(length.partition(b":")[2]))
-        assert await asyncio.wait_for(reader.read(), IDLE_S + 10) == b""
-        writer.close()
+        used, left = [await asyncio.open_connection(parts.host, parts.port) for _ in range(2)]
+        await asked(*left)
+        await asked(*used)
+        await asyncio.sleep(HURRIED_S * 0.6)
+        await asked(*used)
+        assert await asyncio.wait_for(left[0].read(), PATIENCE_S) == b""
+        for _, writer in (used, left):
+            writer.close()
     finally:
         await api.kill()

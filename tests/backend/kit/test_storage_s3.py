@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError
 from backend.kit.s3 import S3ObjectStore
 from backend.kit.storage import ObjectMissing, StorageUnavailable
 from tests.backend.kit.storage_contract import ObjectStoreContract, keys_of
-from tests.backend.seaweed import ACCESS, SECRET, Seaweed, client, free_ports
+from tests.backend.seaweed import ACCESS, SECRET, Seaweed, client
+from tests.ports import free_port
 
 pytestmark = pytest.mark.deep
 
@@ -175,7 +176,7 @@ async def test_a_wrong_secret_and_a_missing_bucket_are_failures_and_not_missing_
 async def test_a_server_that_is_not_there_is_a_failure(bucket: str) -> None:
     store = S3ObjectStore(
         bucket,
-        endpoint_url=f"http://127.0.0.1:{free_ports(1)[0]}",
+        endpoint_url=f"http://127.0.0.1:{free_port()}",
         region="us-east-1",
         access_key_id=ACCESS,
         secret_access_key=SECRET,

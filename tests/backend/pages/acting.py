@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from backend.demo.parties import Resident
 from gate_sdk.wire import PhoneCode, parse_code, verify_phone
-from tests.backend.pages.conftest import OpenPhone, Rented
+from tests.backend.pages.conftest import LONG, OpenPhone, Rented
 from tests.backend.upkeep.living import LivingBox, until
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "read_code", "shown_at", "take_pictures", "with_code",
 ]  # fmt: skip
 
-LONG = 20_000
 OWN_CODE = "Your code, which changes"
 
 
@@ -59,7 +58,7 @@ def take_pictures(page: Page) -> None:
 def take_until_taken(page: Page) -> None:
     """The camera goes round its photographs; one in which the person is refused is taken again, as a person would."""
     before = page.get_by_role("heading", level=1).text_content()
-    for _ in range(8):
+    for _ in range(30):
         page.get_by_role("button", name="Take the picture").click(timeout=LONG)
         page.wait_for_function(
             """before => document.querySelector('h1').textContent !== before || document.querySelector('.hint')

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from backend.demo.cast import PHOTOS_TO_ENROL
 from backend.demo.parties import Resident
@@ -20,6 +20,9 @@ from tests.backend.upkeep.living import LivingBox
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _PHONE = {"viewport": {"width": 390, "height": 780}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
 OpenPhone = Callable[..., Page]
+#: Milliseconds after which something never comes, on a machine that has much else to do.
+LONG = 60_000
+expect.set_options(timeout=LONG)
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +77,7 @@ def phone(browser: Browser) -> Iterator[OpenPhone]:
             }
             context = browser.new_context(**options)  # type: ignore[arg-type]  # a dictionary of its options
             phones.callback(context.close)
+            context.set_default_timeout(LONG)
             page = context.new_page()
             page.on("pageerror", lambda error: said.append(str(error)))
             page.on("console", lambda line: said.append(line.text) if "Content Security Policy" in line.text else None)
@@ -84,13 +88,21 @@ def phone(browser: Browser) -> Iterator[OpenPhone]:
     assert said == []
 
 
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingBox]:
-    """A box with a community and its gate; its photographs need no poses."""
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingBox]:
+    """The box of all these tests."""
     living = LivingBox(tmp_path_factory.mktemp("box"))
     with living.running():
         living.found()
         yield living
+
+
+@pytest.fixture(scope="module")
+def box(site: LivingBox) -> LivingBox:
+    """The box, with a community of this module's own and its gate; its photographs need no poses."""
+    site.stay_logged_in()
+    site.add_community()
+    return site
 
 
 class Rented(msgspec.Struct, frozen=True):

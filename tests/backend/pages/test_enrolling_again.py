@@ -16,7 +16,7 @@ Rent = Callable[[], Rented]
 SENT = re.compile("/resident/v1/enrolments/[^/]+/photos/")
 COMPLETED = re.compile("/resident/v1/enrolments/[^/]+/complete$")
 # The page tries three times by itself, over some seconds.
-PATIENCE = 45_000
+PATIENCE = 2 * LONG
 
 
 def enrolments(box: LivingBox, rented: Rented) -> int:

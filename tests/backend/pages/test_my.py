@@ -48,7 +48,7 @@ def test_a_new_tenant_joins_and_has_a_code_that_changes_also_without_a_network(
     shown = page.get_by_role("img", name=OWN_CODE)
     before = shown.inner_html()
     page.wait_for_function(
-        "before => document.querySelector('.code svg').innerHTML !== before", arg=before, timeout=40_000
+        "before => document.querySelector('.code svg').innerHTML !== before", arg=before, timeout=2 * LONG
     )
     later = checked(page, box)
     assert later.key_id == first.key_id

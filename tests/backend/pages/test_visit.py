@@ -29,7 +29,8 @@ def enrol(page: Page) -> None:
 
 
 def faces_at_gates(box: LivingBox) -> int:
-    return len(box.query("SELECT FROM roster WHERE convert_from(body, 'UTF8')::jsonb ->> 'template' IS NOT NULL"))
+    held = "SELECT FROM roster WHERE community_id = $1 AND convert_from(body, 'UTF8')::jsonb ->> 'template' IS NOT NULL"
+    return len(box.query(held, UUID(box.community)))
 
 
 def test_a_guest_accepts_enrols_his_face_and_the_gate_gets_it(

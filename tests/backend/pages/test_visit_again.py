@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -105,5 +106,7 @@ def test_a_courier_leaves_one_company_and_keeps_the_other(box: LivingBox, phone:
     press(page, "Yes")
     expect(page.get_by_text("You have left this company. It can ask you again.")).to_be_visible(timeout=LONG)
     expect(page.get_by_role("button", name=re.compile("^Leave "))).to_have_count(0)
-    granted = "SELECT FROM access_grant WHERE source IN ('shift', 'delivery') AND state <> 'ended'"
-    assert box.query(granted) == []
+    granted = (
+        "SELECT FROM access_grant WHERE community_id = $1 AND source IN ('shift', 'delivery') AND state <> 'ended'"
+    )
+    assert box.query(granted, UUID(box.community)) == []
