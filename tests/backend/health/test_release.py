@@ -17,9 +17,9 @@ from backend.resources import Resources
 from backend.settings import Settings
 from tests.backend.processes import Workers, until
 from tests.backend.test_cli import addresses, run
-from tests.backend.test_start import free_port
 from tests.backend.world import World
 from tests.databases import DatabaseUrls
+from tests.ports import free_port
 
 NEEDED = {name: versions[-1] for name, versions in migrations_needed().items()}
 # The newest of those that wait for the end of the release before.
