@@ -12,12 +12,12 @@ from backend.cli.shared import CommandFailed
 from backend.kit.problems import Problem
 from backend.settings import SettingsRefused
 
-__all__ = ["main"]
+__all__ = ["command_line", "main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; answers the exit code: 0 done, 1 failed or different, 2 misused."""
-    arguments = _parser().parse_args(argv)
+    arguments = command_line().parse_args(argv)
     try:
         code: int = arguments.run(arguments)
     except KeyboardInterrupt:
@@ -31,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Build the command line."""
     parser = argparse.ArgumentParser(prog="doorward", description="Face access for residential communities.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in (serving, schema, audit, proofs, interface, upkeep, staff):
