@@ -22,6 +22,9 @@ __all__ = ["Rounds", "Work"]
 class Rounds:
     """Rounds of several kinds at the same time; how often each was gone, and what failed."""
 
+    #: Seconds between two of a kind.
+    pause = 0.2
+
     def __init__(self) -> None:
         self.gone: Counter[str] = Counter()
         self.failed: list[str] = []
@@ -43,7 +46,7 @@ class Rounds:
                 except (AssertionError, TimeoutError, httpx.HTTPError) as error:
                     self.failed.append(f"{kind.__name__}: {error!r}"[:500])
                 self.gone[kind.__name__] += 1
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(self.pause)
 
         tasks = [asyncio.create_task(again(kind)) for kind in self.kinds()]
         self.gone.update({kind.__name__: 0 for kind in self.kinds()})
@@ -66,6 +69,8 @@ class Work(Rounds):
 
     A round whose job fails or is lost never ends, and that is its failure.
     """
+
+    pause = 0.5
 
     def __init__(self, town: Town) -> None:
         """In a town without a gate, for whose word an erasure would wait."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import itertools
 import json
 import shutil
 import signal
@@ -71,7 +72,7 @@ class Site:
             keys_database_url=postgres.url(KEYS, KEY_DATABASE),
         )
         # One deployment, whichever process answers.
-        public = {"DOORWARD_PUBLIC_URL": self.settings.public_url}
+        public = {"DOORWARD_PUBLIC_URL": self.settings.public_url, "DOORWARD_PROXIES": "1"}
         self.old = Api(self.settings, folder / "old.log", **public, **previous.environment)
         self.new = Api(self.settings, folder / "new.log", **public)
         self.old_worker = Workers(self.settings, folder / "old-worker.log", **public, **previous.environment)
@@ -211,13 +212,20 @@ async def test_no_request_fails_and_no_job_while_the_databases_are_migrated_bene
     site: Site,
 ) -> None:
     urls = cast("DatabaseUrls", None)  # all is asked of the processes
+    addresses = (f"198.18.{number // 256}.{number % 256}" for number in itertools.cycle(range(256 * 256)))
+
+    async def from_elsewhere(request: httpx.Request) -> None:
+        # A town's people behind one address would be kept from logging in by its limit.
+        request.headers["X-Forwarded-For"] = next(addresses)
+
+    elsewhere = {"request": [from_elsewhere]}
     async with AsyncExitStack() as stack:
         for end in (site.new.kill, site.old.kill, site.new_worker.stop, site.old_worker.stop):
             stack.push_async_callback(end)
         leaving = await site.old_worker.start()
         await site.old.start()
         clients = [
-            await stack.enter_async_context(httpx.AsyncClient(base_url=api.url, timeout=30))
+            await stack.enter_async_context(httpx.AsyncClient(base_url=api.url, timeout=30, event_hooks=elsewhere))
             for api in (site.old, site.new)
         ]
         world = Elsewhere(
