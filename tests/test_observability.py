@@ -6,15 +6,17 @@ import pkgutil
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 from prometheus_client import Metric
+from prometheus_client.metrics import MetricWrapperBase
 
 import backend
 from backend.kit.metrics import REGISTRY
 from backend.measures.service import GAUGES
+from tests.backend.kit.test_metrics import LABELS
 
 ROOT = Path(__file__).parents[1]
 ALERTS = ROOT / "infra/observability/alerts.yaml"
@@ -63,6 +65,56 @@ def test_what_is_asked_of_prometheus_is_something_that_the_code_shows(expression
     assert plain.count("{") == plain.count("}")
 
 
+def labels_of(name: str) -> frozenset[str]:
+    """The labels of a series; gauges have none."""
+    if name in GAUGES:
+        return frozenset()
+    own = cast("MetricWrapperBase", REGISTRY._names_to_collectors[name])._labelnames
+    return frozenset(own) | ({"le"} if name.endswith("_bucket") else frozenset())
+
+
+def amiss(expression: str, legend: str = "") -> list[str]:
+    """What an expression asks of a series by a label, or a value of it, that the series has not."""
+    wrong = []
+    grouped = {one.strip() for names in re.findall(r"\bby \(([^)]*)\)", expression) for one in names.split(",")}
+    for name, selector in re.findall(r"\b(doorward_\w+)(\{[^}]*\})?", expression):
+        asked = re.findall(r'(\w+)(=~|!~|!=|=)"([^"]*)"', selector)
+        wrong += [
+            f"{name} by {one}" for one in {label for label, _, _ in asked} | grouped if one not in labels_of(name)
+        ]
+        wrong += [
+            f"{name} of {label} {value}"
+            for label, _, value in asked
+            if label in LABELS and not any(re.fullmatch(value, known) for known in LABELS[label])
+        ]
+    return wrong + [f"legend {one}" for one in re.findall(r"\{\{(\w+)\}\}", legend) if one not in grouped]
+
+
+def test_series_are_asked_by_labels_and_values_that_they_have() -> None:
+    assert series()
+    panels = json.loads(DASHBOARD.read_text("utf-8"))["panels"]
+    assert not [wrong for expression in expressions() for wrong in amiss(expression)]
+    assert not [
+        wrong for panel in panels for one in panel["targets"] for wrong in amiss(one["expr"], one["legendFormat"])
+    ]
+
+
+@pytest.mark.parametrize(
+    "expression,legend,said",
+    [
+        ('sum(rate(doorward_requests_total{outcome="refused"}[5m]))', "", "doorward_requests_total by outcome"),
+        ("sum by (route) (rate(doorward_otp_total[5m]))", "", "doorward_otp_total by route"),
+        ('max(doorward_jobs_waiting{surface="gate"})', "", "doorward_jobs_waiting by surface"),
+        ('rate(doorward_otp_total{outcome="denied"}[5m])', "", "doorward_otp_total of outcome denied"),
+        ('rate(doorward_requests_total{status=~"6.."}[5m])', "", "doorward_requests_total of status 6.."),
+        ("sum by (outcome) (rate(doorward_otp_total[5m]))", "{{route}}", "legend route"),
+    ],
+)
+def test_a_label_that_a_series_has_not_is_found(expression: str, legend: str, said: str) -> None:
+    assert series()
+    assert amiss(expression, legend) == [said]
+
+
 def test_every_bucket_that_is_asked_for_exists() -> None:
     assert series()
     buckets = {
@@ -73,7 +125,8 @@ def test_every_bucket_that_is_asked_for_exists() -> None:
         for sample in family.samples
         if sample.name.endswith("_bucket")
     }
-    asked = {found for text in expressions() for found in re.findall(r'(doorward_\w+_bucket)\{le="([0-9.]+)"\}', text)}
+    texts = (*expressions(), SLO.read_text("utf-8"))
+    asked = {found for text in texts for found in re.findall(r'(doorward_\w+_bucket)\{le="([0-9.]+)"\}', text)}
     assert asked
     assert asked <= buckets
 
@@ -96,4 +149,11 @@ def test_the_chapters_that_terraforms_alarms_name_exist() -> None:
     named = set(re.findall(r"Runbook: ([^.]+)\.", text))
     assert named
     assert named <= headings
-    assert set(re.findall(r'"(doorward_\w+)"', text)) <= series()
+    asked = set(re.findall(r'"(doorward_\w+)"', text))
+    assert asked
+    assert asked <= series()
+    # What the collector does not hand on, CloudWatch never sees: an alarm on it sleeps, or never does.
+    wired = (ROOT / "infra/terraform/modules/deployment/main.tf").read_text("utf-8")
+    scaled = (ROOT / "infra/terraform/modules/service/scaling.tf").read_text("utf-8")
+    asked |= set(re.findall(r'"(doorward_\w+)"', scaled))
+    assert set(re.findall(r'"\^(doorward_\w+)\$"', wired)) == asked
