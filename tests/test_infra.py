@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from backend import worker
-from backend.cli import serving
+from backend.cli import command_line, serving
 from backend.embedded import children
 from backend.gates.sync import MAX_WAIT_S
 from backend.kit.patience import GRACE_S
@@ -105,6 +105,64 @@ def test_a_task_that_ends_has_the_time_that_its_requests_may_take() -> None:
     for name in ("api", "worker"):
         assert int(services[name]["stop_grace_period"].removesuffix("s")) >= longest + 10
     assert longest + 10 <= children.GRACE_S
+
+
+def test_a_failover_of_the_database_has_no_task_replaced() -> None:
+    # All would be unready at the same time. A standby of RDS takes over within two minutes.
+    assert seconds("interval", file="balancer.tf") * seconds("unhealthy_threshold", file="balancer.tf") > 120
+
+
+def test_the_alarm_for_slow_answers_can_go_off_and_long_polls_alone_do_not_set_it_off() -> None:
+    alarms = (TERRAFORM / "modules/alarms/main.tf").read_text("utf-8")
+    slow = re.search(r"api-slow = \{.*?threshold = (\d+)", alarms, re.DOTALL)
+    assert slow is not None
+    # What takes longer than the balancer waits is no answer any more.
+    assert MAX_WAIT_S < int(slow[1]) < seconds("idle_timeout", file="balancer.tf")
+
+
+def declared(kind: str, folder: Path) -> dict[str, str]:
+    """Variables, outputs or modules that a folder declares, with what stands in them."""
+    return {
+        name: body
+        for file in sorted(folder.glob("*.tf"))
+        for name, body in re.findall(
+            rf'^{kind} "(\w+)" \{{\n(.*?)^\}}', file.read_text("utf-8"), re.MULTILINE | re.DOTALL
+        )
+    }
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({file.parent for file in TERRAFORM.rglob("*.tf")}), ids=lambda path: path.name
+)
+def test_modules_are_given_what_they_take_and_asked_for_what_they_give(folder: Path) -> None:
+    text = "\n".join(file.read_text("utf-8") for file in folder.glob("*.tf"))
+    assert set(re.findall(r"\bvar\.(\w+)", text)) == set(declared("variable", folder))
+    modules = declared("module", folder)
+    for name, body in modules.items():
+        source = re.search(r'source\s*= "([^"]+)"', body)
+        assert source is not None
+        takes = declared("variable", folder / source[1])
+        given = set(re.findall(r"^  (\w+)\s*=", body, re.MULTILINE)) - {"source"}
+        assert given <= set(takes), name
+        assert {one for one, said in takes.items() if "default" not in said} <= given, name
+        asked = set(re.findall(rf"\bmodule\.{name}\.(\w+)", text))
+        assert asked <= set(declared("output", folder / source[1])), name
+    assert set(re.findall(r"\bmodule\.(\w+)", text)) <= set(modules)
+
+
+def test_the_run_of_the_migration_task_that_is_written_down_is_a_command_of_a_container_that_there_is() -> None:
+    found = re.search(r"--overrides '(\{.*\})'", (TERRAFORM / "README.md").read_text("utf-8"))
+    assert found is not None
+    (override,) = msgspec.json.decode(found[1])["containerOverrides"]
+    assert command_line().parse_args(override["command"]).pre
+    sizes = re.search(r"sizes = \{(.*?)\n  \}", (TERRAFORM / "modules/service/main.tf").read_text("utf-8"), re.DOTALL)
+    assert sizes is not None
+    assert override["name"] in re.findall(r"^    (\w+) ", sizes[1], re.MULTILINE)
+
+
+def test_what_moves_the_schema_in_a_container_speaks_to_a_database_without_tls() -> None:
+    # dbmate insists on TLS with whoever is not on this machine, and the image of the database has none.
+    assert "@database:5432/postgres?sslmode=disable" in (DOCKER / "compose.yaml").read_text("utf-8")
 
 
 def test_nobody_runs_as_root_or_writes_to_the_image() -> None:

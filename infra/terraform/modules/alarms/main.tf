@@ -26,9 +26,15 @@ locals {
       dimensions = local.balancer, comparison = "GreaterThanThreshold", threshold = 50, minutes = 5,
       missing    = "notBreaching", text = "The API fails requests. Runbook: The API does not answer."
     }
+    balancer-errors = {
+      namespace  = "AWS/ApplicationELB", metric = "HTTPCode_ELB_5XX_Count", statistic = "Sum",
+      dimensions = local.balancer, comparison = "GreaterThanThreshold", threshold = 20, minutes = 5,
+      missing    = "notBreaching",
+      text       = "Requests end at the load balancer. Runbook: 502 and 504 at the load balancer, nothing in the API's log."
+    }
     api-slow = {
       namespace  = "AWS/ApplicationELB", metric = "TargetResponseTime", statistic = "p90", dimensions = local.target,
-      comparison = "GreaterThanThreshold", threshold = 40, minutes = 10, missing = "notBreaching",
+      comparison = "GreaterThanThreshold", threshold = 30, minutes = 10, missing = "notBreaching",
       text       = "Answers take longer than a gate's long poll may. Runbook: The API is slow."
     }
     jobs-waiting = {

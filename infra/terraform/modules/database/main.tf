@@ -127,15 +127,8 @@ resource "aws_db_instance" "this" {
 }
 
 resource "aws_iam_role" "monitoring" {
-  name = "${var.name}-database-monitoring"
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Action    = "sts:AssumeRole"
-      Principal = { Service = "monitoring.rds.amazonaws.com" }
-    }]
-  })
+  name               = "${var.name}-database-monitoring"
+  assume_role_policy = var.trust_json
 }
 
 resource "aws_iam_role_policy_attachment" "monitoring" {

@@ -23,6 +23,11 @@ variable "key_policy_json" {
   type        = string
 }
 
+variable "trust_json" {
+  description = "Policy that says who may take on the role that measures the instances."
+  type        = string
+}
+
 variable "managed_policy_prefix" {
   description = "What the ARNs of AWS' own policies begin with."
   type        = string

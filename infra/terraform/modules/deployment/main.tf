@@ -50,6 +50,7 @@ locals {
         Principal = { Service = module.names.logs_principal }
         Action    = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
         Resource  = "*"
+        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = module.names.log_groups_arn } }
       },
       {
         Sid       = "Alarms"
@@ -89,14 +90,15 @@ module "observability" {
 }
 
 module "network" {
-  source          = "../network"
-  name            = module.names.name
-  cidr            = local.cidr
-  zones           = var.zones
-  nat_per_zone    = var.sizes.nat_per_zone
-  endpoint_prefix = module.names.endpoint_prefix
-  log_days        = local.log_days
-  logs_key_arn    = module.observability.logs_key_arn
+  source       = "../network"
+  name         = module.names.name
+  cidr         = local.cidr
+  zones        = var.zones
+  nat_per_zone = var.sizes.nat_per_zone
+  endpoints    = module.names.endpoints
+  trust_json   = module.names.trust.flow
+  log_days     = local.log_days
+  logs_key_arn = module.observability.logs_key_arn
 }
 
 module "secrets" {
@@ -121,6 +123,7 @@ module "database" {
   subnet_ids              = module.network.database_subnet_ids
   tasks_security_group_id = module.service.tasks_security_group_id
   key_policy_json         = local.key_policy_json
+  trust_json              = module.names.trust.monitoring
   managed_policy_prefix   = module.names.managed_policy_prefix
   data_class              = var.sizes.data_class
   data_gigabytes          = var.sizes.data_gigabytes
@@ -147,6 +150,7 @@ module "service" {
   master_key_arn        = module.secrets.master_key_arn
   secret_arns           = module.secrets.arns
   policies              = module.policies.json
+  trust_json            = module.names.trust.tasks
   managed_policy_prefix = module.names.managed_policy_prefix
   log_groups            = module.observability.log_groups
   metrics               = local.metrics

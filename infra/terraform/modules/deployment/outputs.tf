@@ -17,8 +17,15 @@ output "secret_arns" {
 }
 
 output "migration" {
-  description = "Cluster and task that bring the databases to a release's schema."
-  value       = { cluster = module.service.cluster, task = module.service.migration_task }
+  description = "What `aws ecs run-task` needs to bring the databases to a release's schema."
+  value = {
+    cluster = module.service.cluster
+    task    = module.service.migration_task
+    network = join(",", [
+      "awsvpcConfiguration={subnets=[${join(",", module.network.task_subnet_ids)}]",
+      "securityGroups=[${module.service.tasks_security_group_id}]}",
+    ])
+  }
 }
 
 output "nat_addresses" {

@@ -28,7 +28,35 @@ output "logs_principal" {
   value       = "logs.${var.region}.${local.dns_suffix}"
 }
 
-output "endpoint_prefix" {
-  description = "What names of VPC endpoints' services begin with."
-  value       = var.partition == "aws-cn" ? "cn.com.amazonaws.${var.region}" : "com.amazonaws.${var.region}"
+# Of many services the name begins with "cn." in China, but not of these two: S3 by gateway, and KMS.
+output "endpoints" {
+  description = "Names of the services that VPC endpoints lead to: s3 (gateway), kms (interface)."
+  value       = { for service in ["s3", "kms"] : service => "com.amazonaws.${var.region}.${service}" }
+}
+
+output "log_groups_arn" {
+  description = "All log groups of this deployment, as a pattern."
+  value       = "arn:${var.partition}:logs:${var.region}:${var.account_id}:log-group:/${local.name}/*"
+}
+
+# These three go by the same name in both partitions. Without the condition, another account could have the service
+# take on our role for it.
+output "trust" {
+  description = "Policies that say who may take on a role: tasks, flow (logs of the network), monitoring (of databases)."
+  value = {
+    for name, service in {
+      tasks      = "ecs-tasks.amazonaws.com"
+      flow       = "vpc-flow-logs.amazonaws.com"
+      monitoring = "monitoring.rds.amazonaws.com"
+    } :
+    name => jsonencode({
+      Version = "2012-10-17"
+      Statement = [{
+        Effect    = "Allow"
+        Action    = "sts:AssumeRole"
+        Principal = { Service = service }
+        Condition = { StringEquals = { "aws:SourceAccount" = var.account_id } }
+      }]
+    })
+  }
 }

@@ -113,7 +113,7 @@ resource "aws_route_table_association" "databases" {
 # Photographs and wrapped keys do not leave the network, and cost nothing at the NAT gateway.
 resource "aws_vpc_endpoint" "s3" {
   vpc_id            = aws_vpc.this.id
-  service_name      = "${var.endpoint_prefix}.s3"
+  service_name      = var.endpoints.s3
   vpc_endpoint_type = "Gateway"
   route_table_ids   = [for table in aws_route_table.tasks : table.id]
   tags              = { Name = "${var.name}-s3" }
@@ -121,7 +121,7 @@ resource "aws_vpc_endpoint" "s3" {
 
 resource "aws_vpc_endpoint" "kms" {
   vpc_id              = aws_vpc.this.id
-  service_name        = "${var.endpoint_prefix}.kms"
+  service_name        = var.endpoints.kms
   vpc_endpoint_type   = "Interface"
   subnet_ids          = [for subnet in aws_subnet.tasks : subnet.id]
   security_group_ids  = [aws_security_group.endpoints.id]
@@ -160,25 +160,26 @@ resource "aws_cloudwatch_log_group" "flow" {
 }
 
 resource "aws_iam_role" "flow" {
-  name = "${var.name}-flow"
-  assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Action    = "sts:AssumeRole"
-      Principal = { Service = "vpc-flow-logs.amazonaws.com" }
-    }]
-  })
+  name               = "${var.name}-flow"
+  assume_role_policy = var.trust_json
 }
 
 resource "aws_iam_role_policy" "flow" {
   role = aws_iam_role.flow.id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Effect   = "Allow"
-      Action   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
-      Resource = ["${aws_cloudwatch_log_group.flow.arn}:*"]
-    }]
+    Statement = [
+      {
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
+        Resource = ["${aws_cloudwatch_log_group.flow.arn}:*"]
+      },
+      {
+        # The service looks for the group before it writes, and is refused all of it without.
+        Effect   = "Allow"
+        Action   = ["logs:DescribeLogGroups"]
+        Resource = ["*"]
+      },
+    ]
   })
 }

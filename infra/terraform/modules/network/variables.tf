@@ -23,8 +23,13 @@ variable "nat_per_zone" {
   type        = bool
 }
 
-variable "endpoint_prefix" {
-  description = "What names of VPC endpoints' services begin with."
+variable "endpoints" {
+  description = "Names of the services that VPC endpoints lead to: s3, kms."
+  type        = object({ s3 = string, kms = string })
+}
+
+variable "trust_json" {
+  description = "Policy that says who may take on the role that writes the network's log."
   type        = string
 }
 

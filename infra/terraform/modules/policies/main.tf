@@ -68,13 +68,7 @@ locals {
     ]
 
     metrics = [
-      {
-        Sid       = "Metrics"
-        Effect    = "Allow"
-        Action    = ["cloudwatch:PutMetricData"]
-        Resource  = ["*"] # PutMetricData knows no resources; the name space below is its fence.
-        Condition = { StringEquals = { "cloudwatch:namespace" = "Doorward" } }
-      },
+      # As lines of a log, out of which CloudWatch makes them: no right to put any by itself is needed.
       {
         Sid      = "MetricsAsLogs"
         Effect   = "Allow"

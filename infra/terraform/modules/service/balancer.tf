@@ -48,12 +48,14 @@ resource "aws_lb_target_group" "api" {
   deregistration_delay = 30
   # Photo checks cost a hundred times what a poll does.
   load_balancing_algorithm_type = "least_outstanding_requests"
+  # What is asked for is what all tasks share: databases and bucket. While a standby takes over, for one or two minutes,
+  # all fail together, and replacing them would only add their start to it. A task that dies is replaced at once anyway.
   health_check {
     path                = "/health/ready"
-    interval            = 10
+    interval            = 15
     timeout             = 5
     healthy_threshold   = 2
-    unhealthy_threshold = 3
+    unhealthy_threshold = 10
   }
 }
 

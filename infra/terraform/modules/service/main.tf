@@ -64,17 +64,7 @@ resource "aws_ecs_cluster" "this" {
 resource "aws_iam_role" "task" {
   for_each           = local.sizes
   name               = "${var.name}-${each.key}"
-  assume_role_policy = data.aws_iam_policy_document.tasks.json
-}
-
-data "aws_iam_policy_document" "tasks" {
-  statement {
-    actions = ["sts:AssumeRole"]
-    principals {
-      type        = "Service"
-      identifiers = ["ecs-tasks.amazonaws.com"]
-    }
-  }
+  assume_role_policy = var.trust_json
 }
 
 resource "aws_iam_role_policy" "service" {
@@ -91,7 +81,7 @@ resource "aws_iam_role_policy" "metrics" {
 
 resource "aws_iam_role" "execution" {
   name               = "${var.name}-execution"
-  assume_role_policy = data.aws_iam_policy_document.tasks.json
+  assume_role_policy = var.trust_json
 }
 
 resource "aws_iam_role_policy" "execution" {

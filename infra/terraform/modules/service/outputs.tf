@@ -19,6 +19,6 @@ output "cluster" {
 }
 
 output "migration_task" {
-  description = "What `aws ecs run-task` is told before a release."
-  value       = aws_ecs_task_definition.this["migration"].family
+  description = "What `aws ecs run-task` is told before a release and after it: this very revision, with its image."
+  value       = aws_ecs_task_definition.this["migration"].arn
 }

@@ -85,6 +85,11 @@ variable "policies" {
   type        = map(string)
 }
 
+variable "trust_json" {
+  description = "Policy that says who may take on the tasks' roles."
+  type        = string
+}
+
 variable "managed_policy_prefix" {
   description = "What the ARNs of AWS' own policies begin with."
   type        = string

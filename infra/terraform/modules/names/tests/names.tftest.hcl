@@ -37,8 +37,23 @@ run "china" {
     error_message = "the log service's principal"
   }
   assert {
-    condition     = output.endpoint_prefix == "cn.com.amazonaws.cn-north-1"
-    error_message = "the prefix of endpoints' services"
+    condition     = output.endpoints.s3 == "com.amazonaws.cn-north-1.s3"
+    error_message = "S3 by gateway has no cn. before it"
+  }
+  assert {
+    condition     = output.endpoints.kms == "com.amazonaws.cn-north-1.kms"
+    error_message = "KMS has no cn. before it"
+  }
+  assert {
+    condition     = output.log_groups_arn == "arn:aws-cn:logs:cn-north-1:123456789012:log-group:/doorward-production/*"
+    error_message = "the pattern of log groups"
+  }
+  assert {
+    condition = alltrue([
+      for document in output.trust :
+      jsondecode(document).Statement[0].Condition.StringEquals["aws:SourceAccount"] == "123456789012"
+    ])
+    error_message = "roles are taken on for this account alone"
   }
 }
 
