@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, get
-from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
@@ -21,19 +20,19 @@ from backend.health.service import Readiness, checks
 from backend.kit import logging
 from backend.kit.allow import tell_methods
 from backend.kit.apart import run_apart
-from backend.kit.auth import AuthMiddleware, Surface, Tokens
+from backend.kit.auth import AuthLayer, Surface, Tokens
 from backend.kit.clock import Clock, utc_now
-from backend.kit.deprecation import DeprecationMiddleware
+from backend.kit.deprecation import DeprecationLayer
 from backend.kit.ending import when_asked_to_end
-from backend.kit.etag import EntityTagMiddleware
-from backend.kit.idempotency.middleware import IdempotencyMiddleware
+from backend.kit.etag import EntityTagLayer
+from backend.kit.idempotency.middleware import IdempotencyLayer
 from backend.kit.metrics import measured
-from backend.kit.patience import PatienceMiddleware
+from backend.kit.patience import PatienceLayer
 from backend.kit.problems import Problem, exception_handlers
 from backend.kit.providing import provide_in_turn
 from backend.kit.rates.limiter import RateExceeded, RateLimiter
-from backend.kit.rates.middleware import RateLimitMiddleware
-from backend.kit.request_ids import RequestIdMiddleware
+from backend.kit.rates.middleware import RateLimitLayer
+from backend.kit.request_ids import RequestIdLayer
 from backend.kit.strict import decode_strictly
 from backend.kit.surroundings import describe
 from backend.kit.tracing import traced, tracing
@@ -108,13 +107,13 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
         dependencies=dependencies(),
         exception_handlers=exception_handlers,  # type: ignore[arg-type]  # Litestar's map is invariant in the exception
         middleware=[
-            RequestIdMiddleware(),
-            PatienceMiddleware(),
-            DeprecationMiddleware(),
-            DefineMiddleware(AuthMiddleware, exclude_from_auth_key="public"),
-            RateLimitMiddleware(),
-            EntityTagMiddleware(),
-            IdempotencyMiddleware(),
+            RequestIdLayer(),
+            PatienceLayer(),
+            DeprecationLayer(),
+            AuthLayer(),
+            RateLimitLayer(),
+            EntityTagLayer(),
+            IdempotencyLayer(),
         ],
         openapi_config=None,
         # Litestar's own would let every library log at INFO, addresses included.

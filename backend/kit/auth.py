@@ -6,25 +6,25 @@ principal; a route that needs nobody says ``opt={"public": True}``, every other 
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from litestar.connection import ASGIConnection
-from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
+from litestar.types import ASGIApp, HTTPScope, Receive, Send
 
 from backend.kit.clock import Clock
+from backend.kit.layers import Layer, header
 from backend.kit.permissions import ALLOWED, ELEVATED, Permission, StaffRole
 from backend.kit.problems import Forbidden, Unauthorised
 
 __all__ = [
     "ACCESS_TTL",
-    "AuthMiddleware",
+    "AuthLayer",
     "Claims",
     "GatePrincipal",
     "PartnerPrincipal",
@@ -221,30 +221,34 @@ class Tokens:
         return {"keys": keys}
 
 
-class AuthMiddleware(AbstractAuthenticationMiddleware):
+class AuthLayer(Layer):
     """Turns ``Authorization: Bearer`` into ``request.user``, or refuses.
 
     ``app.state.tokens`` and ``app.state.clock`` are set when the application starts.
     """
 
-    async def authenticate_request(
-        self,
-        connection: ASGIConnection,  # type: ignore[type-arg]  # the base class leaves it bare
-    ) -> AuthenticationResult:
-        """See Litestar's base class.
+    def around(self, app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> Awaitable[None]:
+        """See the class.
 
         Raises:
             Unauthorised: no token, or one that is not valid here.
         """
-        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise Unauthorised
-        segment = connection.scope["path"].split("/", 2)[1]
-        if segment not in Surface.__members__.values():
-            raise Unauthorised
-        tokens: Tokens = connection.app.state.tokens
-        clock: Clock = connection.app.state.clock
-        return AuthenticationResult(user=tokens.verify(token.strip(), surface=Surface(segment), now=clock()), auth=None)
+        if scope["method"] != "OPTIONS" and not scope["route_handler"].opt.get("public"):
+            scope["user"], scope["auth"] = _principal_of(scope), None
+        return app(scope, receive, send)
+
+
+def _principal_of(scope: HTTPScope) -> Principal:
+    scheme, _, token = (header(scope, b"authorization") or b"").decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthorised
+    segment = scope["path"].split("/", 2)[1]
+    if segment not in Surface.__members__.values():
+        raise Unauthorised
+    state: Any = scope["litestar_app"].state
+    tokens: Tokens = state.tokens
+    clock: Clock = state.clock
+    return tokens.verify(token.strip(), surface=Surface(segment), now=clock())
 
 
 class SecondFactorRequired(Forbidden):

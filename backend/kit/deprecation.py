@@ -3,16 +3,17 @@
 A route says so where it is declared, ``@get(..., **deprecated(...))``.
 """
 
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, TypedDict
 
 import msgspec
-from litestar.enums import ScopeType
-from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 
-__all__ = ["NOTICE", "DeprecationMiddleware", "deprecated"]
+from backend.kit.layers import Layer
+
+__all__ = ["NOTICE", "DeprecationLayer", "deprecated"]
 
 #: What companies and others who build on the interface were promised.
 NOTICE = timedelta(days=365)
@@ -49,26 +50,23 @@ def deprecated(*, since: datetime, sunset: datetime, instead: str, **opt: Any) -
     return {"deprecated": True, "opt": {**opt, _OPT: _Deprecation(since, sunset, instead)}}
 
 
-class DeprecationMiddleware(ASGIMiddleware):
+class DeprecationLayer(Layer):
     """Adds the headers to whatever such a route answers, refusals included."""
 
-    scopes = (ScopeType.HTTP,)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+    def around(self, app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> Awaitable[None]:
         """See the class."""
         said: _Deprecation | None = scope["route_handler"].opt.get(_OPT)
         if said is None:
-            await next_app(scope, receive, send)
-            return
+            return app(scope, receive, send)
         headers = [
             (b"deprecation", f"@{int(said.since.timestamp())}".encode()),
             (b"sunset", format_datetime(said.sunset.astimezone(UTC), usegmt=True).encode()),
             (b"link", f'<{said.instead}>; rel="deprecation"; type="text/html"'.encode()),
         ]
 
-        async def tell(message: Message) -> None:
+        def tell(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", []), *headers]
-            await send(message)
+            return send(message)
 
-        await next_app(scope, receive, tell)
+        return app(scope, receive, tell)

@@ -6,18 +6,18 @@ GET shows and the one that an edit begins with are the same struct, and so have 
 
 import base64
 import hashlib
+from collections.abc import Awaitable
 from typing import Annotated
 
 import msgspec
-from litestar.enums import ScopeType
-from litestar.middleware import ASGIMiddleware
 from litestar.params import HeaderParameter
-from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPResponseStartEvent, HTTPScope, Message, Receive, Scope, Send
 
+from backend.kit.layers import Layer
 from backend.kit.problems import Problem
 
 __all__ = [
-    "EntityTagMiddleware",
+    "EntityTagLayer",
     "IfMatch",
     "IfMatchNeeded",
     "PreconditionFailed",
@@ -85,16 +85,13 @@ def require_match(if_match: str | None, current: msgspec.Struct, *, needed: bool
         raise PreconditionFailed
 
 
-class EntityTagMiddleware(ASGIMiddleware):
+class EntityTagLayer(Layer):
     """Tags JSON answers to GET, and answers 304 to who has the same already."""
 
-    scopes = (ScopeType.HTTP,)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+    def around(self, app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> Awaitable[None]:
         """See the class."""
-        if scope.get("method") != "GET":
-            await next_app(scope, receive, send)
-            return
+        if scope["method"] != "GET":
+            return app(scope, receive, send)
         held: list[HTTPResponseStartEvent] = []
 
         async def tag(message: Message) -> None:
@@ -111,7 +108,7 @@ class EntityTagMiddleware(ASGIMiddleware):
                     return
             await send(message)
 
-        await next_app(scope, receive, tag)
+        return app(scope, receive, tag)
 
 
 def _taggable(start: HTTPResponseStartEvent) -> bool:

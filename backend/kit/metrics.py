@@ -5,7 +5,7 @@ A noun declares what it counts beside its rules, in :data:`REGISTRY`. Labels are
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,20 +46,19 @@ _durations = Histogram(
 def measured(app: ASGIApp) -> ASGIApp:
     """The application, with its requests counted and timed, those that lead nowhere included."""
 
-    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+    def call(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != ScopeType.HTTP:
-            await app(scope, receive, send)
-            return
+            return app(scope, receive, send)
         started = time.perf_counter()
 
-        async def tell(message: Message) -> None:
+        def tell(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 surface, method, route = labels(scope)
                 _requests.labels(surface, method, route, str(message["status"])).inc()
                 _durations.labels(surface, method, route).observe(time.perf_counter() - started)
-            await send(message)
+            return send(message)
 
-        await app(scope, receive, tell)
+        return app(scope, receive, tell)
 
     return call
 

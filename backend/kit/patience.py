@@ -1,14 +1,15 @@
 """How long a request's body may take to arrive: whoever sends a byte now and then would hold a connection for ever."""
 
 import asyncio
+from collections.abc import Awaitable
 
-from litestar.enums import ScopeType
 from litestar.exceptions import ClientException
-from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Send
 from litestar.types.asgi_types import HTTPReceiveMessage
 
-__all__ = ["GRACE_S", "PatienceMiddleware"]
+from backend.kit.layers import Layer
+
+__all__ = ["GRACE_S", "PatienceLayer"]
 
 #: Seconds within which something of a body must come.
 GRACE_S = 30.0
@@ -16,21 +17,19 @@ GRACE_S = 30.0
 _SLOWEST_BYTES_S = 8 * 1024
 
 
-class PatienceMiddleware(ASGIMiddleware):
+class PatienceLayer(Layer):
     """Refuses (400) whose body does not come, as who goes away in its middle: the route ends, and the connection.
 
     The server bounds how long headers may take; of bodies it knows nothing. Long polls are not touched: what they wait
     for comes after their body.
     """
 
-    scopes = (ScopeType.HTTP,)
-
     def __init__(self, *, grace_s: float = GRACE_S, slowest: float = _SLOWEST_BYTES_S) -> None:
         """Wait ``grace_s`` seconds, and as much longer as what has arrived takes at ``slowest`` bytes a second."""
         self._grace_s = grace_s
         self._slowest = slowest
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+    def around(self, app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> Awaitable[None]:
         """See the class."""
         until = asyncio.get_running_loop().time() + self._grace_s
         arrived = False
@@ -52,4 +51,4 @@ class PatienceMiddleware(ASGIMiddleware):
                 arrived = not message["more_body"]
             return message  # type: ignore[return-value]  # of an HTTP request, as this is
 
-        await next_app(scope, hurried, send)
+        return app(scope, hurried, send)

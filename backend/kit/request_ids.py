@@ -1,14 +1,15 @@
 """A request's id: what an answer, the log and the caller's own log have in common."""
 
 import re
+from collections.abc import Awaitable
 from uuid import uuid4
 
 import structlog
-from litestar.enums import ScopeType
-from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-__all__ = ["HEADER", "RequestIdMiddleware", "request_id"]
+from backend.kit.layers import Layer
+
+__all__ = ["HEADER", "RequestIdLayer", "request_id"]
 
 HEADER = "X-Request-Id"
 _KEY = HEADER.lower().encode()
@@ -27,23 +28,21 @@ def request_id(scope: Scope) -> str:
     return known
 
 
-class RequestIdMiddleware(ASGIMiddleware):
+class RequestIdLayer(Layer):
     """Sends each request's id back, and lets every line of the log about it carry it.
 
     Errors that are answered outside of the middlewares, such as a path that leads nowhere, get it where they are made.
     """
 
-    scopes = (ScopeType.HTTP,)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+    async def around(self, app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """See the class."""
         value = request_id(scope)
 
-        async def tell(message: Message) -> None:
+        def tell(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 headers = [header for header in message.get("headers", []) if header[0] != _KEY]
                 message["headers"] = [*headers, (_KEY, value.encode())]
-            await send(message)
+            return send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=value):
-            await next_app(scope, receive, tell)
+            await app(scope, receive, tell)

@@ -10,7 +10,7 @@ a transaction tells it to the jobs that it enqueues. What it leads to is ours to
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 
@@ -88,10 +88,12 @@ def part(name: str, **attributes: _Value) -> Iterator[None]:
 def traced(app: ASGIApp) -> ASGIApp:
     """The application, with a span for each request, and the trace's id in what it logs meanwhile."""
 
-    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+    def call(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != ScopeType.HTTP or _tracer is _OFF:
-            await app(scope, receive, send)
-            return
+            return app(scope, receive, send)
+        return recorded(scope, receive, send)
+
+    async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
         sent = next((value for name, value in scope["headers"] if name == _HEADER.encode()), b"")
         with _span("request", SpanKind.SERVER, _continued(sent.decode("latin-1")), {}) as span:
 

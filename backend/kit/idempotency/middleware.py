@@ -7,17 +7,15 @@ that a repetition is told of; never two.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import msgspec
 import structlog
-from litestar.enums import ScopeType
 from litestar.handlers import HTTPRouteHandler
-from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from backend.kit.auth import (
     GatePrincipal,
@@ -38,9 +36,10 @@ from backend.kit.idempotency.errors import (
     IdempotencyKeyReused,
     RequestInProgress,
 )
+from backend.kit.layers import Layer, header
 from backend.kit.problems import Unavailable
 
-__all__ = ["KEPT", "IdempotencyMiddleware", "creates", "document"]
+__all__ = ["KEPT", "IdempotencyLayer", "creates", "document"]
 
 _log = structlog.get_logger(__name__)
 _PLATFORM = Rows(platform=True)
@@ -78,12 +77,10 @@ def creates(handler: HTTPRouteHandler) -> bool:
     return said and "POST" in handler.http_methods and not handler.opt.get("public", False)
 
 
-class IdempotencyMiddleware(ASGIMiddleware):
+class IdempotencyLayer(Layer):
     """See the module. ``app.state.resources`` and ``app.state.clock`` are set when the application starts."""
 
-    scopes = (ScopeType.HTTP,)
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+    def around(self, app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run the route at most once for a key.
 
         Raises:
@@ -94,10 +91,12 @@ class IdempotencyMiddleware(ASGIMiddleware):
             AnswerLost: it had its effect, but the answer was not kept.
         """
         handler = scope["route_handler"]
-        key = _header(scope, b"idempotency-key")
+        key = header(scope, b"idempotency-key")
         if key is None or not isinstance(handler, HTTPRouteHandler) or not creates(handler):
-            await next_app(scope, receive, send)
-            return
+            return app(scope, receive, send)
+        return self._once(key, app, scope, receive, send)
+
+    async def _once(self, key: bytes, app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> None:
         if not 0 < len(key) <= _LONGEST_KEY or not all(0x21 <= byte <= 0x7E for byte in key):  # noqa: PLR2004 - visible ASCII
             raise IdempotencyKeyInvalid
         body = await _read(receive)
@@ -106,9 +105,9 @@ class IdempotencyMiddleware(ASGIMiddleware):
         if kept is not None:
             await _send(send, kept, replayed=True)
             return
-        await self._run(request, scope, _replay_body(body, receive), send, next_app)
+        await self._run(request, app, scope, _replay_body(body, receive), send)
 
-    async def _run(self, request: _Request, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+    async def _run(self, request: _Request, app: ASGIApp, scope: HTTPScope, receive: Receive, send: Send) -> None:
         sent: list[Message] = []
 
         async def hold(message: Message) -> None:
@@ -118,7 +117,7 @@ class IdempotencyMiddleware(ASGIMiddleware):
         status = _OPENED
         try:
             with witnessed(Witness(request.db, sql)):
-                await next_app(scope, receive, hold)
+                await app(scope, receive, hold)
             answer = _answer(sent)
             status = answer.status
             # Kept before it goes out: what the caller has seen is what he gets again.
@@ -210,10 +209,6 @@ def _who(principal: Principal) -> str:
             return f"partner/{principal.partner_id}"
         case GatePrincipal():
             return f"gate/{principal.gate_id}"
-
-
-def _header(scope: Scope, name: bytes) -> bytes | None:
-    return next((value for key, value in scope["headers"] if key.lower() == name), None)
 
 
 async def _read(receive: Receive) -> bytes:

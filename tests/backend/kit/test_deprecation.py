@@ -9,7 +9,7 @@ from litestar.routes import HTTPRoute
 from litestar.testing import AsyncTestClient
 
 from backend.app import create_app
-from backend.kit.deprecation import NOTICE, DeprecationMiddleware, deprecated
+from backend.kit.deprecation import NOTICE, DeprecationLayer, deprecated
 from backend.kit.problems import NotFound, exception_handlers
 from backend.settings import Settings
 
@@ -32,7 +32,7 @@ async def new() -> dict[str, str]:
 async def test_a_deprecated_route_says_since_when_until_when_and_what_instead_also_when_it_refuses() -> None:
     app = Litestar(
         [old, new],
-        middleware=[DeprecationMiddleware()],
+        middleware=[DeprecationLayer()],
         exception_handlers=exception_handlers,  # type: ignore[arg-type]  # Litestar's map is invariant
         logging_config=None,
     )
@@ -59,7 +59,7 @@ def test_nobody_is_given_less_than_a_year() -> None:
 
 def test_whatever_the_description_calls_deprecated_says_when_it_ends(settings: Settings) -> None:
     app = create_app(settings)
-    assert any(isinstance(one, DeprecationMiddleware) for one in app.middleware)
+    assert any(isinstance(one, DeprecationLayer) for one in app.middleware)
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:

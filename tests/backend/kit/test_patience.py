@@ -9,7 +9,7 @@ import httpx
 import pytest
 from litestar import Litestar, post
 
-from backend.kit.patience import PatienceMiddleware
+from backend.kit.patience import PatienceLayer
 from backend.settings import Settings
 from tests.backend.kit.hurried import HURRIED_S
 from tests.backend.processes import PATIENCE_S, Api
@@ -27,7 +27,7 @@ async def answered(pauses: Sequence[float], *, grace_s: float, slowest: float) -
     """What comes back where each of a body's parts, ten bytes long, arrives after such a pause."""
     app = Litestar(
         [echo],
-        middleware=[PatienceMiddleware(grace_s=grace_s, slowest=slowest)],
+        middleware=[PatienceLayer(grace_s=grace_s, slowest=slowest)],
         openapi_config=None,
         logging_config=None,
     )
