@@ -6,7 +6,7 @@ How long that is stands in the code, and is no setting: nobody who runs the API 
 import sys
 
 from backend.cli import main, serving
-from backend.kit.patience import PatienceMiddleware
+from backend.kit.patience import PatienceLayer
 
 __all__ = ["HURRIED_S"]
 
@@ -15,7 +15,7 @@ HURRIED_S = 20
 
 def hurry() -> None:
     serving.IDLE_S = HURRIED_S
-    defaults = PatienceMiddleware.__init__.__kwdefaults__
+    defaults = PatienceLayer.__init__.__kwdefaults__
     assert defaults is not None
     defaults["grace_s"] = float(HURRIED_S)
 
