@@ -238,6 +238,8 @@ def _job(work: Callable[[Job], Awaitable[None]], bounded: Bounded) -> Callable[[
 async def _end_with(queue: QueueManager, stop: asyncio.Event) -> None:
     await stop.wait()
     queue.shutdown.set()
+    # From here on no job is begun.
+    _log.info("worker-stopping")
 
 
 async def _lead(resources: Resources, clock: Clock, stop: asyncio.Event, bounded: Bounded, settings: Settings) -> None:

@@ -7,8 +7,6 @@ import asyncpg
 import httpx
 import pytest
 
-from backend import worker
-from backend.cli.serving import END_S
 from backend.kit.clock import utc_now
 from backend.settings import Settings
 from tests.backend.enrolment.people import agree, begin, complete, put
@@ -17,21 +15,62 @@ from tests.backend.gates.devices import Device, Rosters
 from tests.backend.households.town import build_town
 from tests.backend.privacy.faces import NOTHING, left_of
 from tests.backend.privacy.test_worker import completed, held, moved_out, somebody_waits
-from tests.backend.processes import Api, Workers, until
+from tests.backend.processes import PATIENCE_S, Api, Workers, until
 from tests.backend.world import World
 
 pytestmark = pytest.mark.deep
 
 
-async def half_sent(url: str, phone: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
-    """A request to log in, the second half of which is still to come."""
+class HalfSent:
+    """A request that the server has taken up, and the second half of whose body is still to come."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rest: bytes) -> None:
+        self._reader, self._writer, self._rest = reader, writer, rest
+
+    @classmethod
+    async def to(cls, url: str, request: str, body: bytes, **headers: str) -> "HalfSent":
+        """``request`` is its method and path."""
+        parts = httpx.URL(url)
+        reader, writer = await asyncio.open_connection(parts.host, parts.port)
+        named = {"Host": parts.host, "Content-Length": str(len(body)), "Expect": "100-continue", **headers}
+        head = f"{request} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in named.items())
+        half = len(body) // 2
+        writer.write(head.encode() + b"\r\n" + body[:half])
+        # Said when the application asks for the body: what lies unread in the server's queue is no request yet.
+        async with asyncio.timeout(PATIENCE_S):
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        return cls(reader, writer, body[half:])
+
+    @classmethod
+    async def log_in(cls, url: str, phone: str) -> "HalfSent":
+        body = b'{"phone":"' + phone.encode() + b'"}'
+        return await cls.to(url, "POST /resident/v1/login", body, **{"Content-Type": "application/json"})
+
+    async def finished(self) -> int:
+        """Send the rest; the answer's status."""
+        self._writer.write(self._rest)
+        await self._writer.drain()
+        async with asyncio.timeout(PATIENCE_S):
+            status = int((await self._reader.readline()).split(b" ")[1])
+        self._writer.close()
+        return status
+
+    def abandoned(self) -> None:
+        """Nothing more comes."""
+        self._writer.close()
+
+
+async def refuses_connections(url: str) -> None:
+    """Wait until whoever comes now is not let in."""
     parts = httpx.URL(url)
-    body = b'{"phone":"' + phone.encode() + b'"}'
-    reader, writer = await asyncio.open_connection(parts.host, parts.port)
-    head = f"POST /resident/v1/login HTTP/1.1\r\nHost: {parts.host}\r\nContent-Length: {len(body)}\r\n"
-    writer.write(head.encode() + b"Content-Type: application/json\r\n\r\n" + body[:10])
-    await writer.drain()
-    return reader, writer, body[10:]
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(parts.host, parts.port)
+            except ConnectionError:
+                return
+            writer.close()
+            await asyncio.sleep(0.05)
 
 
 async def test_requests_on_their_way_are_answered_before_it_ends_and_new_ones_are_refused(
@@ -41,27 +80,14 @@ async def test_requests_on_their_way_are_answered_before_it_ends_and_new_ones_ar
     await api.start()
     before = len(world.messages())
     try:
-        under_way = [await half_sent(api.url, world.new_phone()) for _ in range(20)]
-        never = await half_sent(api.url, world.new_phone())
-        # The server has to have seen them: what lies in its queue unread is no request yet.
-        async with httpx.AsyncClient(base_url=api.url) as client:
-            assert (await client.get("/health/ready")).status_code == 200
-        await asyncio.sleep(0.5)
+        under_way = [await HalfSent.log_in(api.url, world.new_phone()) for _ in range(20)]
+        never = await HalfSent.log_in(api.url, world.new_phone())
         await api.end()
-        await asyncio.sleep(1)
-        async with httpx.AsyncClient(base_url=api.url) as client:
-            with pytest.raises(httpx.TransportError):
-                await client.get("/health/ready", timeout=5)
-        answers = []
-        for reader, writer, rest in under_way:
-            writer.write(rest)
-            await writer.drain()
-            answers.append((await reader.readline()).split(b" ")[1])
-            writer.close()
-        assert answers == [b"202"] * 20
+        await refuses_connections(api.url)
+        assert await asyncio.gather(*(one.finished() for one in under_way)) == [202] * 20
         # One whose second half never comes keeps it for as long as an orderly end may take, and no longer.
-        await api.ended(within_s=30)
-        never[1].close()
+        await api.ended(within_s=PATIENCE_S)
+        never.abandoned()
         assert len(world.messages()) == before + 20
     finally:
         await api.kill()
@@ -82,12 +108,13 @@ async def test_gates_that_wait_for_news_are_answered_and_not_cut_off_and_hear_th
                 gate.api = client
                 await gate.sync()
             polls = [asyncio.create_task(gate.ask(wait=25)) for gate in gates]
-            await asyncio.sleep(1)
+            # What a poll acknowledges is written down before it waits.
+            await acknowledged(world, len(gates))
             assert not any(one.done() for one in polls)
             await api.end()
             answers = await asyncio.gather(*polls)
             assert [one.status_code for one in answers] == [200] * len(gates)
-            await api.ended(within_s=END_S)
+            await api.ended(within_s=PATIENCE_S)
             # While nobody serves, somebody comes who may pass.
             subject = await rosters.subject()
             await rosters.admit(subject)
@@ -109,23 +136,13 @@ async def test_a_photograph_under_way_is_taken(world: World, settings: Settings,
     api = Api(settings, tmp_path / "api.log")
     await api.start()
     try:
-        parts = httpx.URL(api.url)
-        reader, writer = await asyncio.open_connection(parts.host, parts.port)
-        head = (
-            f"PUT /resident/v1/enrolments/{enrolment_id}/photos/1 HTTP/1.1\r\nHost: {parts.host}\r\n"
-            f"Authorization: {tenant.actor.headers['Authorization']}\r\n"
-            f"Content-Type: image/jpeg\r\nContent-Length: {len(first)}\r\n\r\n"
-        )
-        writer.write(head.encode() + first[: len(first) // 2])
-        await writer.drain()
-        await asyncio.sleep(0.5)
+        headers = {**tenant.actor.headers, "Content-Type": "image/jpeg"}
+        path = f"/resident/v1/enrolments/{enrolment_id}/photos/1"
+        photo = await HalfSent.to(api.url, f"PUT {path}", first, **headers)
         await api.end()
-        await asyncio.sleep(1)
-        writer.write(first[len(first) // 2 :])
-        await writer.drain()
-        assert (await reader.readline()).split(b" ")[1] == b"200"
-        writer.close()
-        await api.ended(within_s=END_S)
+        await refuses_connections(api.url)
+        assert await photo.finished() == 200
+        await api.ended(within_s=PATIENCE_S)
     finally:
         await api.kill()
     # It is kept, not only acknowledged: with the other two it makes a face.
@@ -133,6 +150,17 @@ async def test_a_photograph_under_way_is_taken(world: World, settings: Settings,
         assert (await put(tenant.actor, enrolment_id, slot, photo)).status_code == 200
     answer = await complete(tenant.actor, enrolment_id)
     assert answer.status_code == 200, answer.text
+
+
+async def acknowledged(world: World, gates: int) -> None:
+    """Wait until that many gates have acknowledged the roster."""
+    conn = await asyncpg.connect(world.urls.superuser)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while await conn.fetchval("SELECT count(acked_version) FROM gate") < gates:  # noqa: ASYNC110 - others write it
+                await asyncio.sleep(0.05)
+    finally:
+        await conn.close()
 
 
 async def jobs(world: World) -> list[str]:
@@ -152,10 +180,14 @@ async def test_jobs_under_way_are_done_before_the_worker_ends_and_later_ones_by_
         process = await workers.start()
         await until(lambda: somebody_waits(world.urls.keys), workers)
         process.terminate()
-        await asyncio.sleep(2)
+
+        async def begins_no_more() -> bool:
+            return "worker-stopping" in workers.log()
+
+        await until(begins_no_more, workers)
         assert process.returncode is None
         later = await moved_out(world)
-    assert await asyncio.wait_for(process.wait(), worker.END_S) == 0
+    assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
     assert await completed(world, erasure_id)()
     assert await left_of(world.resources, tenant.person_id, [town.community_id]) == NOTHING
     assert not await completed(world, later[2])()
@@ -169,7 +201,7 @@ async def test_a_job_that_does_not_end_is_put_back_for_the_next_worker(world: Wo
         process = await workers.start()
         await until(lambda: somebody_waits(world.urls.keys), workers)
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), worker.END_S + 10) == 0
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
         assert "worker-stopped" in workers.log()
         # Neither lost nor in the hands of somebody who is gone.
         assert set(await jobs(world)) == {"queued"}
