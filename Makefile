@@ -17,6 +17,9 @@ JOBS ?= 2
 # Photographs to enrol and to show at the gate, as FACES/person/photo.jpg.
 FACES ?=
 
+# Tests start hundreds of processes: each would compile all of ours anew, half a second of a processor.
+unexport PYTHONDONTWRITEBYTECODE
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 export PIP_NO_INPUT := 1

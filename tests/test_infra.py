@@ -26,7 +26,7 @@ needs_terraform = pytest.mark.skipif(shutil.which("terraform") is None, reason="
 
 def terraform(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        ["terraform", *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=120
+        ["terraform", *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=600
     )  # fmt: skip
 
 
@@ -185,7 +185,7 @@ def test_checkov_finds_nothing_without_a_reason() -> None:
     checked = subprocess.run(
         [checkov, "--directory", str(ROOT / "infra"),
          "--framework", "terraform", "dockerfile", "--quiet", "--compact", "--skip-download"],
-        capture_output=True, text=True, check=False, timeout=300,
+        capture_output=True, text=True, check=False, timeout=900,
     )  # fmt: skip
     assert checked.returncode == 0, checked.stdout
     skips = [

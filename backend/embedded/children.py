@@ -79,7 +79,7 @@ class Children:
                 output = self._outputs[name]
                 raise ChildDied(f"{name} ended with code {code}" + (f"; its output is in {output}" if output else ""))
 
-    def wait_ready(self, url: str, *, timeout: float = 60.0) -> None:
+    def wait_ready(self, url: str, *, timeout: float = 180.0) -> None:
         """Return when `url` answers with a 2xx status.
 
         Raises:

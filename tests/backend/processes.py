@@ -16,7 +16,7 @@ from tests.ports import free_port
 
 __all__ = ["PATIENCE_S", "Api", "Workers", "until"]
 
-PATIENCE_S = 120.0
+PATIENCE_S = 180.0
 
 
 def _surroundings() -> Mapping[str, str]:

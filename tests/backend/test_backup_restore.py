@@ -141,13 +141,13 @@ def test_a_restore_that_is_cut_off_is_run_again(lived: tuple[LivingBox, Path, di
     done = subprocess.run(
         [sys.executable, "-c", _CUT_OFF, "restore", str(backups), "--keys", str(backups), "--data-dir",
          str(box.data_dir)],
-        check=False, capture_output=True, text=True, timeout=300,
+        check=False, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == -9, done.stderr
     refused = subprocess.run(
         [sys.executable, "-m", "backend.cli", "up", "--data-dir", str(box.data_dir)],
         env={**os.environ, "DOORWARD_PORT": "0"},
-        check=False, capture_output=True, text=True, timeout=300,
+        check=False, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert refused.returncode == 2
     assert "run `doorward restore` again" in refused.stderr
@@ -183,7 +183,7 @@ def test_without_any_key_store_it_is_refused_and_nothing_changes(
     for arguments, reason in ((["--data-dir", str(fresh)], "put the master key in its place"),):
         done = subprocess.run(
             [sys.executable, "-m", "backend.cli", "restore", str(backups), *arguments],
-            check=False, capture_output=True, text=True, timeout=300,
+            check=False, capture_output=True, text=True, timeout=600,
         )  # fmt: skip
         assert done.returncode == 2
         assert reason in done.stderr
@@ -200,7 +200,7 @@ def test_a_new_machine_from_both_backups_and_the_master_key(
     shutil.copy(box.data_dir / "master.key", fresh / "master.key")
     without = subprocess.run(
         [sys.executable, "-m", "backend.cli", "restore", str(backups), "--data-dir", str(fresh)],
-        check=False, capture_output=True, text=True, timeout=300,
+        check=False, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert without.returncode == 2
     assert "--keys" in without.stderr

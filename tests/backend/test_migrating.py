@@ -19,7 +19,6 @@ import httpx
 import msgspec
 import pytest
 
-from backend.cli.serving import END_S
 from backend.embedded.passwords import KEYS, OWNER, SUPERUSER
 from backend.embedded.postgres import EmbeddedPostgres
 from backend.embedded.provision import KEY_DATABASE
@@ -225,7 +224,9 @@ async def test_no_request_fails_and_no_job_while_the_databases_are_migrated_bene
         leaving = await site.old_worker.start()
         await site.old.start()
         clients = [
-            await stack.enter_async_context(httpx.AsyncClient(base_url=api.url, timeout=30, event_hooks=elsewhere))
+            await stack.enter_async_context(
+                httpx.AsyncClient(base_url=api.url, timeout=PATIENCE_S, event_hooks=elsewhere)
+            )
             for api in (site.old, site.new)
         ]
         world = Elsewhere(
@@ -255,7 +256,7 @@ async def test_no_request_fails_and_no_job_while_the_databases_are_migrated_bene
                 # What was asked for, and is asked for still, through the release before.
                 await asked_before.each(1)
         await site.old.end()
-        await site.old.ended(within_s=END_S)
+        await site.old.ended(within_s=PATIENCE_S)
         async with after.going_on(), asked_after.going_on():
             await after.each(2)
             await site.gives_up_behind_a_long_reader()

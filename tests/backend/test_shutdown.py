@@ -103,7 +103,8 @@ async def test_gates_that_wait_for_news_are_answered_and_not_cut_off_and_hear_th
     api = Api(settings, tmp_path / "api.log")
     await api.start()
     try:
-        async with httpx.AsyncClient(base_url=api.url, limits=httpx.Limits(max_keepalive_connections=0)) as client:
+        limits = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(base_url=api.url, timeout=PATIENCE_S, limits=limits) as client:
             for gate in gates:
                 gate.api = client
                 await gate.sync()

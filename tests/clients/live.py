@@ -79,6 +79,7 @@ def serving(urls: DatabaseUrls, folder: Path) -> Iterator[Live]:
     )
     started = time.time()
     granian = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)]
+    granian += ["--workers-kill-timeout", "10"]
     granian += ["--workers", "1", "--no-ws", "--factory", "tests.clients.server:server"]
     with Children() as children:
         children.spawn("api", granian, environment(settings, started), output=folder / "api.log")

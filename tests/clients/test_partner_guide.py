@@ -33,7 +33,7 @@ _FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # The guide's curl prints what a company's engineer sees; each answer's status goes to standard error.
 _PRELUDE = """
 set -uo pipefail
-curl() { command curl --silent --show-error --max-time 30 --write-out '%{stderr}%{http_code}\\n' "$@"; }
+curl() { command curl --silent --show-error --max-time 120 --write-out '%{stderr}%{http_code}\\n' "$@"; }
 source "$STATE"
 set -a
 """
@@ -131,7 +131,7 @@ class Reader:
         done = subprocess.run(
             ["bash", "-c", _PRELUDE + command + _EPILOGUE],
             env={"PATH": os.environ["PATH"], "STATE": str(self._state)},
-            capture_output=True, text=True, check=False, timeout=60,
+            capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip
         statuses = re.findall(r"^[0-9]{3}$", done.stderr, re.MULTILINE)
         said = f"{command}{done.stdout}{done.stderr}"

@@ -39,14 +39,14 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("package.json", "package-lock.json", ".npmrc", "tsconfig.json", "run.ts"):
         shutil.copy(_SOURCE / name, folder / name)
     try:
-        run("npm", "ci", "--no-audit", "--no-fund", folder=folder, timeout=240)
+        run("npm", "ci", "--no-audit", "--no-fund", folder=folder, timeout=3000)
     except (AssertionError, subprocess.TimeoutExpired) as error:
         pytest.skip(f"THE GENERATED CLIENT WAS NOT TESTED: npm ci could not fetch its packages\n{str(error)[-500:]}")
     run(
         "npx", "--no-install", "openapi-typescript", str(_DOCUMENT), "--default-non-nullable=false",
-        "--output", "partner.ts", folder=folder, timeout=60,
+        "--output", "partner.ts", folder=folder, timeout=300,
     )  # fmt: skip
-    run("npx", "--no-install", "tsc", folder=folder, timeout=120)
+    run("npx", "--no-install", "tsc", folder=folder, timeout=600)
     return folder
 
 
@@ -74,7 +74,7 @@ def test_a_company_writes_its_program_from_the_document_alone(live: Live, progra
             }
 
     given = asyncio.run(admitted())
-    assert "all done" in run("node", "build/run.js", folder=program, timeout=60, COMPANY=json.dumps(given))
+    assert "all done" in run("node", "build/run.js", folder=program, timeout=300, COMPANY=json.dumps(given))
 
 
 def test_the_lock_file_names_packages_by_hash_and_no_registry() -> None:

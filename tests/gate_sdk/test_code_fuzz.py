@@ -38,7 +38,7 @@ LONG = settings(
 def gate(backend: FakeBackend, open_gate: OpenGate) -> GateClient:
     backend.add_phone(backend.add_person(), Phone(backend.roster.community))
     gate = open_gate()
-    assert gate.start(wait=5)
+    assert gate.start(wait=120)
     return gate
 
 
@@ -66,7 +66,7 @@ def test_guided_fuzzing_finds_nothing(tmp_path: Path) -> None:
         [sys.executable, str(HARNESS), f"-max_total_time={SECONDS}", str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=SECONDS * 4,
+        timeout=SECONDS * 10,
         check=False,
         cwd=tmp_path,
         env=environment,

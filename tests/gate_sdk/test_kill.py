@@ -16,13 +16,14 @@ from gate_sdk.testing.synthetic import SyntheticRecognition
 from gate_sdk.wire import SyncPage
 from tests.gate_sdk.gate_process import running, script
 
+PATIENCE_S = 120
 # Decides without end and prints the number of every event whose decision was returned.
 DECIDE = """
 import sys
 from gate_sdk import GateClient
 from gate_sdk.testing import synthetic as syn
 gate = GateClient(sys.argv[1], recognition=syn.SyntheticRecognition())
-gate.start(wait=20)
+gate.start(wait=120)
 while True:
     print(gate.decide(syn.frame(1)).event, flush=True)
 """
@@ -44,14 +45,14 @@ def test_killed_amid_a_staged_snapshot_it_goes_on_where_it_was(backend: FakeBack
         if len(pages) == 4:
             staged.set()
             # The answer is held back, outside of no lock but this server's; the gate dies waiting for it.
-            backend._condition.wait_for(resume.is_set, 30)
+            backend._condition.wait_for(resume.is_set, PATIENCE_S)
         return page
 
     backend.rewrite = hold_fourth
     with backend.serve() as url:
         provisioned(url, backend, gate_dir)
         with running("run", "--sync-only", "--data", str(gate_dir)) as process:
-            assert staged.wait(30)
+            assert staged.wait(PATIENCE_S)
             assert inspect(gate_dir, FileKeyProvider(gate_dir / "keys")).version is None
             process.kill()
             process.wait()
@@ -60,7 +61,7 @@ def test_killed_amid_a_staged_snapshot_it_goes_on_where_it_was(backend: FakeBack
         held = len(pages)
         with GateClient(gate_dir, recognition=SyntheticRecognition()) as gate:
             assert gate.decide(syn.frame(1)).reason is Reason.NOT_READY
-            assert gate.start(wait=20)
+            assert gate.start(wait=120)
             assert gate.status().count == 60
             assert all(gate.decide(syn.frame(number)).allowed for number in (0, 25, 59))
         # Three pages were on the disk: the fourth is asked for again, the three are not.
@@ -99,8 +100,8 @@ def test_killed_again_and_again_during_delivery_every_event_arrives_once(backend
                 last = int(tail[-1]) if tail else last
         backend._lost.clear()
         with GateClient(gate_dir) as gate:
-            gate.start(wait=20)
-            deadline = time.monotonic() + 20
+            gate.start(wait=120)
+            deadline = time.monotonic() + PATIENCE_S
             while gate.status().pending and time.monotonic() < deadline:
                 time.sleep(0.02)
             assert gate.status().pending == 0

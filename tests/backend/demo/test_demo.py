@@ -105,7 +105,7 @@ def test_the_demo_runs_with_one_free_photograph_and_leaves_nothing_behind(tmp_pa
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert done.stdout.rstrip().splitlines()[-1] == "DEMO OK"
@@ -131,7 +131,7 @@ def test_a_folder_without_faces_ends_the_demo_with_the_reason(tmp_path: Path) ->
     done = subprocess.run(
         [sys.executable, "-m", "backend.cli", "demo", "--once", "--faces", str(tmp_path), "--report",
          str(tmp_path / "report.json")],
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stdout.rstrip().splitlines()[-1].startswith("DEMO FAILED: ")

@@ -43,6 +43,8 @@ def main() -> None:
     thread.join()
     with Children() as children:
         granian = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", port]
+        # A worker that is asked to end before it has begun does not hear it.
+        granian += ["--workers-kill-timeout", "10"]
         granian += ["--workers", "2", "--no-ws", "--factory", "tests.backend.embedded.box:server"]
         children.spawn("api", granian, os.environ, output=folder / "api.log")
         children.spawn("plain", ["/bin/sleep", "600"], os.environ)

@@ -20,7 +20,7 @@ from tests.ports import free_port
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
-def wait_gone(processes: list[psutil.Process], seconds: float = 60.0) -> list[psutil.Process]:
+def wait_gone(processes: list[psutil.Process], seconds: float = 120.0) -> list[psutil.Process]:
     """Those that still run after a while; zombies, which only an absent-minded init leaves, do not run."""
 
     def runs(process: psutil.Process) -> bool:
@@ -33,6 +33,14 @@ def wait_gone(processes: list[psutil.Process], seconds: float = 60.0) -> list[ps
     while (left := [process for process in processes if runs(process)]) and time.monotonic() < deadline:
         time.sleep(0.05)
     return left
+
+
+def command_of(process: psutil.Process) -> str:
+    """Its command line; empty where it has just ended, as some of a database's do by themselves."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 @contextmanager
@@ -60,7 +68,7 @@ class Box:
         self.tree = psutil.Process(self.process.pid).children(recursive=True)
 
     def find(self, text: str) -> list[psutil.Process]:
-        return [process for process in self.tree if text in " ".join(process.cmdline())]
+        return [process for process in self.tree if text in command_of(process)]
 
     def end(self) -> None:
         self.process.kill()
@@ -78,8 +86,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
 
 
 def test_a_killed_parent_takes_everything_with_it(box: Box) -> None:
-    names = {process.name() for process in box.tree}
-    assert "postgres" in names
+    assert box.find("bin/postgres")
     assert len(box.find("granian")) >= 3
     assert len(box.tree) >= 10
     box.process.kill()
@@ -98,12 +105,12 @@ def test_killed_guards_too_leave_nothing(box: Box) -> None:
 
 @pytest.mark.deep
 def test_a_killed_server_leaves_no_workers_and_stops_the_box(box: Box) -> None:
-    granian = [process for process in box.find("-m granian") if "guard.py" not in " ".join(process.cmdline())]
+    granian = [process for process in box.find("-m granian") if "guard.py" not in command_of(process)]
     server = next(process for process in granian if process.ppid() not in {other.pid for other in granian})
     assert len(granian) == 3
     server.kill()
     assert wait_gone(granian) == []
-    assert box.process.wait(30) == 1
+    assert box.process.wait(120) == 1
     assert wait_gone(box.tree) == []
 
 
@@ -113,7 +120,7 @@ def test_ctrl_c_stops_in_order(tmp_path: Path) -> None:
     try:
         assert httpx.get(f"http://127.0.0.1:{box.port}/", trust_env=False).status_code == 200
         box.process.send_signal(signal.SIGINT)
-        box.process.wait(30)
+        box.process.wait(120)
         assert wait_gone(box.tree) == []
     finally:
         box.end()
@@ -152,7 +159,7 @@ def test_two_children_of_one_name_are_refused() -> None:
 
 
 def test_a_program_that_does_not_exist_ends_at_once() -> None:
-    assert Guarded(["/nowhere/program"], env={}).wait(10) == 126
+    assert Guarded(["/nowhere/program"], env={}).wait(120) == 126
 
 
 def test_a_child_deaf_to_sigterm_is_killed_with_its_own_children(tmp_path: Path) -> None:
@@ -167,8 +174,8 @@ def test_a_child_deaf_to_sigterm_is_killed_with_its_own_children(tmp_path: Path)
 
 
 def test_exit_codes_and_signals_come_through() -> None:
-    assert Guarded(["/bin/sh", "-c", "exit 3"], env={}).wait(10) == 3
-    assert Guarded(["/bin/sh", "-c", "kill -9 $$"], env={}).wait(10) == 128 + signal.SIGKILL
+    assert Guarded(["/bin/sh", "-c", "exit 3"], env={}).wait(120) == 3
+    assert Guarded(["/bin/sh", "-c", "kill -9 $$"], env={}).wait(120) == 128 + signal.SIGKILL
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root can become somebody else")
@@ -179,7 +186,7 @@ def test_root_is_given_up_for_good(tmp_path: Path) -> None:
     for drop in ("65534:65534", "namespace"):
         with (tmp_path / "out").open("wb") as output:
             script = f"id -u; id -G; cat '{closed}/file'; grep CapEff /proc/self/status || true"
-            assert Guarded(["/bin/sh", "-c", script], env={"PATH": os.defpath}, drop=drop, output=output).wait(10) == 0
+            assert Guarded(["/bin/sh", "-c", script], env={"PATH": os.defpath}, drop=drop, output=output).wait(120) == 0
         uid, groups, read, *capabilities = (tmp_path / "out").read_text().splitlines()
         assert uid == "65534"
         assert read == "below a closed home"

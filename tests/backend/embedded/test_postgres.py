@@ -1,6 +1,7 @@
 """The launcher: first start, second start, refusals, and every way of being cut off."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import stat
@@ -151,7 +152,9 @@ def test_a_server_that_outlived_owner_and_guard_is_ended_first(tmp_path: Path) -
     folder = tmp_path / "data"
     owner, tree = start_elsewhere(folder)
     # Stopped, so that it cannot react to its guard's end: the worst case of a machine under load.
-    server = next(process for process in tree if process.name() == "postgres" and process.ppid() != os.getpid())
+    postmaster = read_postmaster(folder / "cluster")
+    assert postmaster is not None
+    server = psutil.Process(postmaster.pid)
     guard = psutil.Process(server.ppid())
     server.suspend()
     guard.kill()
@@ -168,9 +171,11 @@ def test_a_database_cut_off_in_the_middle_recovers(tmp_path: Path) -> None:
     owner, tree = start_elsewhere(folder)
     postmaster = read_postmaster(folder / "cluster")
     assert postmaster is not None
-    for process in tree:
-        if process.name() == "postgres":
-            process.kill()
+    # First the one that would end or replace the others, which end with it.
+    for process in [psutil.Process(postmaster.pid), *tree]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.name() == "postgres":
+                process.kill()
     owner.kill()
     owner.wait()
     assert wait_gone(tree) == []

@@ -293,6 +293,10 @@ async def test_a_change_survives_the_deaths_of_its_workers(
         async with change.worker_db.transaction(Scope(platform=True), read_only=True) as conn:
             return int(await conn.fetchval("SELECT count(*) FROM template WHERE renewed")) >= at_least
 
+    async def some_are_gone() -> bool:
+        async with change.worker_db.transaction(Scope(platform=True), read_only=True) as conn:
+            return int(await conn.fetchval("SELECT count(*) FROM template")) < 2 * _PEOPLE
+
     async def all_renewed() -> bool:
         return int((await change.read())["renewed"]) == _PEOPLE
 
@@ -308,8 +312,11 @@ async def test_a_change_survives_the_deaths_of_its_workers(
             await process.wait()
         process = await workers.start()
         await until(all_renewed, workers)
+        await workers.stop()
         assert (await town.office.post(f"{change.path}/end")).status_code == 200
-        await asyncio.sleep(moments.random() / 2)
+        # A worker that has just begun does at once what another does every half minute.
+        process = await workers.start()
+        await until(some_are_gone, workers)
         os.kill(process.pid, signal.SIGKILL)
         await process.wait()
         await workers.start()

@@ -21,7 +21,9 @@ from backend.kit.db import Database, Scope
 from backend.kit.metrics import REGISTRY, shown
 from backend.measures.service import FRESH_S, GAUGES, Gauges
 from backend.settings import Settings
+from tests.backend.processes import PATIENCE_S
 from tests.backend.world import World
+from tests.ports import free_ports
 
 LABELS = {
     "surface": {"resident", "visitor", "partner", "gate", "staff", "public"},
@@ -140,8 +142,7 @@ def test_the_page_is_for_this_machine_alone() -> None:
 @pytest.fixture
 def served(settings: Settings) -> Iterator[tuple[str, str]]:
     """A real API of two processes: its address, and that of its numbers."""
-    with shown(0) as port, shown(0) as other:
-        pass
+    port, other = free_ports(2)
     environment = {
         **os.environ,
         "DOORWARD_DATA_DIR": str(settings.data_dir),
@@ -154,7 +155,7 @@ def served(settings: Settings) -> Iterator[tuple[str, str]]:
     }
     process = subprocess.Popen([sys.executable, "-m", "backend.cli", "api"], env=environment)
     try:
-        deadline = time.monotonic() + 150
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             assert process.poll() is None
             try:
@@ -165,7 +166,7 @@ def served(settings: Settings) -> Iterator[tuple[str, str]]:
         yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{other}"
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_S)
 
 
 @pytest.mark.deep
@@ -173,11 +174,11 @@ def test_two_processes_of_one_server_show_their_numbers_together(served: tuple[s
     api, numbers = served
     for _ in range(60):
         # A connection each: the system deals them out to both processes.
-        httpx.get(f"{api}/nowhere", trust_env=False)
-    page = httpx.get(f"{numbers}/metrics", trust_env=False).text
+        httpx.get(f"{api}/nowhere", trust_env=False, timeout=PATIENCE_S)
+    page = httpx.get(f"{numbers}/metrics", trust_env=False, timeout=PATIENCE_S).text
     counted = re.search(
         r'doorward_requests_total\{method="GET",route="unmatched",status="404",surface="public"\} ([0-9.]+)', page
     )
     assert counted, page
     assert float(counted[1]) == 60
-    assert httpx.get(f"{api}/metrics", trust_env=False).status_code == 404
+    assert httpx.get(f"{api}/metrics", trust_env=False, timeout=PATIENCE_S).status_code == 404

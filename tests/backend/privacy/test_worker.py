@@ -63,6 +63,20 @@ def completed(world: World, erasure_id: UUID) -> Callable[[], Awaitable[bool]]:
     return check
 
 
+def begun(world: World, erasure_id: UUID) -> Callable[[], Awaitable[bool]]:
+    """Whether a worker has it in hand, or is done with it."""
+
+    async def check() -> bool:
+        conn = await asyncpg.connect(world.urls.superuser)
+        try:
+            waiting = "SELECT EXISTS (SELECT FROM jobs.pgqueuer WHERE payload = $1 AND status = 'queued')"
+            return not await conn.fetchval(waiting, str(erasure_id).encode())
+        finally:
+            await conn.close()
+
+    return check
+
+
 async def certificates(world: World, erasure_id: UUID) -> list[str]:
     """The states of the erasure's certificates."""
     conn = await asyncpg.connect(world.urls.superuser)
@@ -219,10 +233,13 @@ async def test_killed_in_the_middle_of_a_batch_all_of_it_is_finished_by_the_next
 @pytest.mark.deep
 async def test_killed_at_random_again_and_again_it_still_erases_everything(world: World, workers: Workers) -> None:
     moments = random.Random(20261101)
-    moved = [await moved_out(world) for _ in range(6)]
+    moved = []
     for _ in range(6):
+        # One that nobody has begun: what a killed worker had in hand is nobody's for some seconds.
+        moved.append(await moved_out(world))
         process = await workers.start()
-        await asyncio.sleep(moments.uniform(0.8, 2.5))
+        await until(begun(world, moved[-1][2]), workers)
+        await asyncio.sleep(moments.uniform(0, 0.3))
         process.kill()
         await process.wait()
     await workers.start()
