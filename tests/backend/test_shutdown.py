@@ -139,10 +139,10 @@ async def test_a_photograph_under_way_is_taken(world: World, settings: Settings,
     try:
         headers = {**tenant.actor.headers, "Content-Type": "image/jpeg"}
         path = f"/resident/v1/enrolments/{enrolment_id}/photos/1"
-        photo = await HalfSent.to(api.url, f"PUT {path}", first, **headers)
+        upload = await HalfSent.to(api.url, f"PUT {path}", first, **headers)
         await api.end()
         await refuses_connections(api.url)
-        assert await photo.finished() == 200
+        assert await upload.finished() == 200
         await api.ended(within_s=PATIENCE_S)
     finally:
         await api.kill()
