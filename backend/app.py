@@ -42,7 +42,7 @@ from backend.partners.clients.routes import public_router as clients_public
 from backend.partners.webhooks.documented import webhooks_section
 from backend.privacy.certificates.routes import public_router as certificates_public
 from backend.providing import dependencies
-from backend.resources import open_resources
+from backend.resources import Resources, open_resources
 from backend.settings import Settings, SettingsRefused, load_settings
 from backend.surfaces import surface_router
 
@@ -88,7 +88,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
                 for feed in feeds:
                     feed.let_go()
 
-            async with feeds[0].running(), feeds[1].running():
+            async with feeds[0].running(), feeds[1].running(), _kept(resources, clock):
                 # The server waits for requests before it ends this block: polls would be cut off at its own bound.
                 with when_asked_to_end(let_go):
                     yield
@@ -126,6 +126,16 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Litestar:
     # Around everything: what leads nowhere never comes to the middlewares.
     app.asgi_handler = measured(traced(app.asgi_handler))
     return app
+
+
+@asynccontextmanager
+async def _kept(resources: Resources, clock: Clock) -> AsyncIterator[None]:
+    """Within the block follow what becomes of the keys of access tokens."""
+    task = asyncio.create_task(resources.token_keys.keep(resources.tokens, clock))
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 def create_app_from_environment() -> Litestar:

@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from backend.embedded.objects import DirectoryObjectStore
 from backend.enrolment.faces import FaceService, ModelsRefused, open_faces
@@ -13,8 +12,10 @@ from backend.health.service import Schema, require_schema
 from backend.keys.errors import MasterKeyRefused, WrappingRefused
 from backend.keys.kms import AwsKmsKeyWrapper
 from backend.keys.service import Keys, is_fresh
+from backend.keys.signing.tokens import TokenKeys
 from backend.keys.wrapping import FileKeyWrapper, KeyWrapper, MovingKeyWrapper
 from backend.kit.auth import Tokens
+from backend.kit.clock import utc_now
 from backend.kit.db import Database
 from backend.kit.messages import Sender
 from backend.kit.s3 import S3ObjectStore
@@ -36,6 +37,7 @@ class Resources(msgspec.Struct, frozen=True):
     keys: Keys
     objects: ObjectStore
     tokens: Tokens
+    token_keys: TokenKeys
     pepper: bytes
     sender: Sender
     schema: Schema
@@ -61,6 +63,7 @@ async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[R
         await db.open()
         await require_schema(db, needed["data"])
         keys = await opened.enter_async_context(open_keys(settings))
+        token_keys = TokenKeys(keys)
         sender = _sender(settings)
         if isinstance(sender, HttpSender):
             opened.push_async_callback(sender.aclose)
@@ -68,7 +71,8 @@ async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[R
             db=db,
             keys=keys,
             objects=_objects(settings),
-            tokens=await _tokens(keys),
+            tokens=await token_keys.open(now=utc_now()),
+            token_keys=token_keys,
             pepper=await keys.pepper(),
             sender=sender,
             schema=Schema(db, keys.db, needed=needed, afterwards=migrations_afterwards()),
@@ -168,9 +172,3 @@ def _path(given: Path | None, settings: Settings, name: str) -> Path:
     if settings.data_dir is None:
         raise SettingsRefused("DOORWARD_DATA_DIR is not set; keys and photos need a place")
     return settings.data_dir / name
-
-
-async def _tokens(keys: Keys) -> Tokens:
-    current, *older = await keys.jwt_keys()
-    accepted = {key.kid: Ed25519PublicKey.from_public_bytes(key.public_key) for key in older}
-    return Tokens(kid=current.kid, key=current.private, accepted=accepted)

@@ -38,6 +38,9 @@ def add(commands: Commands) -> None:
     which.add_argument("--all", action="store_true", help="every community that has gates")
     add_data_dir(heads)
     heads.set_defaults(run=_rotate_community)
+    tokens = keys.add_parser("rotate-tokens", help="give access tokens another signing key")
+    add_data_dir(tokens)
+    tokens.set_defaults(run=_rotate_tokens)
     rewrap = keys.add_parser("rewrap", help="wrap all keys under the present master key, after it has changed")
     add_data_dir(rewrap)
     rewrap.set_defaults(run=_rewrap_keys)
@@ -84,6 +87,16 @@ def _rotate_community(arguments: argparse.Namespace) -> int:
     for community_id, key in done.items():
         begins = datetime.fromtimestamp(key.from_us / 1e6, UTC)
         print(f"{community_id}  {key.kid} signs from {begins:%Y-%m-%d %H:%M} UTC on; back up the keys before")
+    return 0
+
+
+def _rotate_tokens(arguments: argparse.Namespace) -> int:
+    from backend.kit.clock import utc_now
+    from backend.upkeep import commands
+
+    with box_failures(), databases(settings_of(arguments)) as settings:
+        kid, begins = asyncio.run(commands.rotate_tokens(settings, now=utc_now()))
+    print(f"{kid} signs access tokens from {begins:%Y-%m-%d %H:%M:%S} UTC on; nobody has to log in again")
     return 0
 
 

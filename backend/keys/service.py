@@ -28,7 +28,7 @@ class SigningKey(msgspec.Struct, frozen=True):
     """A key pair: its id, and 32 raw bytes each of the private seed and the public key.
 
     A key for heads that took another's place (``by_kid``) signs from ``from_us`` on (microseconds since the Unix epoch)
-    and has that one's signature for it.
+    and has that one's signature for it. ``retired_at`` is when the next one begins.
     """
 
     kid: str
@@ -37,6 +37,7 @@ class SigningKey(msgspec.Struct, frozen=True):
     by_kid: str | None = None
     from_us: int = 0
     endorsement: bytes | None = None
+    retired_at: datetime | None = None
 
     @property
     def private(self) -> Ed25519PrivateKey:
@@ -157,7 +158,10 @@ class Keys:
             return await repository.delete_buried_keys(conn)
 
     async def jwt_keys(self) -> tuple[SigningKey, ...]:
-        """The keys for access tokens, the current one first; made at the first call of a deployment."""
+        """The keys for access tokens, the newest first; made at the first call of a deployment.
+
+        The newest may be announced only; :func:`backend.keys.signing.tokens.signing_at` says which one signs.
+        """
         return await self._signing_keys("jwt", None)
 
     async def head_keys(self, community_id: UUID) -> tuple[SigningKey, ...]:
@@ -307,6 +311,7 @@ class Keys:
                     by_kid=row.by_kid,
                     from_us=0 if row.signs_from is None else int(row.signs_from.timestamp()) * 1_000_000,
                     endorsement=row.endorsement,
+                    retired_at=row.retired_at,
                 )
                 for row in rows
             ]

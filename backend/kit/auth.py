@@ -140,7 +140,7 @@ class Tokens:
     """Issues and verifies access tokens. Holds the signing key and every public key still accepted.
 
     A token is shown at every request, and reading it takes as long as a small query: what a genuine one said is
-    remembered until it expires. The accepted keys never change, so nothing else can end it.
+    remembered until it expires. A key is accepted for as long as tokens of it live, so nothing else has to end that.
     """
 
     def __init__(self, *, kid: str, key: Ed25519PrivateKey, accepted: Mapping[str, Ed25519PublicKey]) -> None:
@@ -155,6 +155,12 @@ class Tokens:
         self._key = key
         self._accepted = {**accepted, kid: key.public_key()}
         self._checked: OrderedDict[bytes, _Checked] = OrderedDict()
+
+    def replace(self, *, kid: str, key: Ed25519PrivateKey, accepted: Mapping[str, Ed25519PublicKey]) -> None:
+        """Go by other keys from now on; as in the constructor."""
+        self._kid = kid
+        self._key = key
+        self._accepted = {**accepted, kid: key.public_key()}
 
     def issue(self, principal: Principal, *, now: datetime) -> str:
         """A token for the surface that the principal belongs to, valid for :data:`ACCESS_TTL`."""

@@ -13,6 +13,7 @@ from backend.keys.errors import KeyMissing
 from backend.keys.rotation import Rewrapped
 from backend.keys.service import SigningKey
 from backend.keys.signing import succession
+from backend.keys.signing import tokens as token_keys
 from backend.keys.wrapping import MovingKeyWrapper
 from backend.kit.clock import utc_now
 from backend.kit.db import Scope
@@ -25,7 +26,7 @@ from backend.upkeep.backup import back_up as _back_up
 from backend.upkeep.errors import BackupRefused, RestoreRefused, UpkeepFailed
 from backend.upkeep.restore import Restored
 
-__all__ = ["back_up", "restore", "rewrap", "rotate", "rotate_community"]
+__all__ = ["back_up", "restore", "rewrap", "rotate", "rotate_community", "rotate_tokens"]
 
 
 async def rotate(settings: Settings, *, community_id: UUID | None) -> int:
@@ -76,6 +77,19 @@ async def rotate_community(settings: Settings, *, community_id: UUID | None, now
                     target=f"key:{announced[each].kid}",
                 )
     return announced
+
+
+async def rotate_tokens(settings: Settings, *, now: datetime) -> tuple[str, datetime]:
+    """Announce another key for access tokens: its id, and when it begins to sign.
+
+    Raises:
+        SettingsRefused, KeyServiceUnavailable: a store cannot be opened.
+    """
+    async with open_resources(settings, process="worker") as resources:
+        kid, begins = await token_keys.announce(resources.keys, now=now)
+        async with resources.db.transaction(Scope(platform=True)) as conn:
+            await audit.record(conn, community_id=None, actor="system", action="keys.rotate", target=f"key:{kid}")
+    return kid, begins
 
 
 async def rewrap(settings: Settings) -> Rewrapped:

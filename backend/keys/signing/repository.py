@@ -7,13 +7,21 @@ import msgspec
 
 from backend.kit.db import Connection, fetch_all
 
-__all__ = ["SigningKeyRow", "insert_signing_key", "list_signers", "list_signing_keys", "succeed_signing_key"]
+__all__ = [
+    "SigningKeyRow",
+    "insert_signing_key",
+    "list_signers",
+    "list_signing_keys",
+    "replace_token_key",
+    "succeed_signing_key",
+]
 
 
 class SigningKeyRow(msgspec.Struct, frozen=True):
     """An Ed25519 key; ``wrapped`` is its 32-byte seed under the master key.
 
     One that took another's place (``by_kid``) signs from ``signs_from`` on, and has that one's signature for it.
+    ``retired_at`` is when the next one begins.
     """
 
     kid: str
@@ -22,6 +30,7 @@ class SigningKeyRow(msgspec.Struct, frozen=True):
     by_kid: str | None = None
     signs_from: datetime | None = None
     endorsement: bytes | None = None
+    retired_at: datetime | None = None
 
 
 class _Owner(msgspec.Struct, frozen=True):
@@ -34,7 +43,7 @@ async def list_signing_keys(conn: Connection, *, purpose: str, owner_id: UUID | 
         conn,
         SigningKeyRow,
         """
-        SELECT kid, public_key, wrapped, by_kid, signs_from, endorsement FROM signing_key
+        SELECT kid, public_key, wrapped, by_kid, signs_from, endorsement, retired_at FROM signing_key
         WHERE purpose = $1 AND owner_id IS NOT DISTINCT FROM $2
         ORDER BY retired_at DESC NULLS FIRST
         """,
@@ -66,6 +75,20 @@ async def succeed_signing_key(conn: Connection, *, row: SigningKeyRow, owner_id:
         SELECT $1, 'head', $2, $5, $6, kid, $4, $7 FROM before
         """,
         row.kid, owner_id, row.by_kid, row.signs_from, row.public_key, row.wrapped, row.endorsement,
+    )  # fmt: skip
+
+
+async def replace_token_key(conn: Connection, *, row: SigningKeyRow, before: str, at: datetime) -> None:
+    """A key for access tokens that begins where the current one ends; nothing happens where another does already."""
+    await conn.execute(
+        """
+        WITH before AS (
+            UPDATE signing_key SET retired_at = $3 WHERE kid = $2 AND purpose = 'jwt' AND retired_at IS NULL
+            RETURNING kid
+        )
+        INSERT INTO signing_key (kid, purpose, public_key, wrapped) SELECT $1, 'jwt', $4, $5 FROM before
+        """,
+        row.kid, before, at, row.public_key, row.wrapped,
     )  # fmt: skip
 
 

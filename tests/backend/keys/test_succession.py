@@ -29,9 +29,9 @@ async def test_the_present_key_signs_until_every_process_knows_of_the_new_one(
     held = await other_process.head_keys(here)
     fresh = await succession.announce(keys, community_id=here, now=NOW)
     known = await keys.head_keys(here)
-    assert known == (fresh, first)
+    assert [key.kid for key in known] == [fresh.kid, first.kid]
     before, after = NOW + ANNOUNCED - timedelta(seconds=1), NOW + ANNOUNCED
-    assert signing_at(known, before) == signing_at(held, before) == first
+    assert signing_at(known, before).kid == signing_at(held, before).kid == first.kid
     assert signing_at(known, after) == fresh
     # Longer than what was read before the announcement is held, and some more for clocks.
     assert timedelta(seconds=900) < ANNOUNCED <= timedelta(minutes=30)
