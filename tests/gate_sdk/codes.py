@@ -12,7 +12,7 @@ ALLOWED = (Outcome.ALLOW, Reason.MATCHED)
 
 def started(open_gate: OpenGate, clock: HandClock) -> GateClient:
     gate = open_gate(clock=clock)
-    assert gate.start(wait=5)
+    assert gate.start(wait=60)
     return gate
 
 

@@ -76,7 +76,7 @@ def filled(backend: FakeBackend, open_gate: OpenGate) -> None:
         backend.add_person(syn.template(number))
     gate = open_gate()
     backend.fail("events", 503, times=1000, retry_after=600)
-    assert gate.start(wait=10)
+    assert gate.start(wait=60)
     for _ in range(3):
         assert gate.decide(syn.frame(1)).allowed
     gate.close()

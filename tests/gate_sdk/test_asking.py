@@ -305,6 +305,6 @@ def test_a_decision_says_nothing_that_another_gate_could_use(
         "https://fake.test", backend.claim(), data_dir=tmp_path / "b", transport=backend.transport
     ).close()
     with GateClient(tmp_path / "b", transport=backend.transport, clock=clock) as other:
-        assert other.start(wait=5)
+        assert other.start(wait=60)
         assert denied(other.resolve(made_up, 1)) is Reason.ASK_FIRST
     assert not backend.asked

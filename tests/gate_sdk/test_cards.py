@@ -40,7 +40,7 @@ def test_guessing_the_pin_of_a_found_card(backend: FakeBackend, open_gate: OpenG
     assert denied(gate.decide_qr(card, pin="493817")) is Reason.PIN_LOCKED
     # Pulling the plug does not help.
     again = open_gate(clock=clock)
-    assert again.start(wait=5)
+    assert again.start(wait=60)
     assert denied(again.decide_qr(card, pin="493817")) is Reason.PIN_LOCKED
     clock.pass_(31)
     assert denied(again.decide_qr(card, pin="000003")) is Reason.PIN_WRONG

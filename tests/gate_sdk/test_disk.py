@@ -75,7 +75,7 @@ def test_read_only_file_system_on_which_a_power_cut_left_its_logs(
         backend.add_person(syn.template(number))
     backend.fail("events", 503, times=1000, retry_after=600)
     gate = open_gate()
-    assert gate.start(wait=10)
+    assert gate.start(wait=60)
     assert gate.decide(syn.frame(1)).event == 1
     cut = tmp_path / "cut"
     shutil.copytree(gate_dir, cut)
@@ -215,7 +215,7 @@ def test_vendor_s_keys_that_do_not_answer_for_a_while_cost_neither_roster_nor_ev
     provisioned(backend, gate_dir, element)
     backend.fail("events", 503, times=1000, retry_after=600)
     with opened(backend, gate_dir, element) as gate:
-        assert gate.start(wait=10)
+        assert gate.start(wait=60)
         assert gate.decide(syn.frame(1)).event == 1
     assert not list(gate_dir.rglob("*.key"))
     before = dict(element.keys)
@@ -235,7 +235,7 @@ def test_keys_of_the_environment(backend: FakeBackend, gate_dir: Path, monkeypat
     monkeypatch.setenv("DOORWARD_GATE_SECRET", "s" * 64)
     provisioned(backend, gate_dir, EnvironmentKeyProvider(gate_dir / "keys"))
     with opened(backend, gate_dir, EnvironmentKeyProvider(gate_dir / "keys")) as gate:
-        assert gate.start(wait=10)
+        assert gate.start(wait=60)
         assert gate.decide(syn.frame(1)).allowed
 
 
@@ -256,7 +256,7 @@ def test_clock_before_2020_dates_no_event_and_is_said(backend: FakeBackend, open
     assert event.at_us >= 1_577_836_800_000_000
     backend.add_person(syn.template(1))
     backend.partition(on=False)
-    assert gate.start(wait=20)
+    assert gate.start(wait=60)
     decision = gate.decide(syn.frame(1))
     assert decision.allowed
     # From the first head on its time is the server's.

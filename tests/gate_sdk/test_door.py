@@ -65,7 +65,7 @@ def states() -> list[GateStatus]:
 def gate(tmp_path: Path, backend: FakeBackend, clock: SettableClock, states: list[GateStatus]) -> Iterator[GateClient]:
     GateClient.provision("https://fake", backend.claim(), data_dir=tmp_path, transport=backend.transport).close()
     with opened(tmp_path, backend, clock, states) as client:
-        client.start(wait=10)
+        client.start(wait=60)
         yield client
 
 
@@ -82,7 +82,7 @@ def opened(directory: Path, backend: FakeBackend, clock: SettableClock, states: 
 def until(client: GateClient, backend: FakeBackend) -> None:
     """Wait until the gate goes by the newest plan."""
     assert backend.roster.plan is not None
-    revision, deadline = backend.roster.plan.revision, time.monotonic() + 20
+    revision, deadline = backend.roster.plan.revision, time.monotonic() + 60
     while client.status().plan != revision:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -94,7 +94,7 @@ def reason(client: GateClient, who: int = 1) -> Reason:
 
 def told(states: list[GateStatus], mode: EmergencyMode | None) -> None:
     """Wait until the vendor's program was last told of that order, or of its end."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not states or states[-1].emergency is not mode:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -301,7 +301,7 @@ def test_a_gate_whose_clock_differs_from_the_servers_says_so_once(
     GateClient.provision("https://fake", backend.claim(), data_dir=tmp_path, transport=backend.transport).close()
     clock.ahead_us = ahead_us
     with opened(tmp_path, backend, clock, states) as client:
-        client.start(wait=10)
+        client.start(wait=60)
         backend.add_person(synthetic.template(1))
         assert alarms(backend, "clock-wrong:" + ("+" if ahead_us > 0 else "-"))
         backend.set_door(DoorRules())

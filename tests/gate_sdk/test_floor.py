@@ -24,7 +24,7 @@ def test_rollback_after_somebody_damaged_the_roster_s_file(
     old = backend.roster.snapshot()
     states = States()
     gate = open_gate(on_state=states)
-    assert gate.start(wait=10)
+    assert gate.start(wait=60)
     backend.revoke(leaver)
     assert states.wait_version(2)
     gate.close()
@@ -35,7 +35,7 @@ def test_rollback_after_somebody_damaged_the_roster_s_file(
     assert states.wait_error("rollback")
     assert again.decide(syn.frame(1)).reason is Reason.NOT_READY
     backend.rewrite = None
-    assert again.start(wait=20)
+    assert again.start(wait=60)
     assert again.decide(syn.frame(1)).reason is Reason.ROSTER_EMPTY
     told = {"roster-damaged", "roster-refused:rollback"}
     assert backend.wait_for(lambda: told <= {event.detail for event in backend.events.values()})
@@ -86,7 +86,7 @@ def test_sequence_without_end_fills_no_disk(
     backend.add_person(syn.template(1))
     states = States()
     gate = open_gate(on_state=states)
-    assert gate.start(wait=10)
+    assert gate.start(wait=60)
     item = backend.roster.snapshot().items[0]
     most = 0
 

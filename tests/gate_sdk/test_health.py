@@ -49,7 +49,7 @@ def test_time_to_entry_runs_from_the_first_usable_frame_to_the_admission(
 ) -> None:
     backend.add_person(syn.template(1))
     gate = open_gate()
-    gate.start(wait=5)
+    gate.start(wait=60)
     for frame in range(8):
         if gate.observe(syn.frame(1), 100.0 + frame / 10) is not None:
             break
@@ -67,7 +67,7 @@ def test_the_server_is_told_by_itself_with_queue_staleness_and_packs(backend: Fa
     backend.fail("events", 503, times=50, retry_after=30)
     gate = open_gate()
     gate.decide(syn.frame(5))
-    gate.start(wait=5)
+    gate.start(wait=60)
     assert backend.wait_for(lambda: bool(backend.health))
     (told,) = backend.health.values()
     assert (told.packs, told.dropped, told.refused) == ((syn.PACK,), 0, 0)

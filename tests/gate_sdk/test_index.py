@@ -127,7 +127,7 @@ def test_delta_of_one_among_many_reads_one_entry_and_lays_no_gallery_out(
         backend.add_person(syn.template(number))
     gate = open_gate(recognition=Counting())
     gate.load()
-    gate.start(wait=10)
+    gate.start(wait=60)
     read = 0
 
     def counted(body: bytes) -> Any:

@@ -42,7 +42,7 @@ def test_a_gate_with_the_old_pack_only_goes_on_as_before(backend: FakeBackend, o
     subject = backend.add_person(syn.template(1))
     backend.renew(subject, syn.template(1, pack=NEXT), pack=NEXT)
     gate = open_gate()
-    gate.start(wait=5)
+    gate.start(wait=60)
     assert gate.decide(syn.frame(1)).subject == subject
 
 
@@ -50,7 +50,7 @@ def test_a_gate_with_the_new_pack_only_knows_whoever_was_renewed(backend: FakeBa
     renewed, waiting = backend.add_person(syn.template(1)), backend.add_person(syn.template(2))
     backend.renew(renewed, syn.template(1, pack=NEXT), pack=NEXT)
     gate = open_gate(recognition=syn.SyntheticRecognition(NEXT))
-    gate.start(wait=5)
+    gate.start(wait=60)
     assert gate.decide(syn.frame(1)).subject == renewed
     assert gate.decide(syn.frame(2)).reason is Reason.UNKNOWN
     assert waiting in gate._engine.roster.entries
@@ -63,7 +63,7 @@ def test_a_gate_with_both_packs_refuses_nobody_who_has_not_been_renewed(
     for number in (1, 2, 3):
         backend.renew(people[number], syn.template(number, pack=NEXT), pack=NEXT)
     gate = open_gate(recognition=_both())
-    gate.start(wait=5)
+    gate.start(wait=60)
     assert {number: gate.decide(syn.frame(number)).subject for number in people} == people
     assert gate.decide(syn.frame(99)).reason is Reason.UNKNOWN
     assert gate.status().matchable == len(people)
@@ -75,7 +75,7 @@ def test_observe_lets_in_by_either_pack_while_people_are_being_renewed(
     renewed, waiting = backend.add_person(syn.template(1)), backend.add_person(syn.template(2))
     states = States()
     gate = open_gate(recognition=_both(), on_state=states)
-    gate.start(wait=5)
+    gate.start(wait=60)
     backend.renew(renewed, syn.template(1, pack=NEXT), pack=NEXT)
     assert states.wait_version(3)
     seen = []
@@ -92,7 +92,7 @@ def test_the_change_happens_while_somebody_stands_at_the_gate(backend: FakeBacke
     subject = backend.add_person(syn.template(1))
     states = States()
     gate = open_gate(recognition=_both(), on_state=states)
-    gate.start(wait=5)
+    gate.start(wait=60)
     assert gate.observe(syn.frame(1), 100.0) is None
     backend.renew(subject, syn.template(1, pack=NEXT), pack=NEXT)
     assert states.wait_version(2)
@@ -107,7 +107,7 @@ def test_when_the_change_ends_no_template_of_the_old_pack_is_left_on_the_gate(
     backend.renew(renewed, syn.template(1, pack=NEXT), pack=NEXT)
     states = States()
     gate = open_gate(recognition=_both(), on_state=states)
-    gate.start(wait=5)
+    gate.start(wait=60)
     backend.end_change(NEXT)
     assert states.wait_version(5)
     assert gate.decide(syn.frame(1)).subject == renewed
@@ -126,7 +126,7 @@ def test_both_templates_outlive_a_restart_and_end_with_their_grants(
     subject = backend.add_person(syn.template(1))
     backend.renew(subject, syn.template(1, pack=NEXT), pack=NEXT)
     gate = open_gate()
-    gate.start(wait=5)
+    gate.start(wait=60)
     gate.close()
     assert _kept(gate_dir) == [(subject.bytes, syn.template(1), syn.template(1, pack=NEXT))]
     backend.partition()
@@ -135,14 +135,14 @@ def test_both_templates_outlive_a_restart_and_end_with_their_grants(
     gate.close()
     backend.partition(on=False)
     backend.revoke(subject)
-    open_gate().start(wait=5)
+    open_gate().start(wait=60)
     assert _kept(gate_dir) == []
 
 
 def test_a_next_template_that_is_not_the_one_named_is_refused(backend: FakeBackend, open_gate: OpenGate) -> None:
     subject = backend.add_person(syn.template(1))
     gate = open_gate()
-    gate.start(wait=5)
+    gate.start(wait=60)
     backend.rewrite = lambda page: msgspec.structs.replace(
         page, next_templates={subject.bytes: syn.template(7, pack=NEXT)}
     )
@@ -154,7 +154,7 @@ def test_a_next_template_that_is_not_the_one_named_is_refused(backend: FakeBacke
 
 def test_a_roster_file_of_an_older_sdk_is_read_on(backend: FakeBackend, open_gate: OpenGate, gate_dir: Path) -> None:
     subject = backend.add_person(syn.template(1))
-    open_gate().start(wait=5)
+    open_gate().start(wait=60)
     open_gate().close()
     key = FileKeyProvider(gate_dir / "keys").load("roster")
     assert key is not None
@@ -201,7 +201,7 @@ def test_two_who_are_alike_by_different_packs_need_the_second_factor(backend: Fa
     backend.add_person(syn.template(syn.like(syn.person(1), 0.98)))
     backend.renew(one, syn.template(1, pack=NEXT), pack=NEXT)
     gate = open_gate(recognition=_both())
-    gate.start(wait=5)
+    gate.start(wait=60)
     assert gate.decide(syn.frame(1)).outcome is Outcome.NEEDS_SECOND_FACTOR
 
 
@@ -244,7 +244,7 @@ def test_no_gate_takes_templates_from_its_own_camera(
 
     monkeypatch.setattr(backend, "handle", noted)
     gate = open_gate(recognition=_both())
-    gate.start(wait=5)
+    gate.start(wait=60)
     before = _kept(gate_dir)
     probe = syn.like(syn.person(1), 0.9)
     for frame in range(6):

@@ -55,7 +55,7 @@ def test_grant_of_a_later_kind_or_with_a_later_field_opens_nothing_and_stops_nob
         rewritten(patch, KNOWN, KNOWN + b"," + later)
         both = backend.add_person(syn.template(3))
     gate = open_gate()
-    assert gate.start(wait=10)
+    assert gate.start(wait=60)
     decisions = [gate.decide(syn.frame(number)) for number in (1, 2, 3)]
     assert [one.reason for one in decisions] == [Reason.MATCHED, Reason.OUTSIDE_WINDOW, Reason.MATCHED]
     assert decisions[2].subject == both

@@ -55,7 +55,7 @@ def test_a_phone_held_into_the_picture_opens_once(backend: FakeBackend, open_gat
     phone = Phone(backend.roster.community)
     backend.add_phone(backend.add_person(), phone)
     gate = open_gate(clock=clock)
-    assert gate.start(wait=5)
+    assert gate.start(wait=60)
     shown = picture(phone.code(clock.wall_us))
     (decision,) = watched(gate, clock, [shown] * 30)
     assert (decision.outcome, decision.via) == (Outcome.ALLOW, Via.QR)
@@ -71,7 +71,7 @@ def test_a_payment_code_is_passed_over(backend: FakeBackend, open_gate: OpenGate
     phone = Phone(backend.roster.community)
     backend.add_phone(backend.add_person(), phone)
     gate = open_gate(clock=clock)
-    assert gate.start(wait=5)
+    assert gate.start(wait=60)
     assert watched(gate, clock, [picture("https://example.com/pay?to=somebody")] * 10) == []
     both = picture("https://example.com/pay?to=somebody", phone.code(clock.wall_us))
     (decision,) = watched(gate, clock, [both] * 10)
@@ -81,7 +81,7 @@ def test_a_payment_code_is_passed_over(backend: FakeBackend, open_gate: OpenGate
 def test_a_face_is_decided_about_as_before(backend: FakeBackend, open_gate: OpenGate, clock: HandClock) -> None:
     backend.add_person(syn.template(1))
     gate = open_gate(clock=clock)
-    assert gate.start(wait=5)
+    assert gate.start(wait=60)
     (decision,) = watched(gate, clock, [syn.frame(1)] * 30)
     assert (decision.reason, decision.via) == (Reason.MATCHED, Via.FACE)
 
@@ -90,7 +90,7 @@ def test_codes_may_be_left_out(backend: FakeBackend, open_gate: OpenGate, clock:
     phone = Phone(backend.roster.community)
     backend.add_phone(backend.add_person(), phone)
     gate = open_gate(clock=clock, codes=False)
-    assert gate.start(wait=5)
+    assert gate.start(wait=60)
     assert watched(gate, clock, [picture(phone.code(clock.wall_us))] * 10) == []
 
 
@@ -123,7 +123,7 @@ def test_the_command_takes_codes_of_another_reader(backend: FakeBackend, open_ga
     token = backend.issue_token(guest, clock.wall_us, clock.wall_us + 3_600_000_000, uses=1)
     card = backend.issue_card(guest, "493817")
     gate = open_gate(clock=clock)
-    assert gate.start(wait=5)
+    assert gate.start(wait=60)
     lines = [
         f"qr:{phone.code(clock.wall_us)}",
         f"qr:{token}",

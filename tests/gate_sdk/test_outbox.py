@@ -219,7 +219,7 @@ class TestReport:
 def test_event_delivered_twice_is_counted_once(backend: FakeBackend, open_gate: OpenGate) -> None:
     subject = backend.add_person(syn.template(1))
     gate = open_gate()
-    gate.start(wait=5)
+    gate.start(wait=60)
     backend.lose_answer("events")
     assert gate.decide(syn.frame(1)).event == 1
     assert backend.wait_for(lambda: 2 in backend.deliveries.values())
@@ -229,7 +229,7 @@ def test_event_delivered_twice_is_counted_once(backend: FakeBackend, open_gate: 
 def test_events_of_an_outage_arrive_in_order_and_in_batches(backend: FakeBackend, open_gate: OpenGate) -> None:
     backend.add_person(syn.template(1))
     gate = open_gate()
-    gate.start(wait=5)
+    gate.start(wait=60)
     backend.partition()
     for _ in range(MAX_BATCH + 50):
         gate.decide(syn.frame(1))
@@ -243,7 +243,7 @@ def test_events_of_an_outage_arrive_in_order_and_in_batches(backend: FakeBackend
 def test_event_that_the_server_refuses_does_not_hold_up_the_others(backend: FakeBackend, open_gate: OpenGate) -> None:
     backend.add_person(syn.template(1))
     gate = open_gate()
-    gate.start(wait=5)
+    gate.start(wait=60)
     backend.partition()
     for _ in range(4):
         gate.decide(syn.frame(1))
@@ -259,7 +259,7 @@ def test_forbidden_gate_keeps_its_events(backend: FakeBackend, open_gate: OpenGa
     backend.add_person(syn.template(1))
     gate = open_gate()
     backend.fail("events", 403, times=2)
-    gate.start(wait=5)
+    gate.start(wait=60)
     gate.decide(syn.frame(1))
     assert backend.wait_for(lambda: len(backend.events) == 1, 20)
     assert gate.status().refused == 0
@@ -269,7 +269,7 @@ def test_unanswered_question_is_refused_and_reported(backend: FakeBackend, open_
     for seed in range(2):
         backend.add_person(syn.template(syn.like(syn.person(1), 0.99, seed=seed)))
     gate = open_gate()
-    gate.start(wait=5)
+    gate.start(wait=60)
     asked = gate.decide(syn.frame(1))
     assert (asked.outcome, asked.reason, asked.subject) == (Outcome.NEEDS_SECOND_FACTOR, Reason.AMBIGUOUS, None)
     settled = gate.resolve(asked, timeout=1)

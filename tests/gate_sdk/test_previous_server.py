@@ -65,13 +65,13 @@ def test_todays_gate_syncs_decides_and_reports_at_a_server_of_the_first_release(
     with GateClient(
         tmp_path, transport=transport, recognition=syn.SyntheticRecognition(), clock=clock, on_state=states
     ) as gate:
-        assert gate.start(wait=5)
+        assert gate.start(wait=60)
         assert states.wait_version(3)
         decision = gate.decide(syn.frame(1))
         assert (decision.subject, decision.allowed) == (RESIDENT, True)
         assert gate.decide(syn.frame(2)).reason is Reason.UNKNOWN
         assert (gate.status().count, gate.status().plan) == (1, None)
-        assert server.reported.wait(30)
+        assert server.reported.wait(60)
     assert [(one.outcome, one.reason, one.subject) for one in server.events] == [
         ("allow", "matched", RESIDENT),
         ("deny", "unknown", None),

@@ -86,7 +86,7 @@ def states() -> States:
 def gate(backend: FakeBackend, open_gate: OpenGate, states: States) -> GateClient:
     backend.add_person(syn.template(1))
     gate = open_gate(on_state=states)
-    assert gate.start(wait=5)
+    assert gate.start(wait=60)
     return gate
 
 
@@ -113,7 +113,7 @@ def test_gate_that_was_offline_through_three_rotations(
         backend.rotate_key()
     added = backend.add_person(syn.template(2))
     again = open_gate(on_state=states)
-    assert again.start(wait=10)
+    assert again.start(wait=60)
     assert again.decide(syn.frame(2)).subject == added
     assert all(one.last_error is None for one in states.all)
 

@@ -44,7 +44,7 @@ def backend(clocks: Clocks) -> FakeBackend:
 
 def started(open_gate: OpenGate, clocks: Clocks) -> GateClient:
     gate = open_gate(clock=clocks.gate)
-    assert gate.start(wait=5)
+    assert gate.start(wait=60)
     return gate
 
 

@@ -46,7 +46,7 @@ def test_first_sync(backend: FakeBackend, open_gate: OpenGate) -> None:
     subjects = [backend.add_person(syn.template(number)) for number in range(10)]
     gate = open_gate()
     assert gate.decide(syn.frame(1)).reason is Reason.NOT_READY
-    assert gate.start(wait=5)
+    assert gate.start(wait=60)
     decisions = [gate.decide(syn.frame(number)) for number in range(11)]
     assert [one.subject for one in decisions] == [*subjects, None]
     assert decisions[10].reason is Reason.UNKNOWN
@@ -56,7 +56,7 @@ def test_first_sync(backend: FakeBackend, open_gate: OpenGate) -> None:
 
 def test_empty_roster(open_gate: OpenGate) -> None:
     gate = open_gate()
-    assert gate.start(wait=5)
+    assert gate.start(wait=60)
     assert gate.decide(syn.frame(1)).reason is Reason.ROSTER_EMPTY
 
 
@@ -64,7 +64,7 @@ def test_revoked_while_connected_and_the_purge_is_acknowledged(backend: FakeBack
     leaver, stayer = backend.add_person(syn.template(1)), backend.add_person(syn.template(2))
     states = States()
     gate = open_gate(on_state=states)
-    gate.start(wait=5)
+    gate.start(wait=60)
     assert gate.decide(syn.frame(1)).subject == leaver
     backend.revoke(leaver)
     assert states.wait_version(3)
@@ -81,7 +81,7 @@ def test_delta_adds_changes_and_removes(backend: FakeBackend, open_gate: OpenGat
     backend.roster.page_size = 1
     states = States()
     gate = open_gate(on_state=states)
-    gate.start(wait=5)
+    gate.start(wait=60)
     backend.partition()
     added = backend.add_person(syn.template(2))
     backend.add_person(syn.template(3), subject=added)
@@ -101,7 +101,7 @@ def test_people_without_template_or_of_another_pack_are_kept_but_not_matched(
     backend.add_person(syn.template(1), pack="other-1")
     backend.add_person(syn.template(2))
     gate = open_gate()
-    gate.start(wait=5)
+    gate.start(wait=60)
     assert gate.decide(syn.frame(1)).reason is Reason.UNKNOWN
     assert gate.decide(syn.frame(2)).allowed
     assert (gate.status().count, gate.status().matchable) == (3, 1)
@@ -112,7 +112,7 @@ def test_restored_server_is_a_signed_reset(backend: FakeBackend, open_gate: Open
     backend.add_person(syn.template(2))
     states = States()
     gate = open_gate(on_state=states)
-    gate.start(wait=5)
+    gate.start(wait=60)
     backend.restore()
     assert states.wait_version(1, epoch=2)
     assert gate.decide(syn.frame(1)).allowed
@@ -124,7 +124,7 @@ def test_told_that_it_diverged_it_starts_from_nothing_and_keeps_deciding(
     backend.add_person(syn.template(1))
     states = States()
     gate = open_gate(on_state=states)
-    gate.start(wait=5)
+    gate.start(wait=60)
     snapshots: list[PageKind] = []
 
     def note(page: SyncPage) -> SyncPage:
@@ -143,7 +143,7 @@ def test_told_that_it_diverged_it_starts_from_nothing_and_keeps_deciding(
 def test_cancelled_token_is_renewed_without_a_word(backend: FakeBackend, open_gate: OpenGate) -> None:
     states = States()
     gate = open_gate(on_state=states)
-    gate.start(wait=5)
+    gate.start(wait=60)
     backend.drop_tokens()
     backend.add_person(syn.template(1))
     assert states.wait_version(1)
@@ -157,14 +157,14 @@ def test_failing_server_is_tried_again(backend: FakeBackend, open_gate: OpenGate
     backend.add_person(syn.template(1))
     backend.fail("sync", status, retry_after=0.0)
     gate = open_gate()
-    assert gate.start(wait=10)
+    assert gate.start(wait=60)
     assert gate.decide(syn.frame(1)).allowed
 
 
 def test_device_clock_years_behind_still_gets_a_token(backend: FakeBackend, open_gate: OpenGate) -> None:
     backend.add_person(syn.template(1))
     gate = open_gate(clock=HandClock(now_us=1_000_000))
-    assert gate.start(wait=10)
+    assert gate.start(wait=60)
     assert backend.requests["token"] == 2
     assert gate.status().clock_behind
     assert gate.decide(syn.frame(1)).allowed
@@ -177,7 +177,7 @@ def test_revoked_gate_erases_itself_and_keeps_its_undelivered_events(
     backend.fail("events", 503, times=1000, retry_after=600)
     states = States()
     gate = open_gate(on_state=states)
-    gate.start(wait=5)
+    gate.start(wait=60)
     assert gate.decide(syn.frame(1)).event == 1
     backend.revoke_gates()
     assert states.wait(lambda one: one.state is GateState.REVOKED)
@@ -203,7 +203,7 @@ def test_revoked_gate_erases_the_rest_where_one_key_cannot_be_destroyed(
     open_gate().close()
     states = States()
     gate = open_gate(keys=StubbornKeys(gate_dir / "keys"), on_state=states)
-    gate.start(wait=5)
+    gate.start(wait=60)
     backend.revoke_gates()
     assert states.wait(lambda one: one.state is GateState.REVOKED)
     with pytest.raises(GateRevokedError):
@@ -224,7 +224,7 @@ class TestHostileServer:
     def gate(self, backend: FakeBackend, open_gate: OpenGate, states: States) -> GateClient:
         backend.add_person(syn.template(1))
         gate = open_gate(on_state=states)
-        assert gate.start(wait=5)
+        assert gate.start(wait=60)
         return gate
 
     def test_wrong_signature(self, backend: FakeBackend, gate: GateClient, states: States) -> None:
@@ -328,7 +328,7 @@ def test_template_that_the_server_lost_keeps_nobody_else_outside(backend: FakeBa
 
     backend.rewrite = without
     gate = open_gate()
-    assert gate.start(wait=5)
+    assert gate.start(wait=60)
     assert gate.decide(syn.frame(1)).reason is Reason.UNKNOWN
     assert gate.decide(syn.frame(2)).allowed
     assert (gate.status().count, gate.status().matchable) == (2, 1)
@@ -338,7 +338,7 @@ def test_malformed_template_is_not_counted_among_those_that_match(backend: FakeB
     backend.add_person(b"\xff" * len(syn.template(1)))
     backend.add_person(syn.template(2))
     gate = open_gate()
-    assert gate.start(wait=5)
+    assert gate.start(wait=60)
     assert gate.decide(syn.frame(2)).allowed
     assert (gate.status().count, gate.status().matchable) == (2, 1)
 
@@ -347,7 +347,7 @@ def test_community_s_own_threshold_is_used(backend: FakeBackend, open_gate: Open
     backend.roster.policy = Policy(threshold=0.9)
     backend.add_person(syn.template(1), (always(),))
     gate = open_gate()
-    gate.start(wait=5)
+    gate.start(wait=60)
     assert gate.decide(syn.frame(syn.like(syn.person(1), 0.8))).reason is Reason.UNKNOWN
     assert gate.decide(syn.frame(syn.like(syn.person(1), 0.95))).threshold == 0.9
 
@@ -357,6 +357,6 @@ def test_callback_that_fails_does_not_end_the_sync(backend: FakeBackend, open_ga
         raise RuntimeError("the vendor's mistake")
 
     gate = open_gate(on_state=broken)
-    gate.start(wait=5)
+    gate.start(wait=60)
     backend.add_person(syn.template(1))
     assert backend.wait_for(lambda: any(one.version == 1 for one in backend.acknowledged.values()))

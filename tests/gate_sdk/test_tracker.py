@@ -21,7 +21,7 @@ def gate(backend: FakeBackend, open_gate: OpenGate) -> GateClient:
     for number in range(3):
         backend.add_person(syn.template(number))
     gate = open_gate()
-    assert gate.start(wait=5)
+    assert gate.start(wait=60)
     return gate
 
 
@@ -100,7 +100,7 @@ def test_array_that_is_no_frame_is_the_callers_mistake(gate: GateClient, shape: 
 def test_zone_leaves_out_who_stands_beside_it(backend: FakeBackend, open_gate: OpenGate) -> None:
     backend.add_person(syn.template(1))
     gate = open_gate(zone=(0.0, 0.0, 300.0, 300.0))
-    gate.start(wait=5)
+    gate.start(wait=60)
     assert gate.decide(syn.frame(1, x=800.0)).reason is Reason.NO_FACE
     assert gate.decide(syn.frame(1, x=50.0)).allowed
 
@@ -121,7 +121,7 @@ class Flat:
 def test_presentation_attack_is_refused(backend: FakeBackend, open_gate: OpenGate, live: float, reason: Reason) -> None:
     backend.add_person(syn.template(1))
     gate = open_gate(liveness=Flat(live), unattended=True)
-    gate.start(wait=5)
+    gate.start(wait=60)
     decisions = watch(gate, [syn.frame(1)] * 30)
     assert [one.reason for one in decisions] == [reason]
 
@@ -147,7 +147,7 @@ def test_liveness_is_fused_over_the_frames_before_one_decision(
 ) -> None:
     backend.add_person(syn.template(1))
     gate = open_gate(liveness=Wavering(*scores), unattended=True)
-    gate.start(wait=5)
+    gate.start(wait=60)
     (decision,) = watch(gate, [syn.frame(1)] * 30)
     assert decision.reason is reason
     assert decision.frames >= 3
@@ -166,7 +166,7 @@ class Broken:
 def test_a_liveness_model_that_falls_over_opens_to_nobody(backend: FakeBackend, open_gate: OpenGate) -> None:
     backend.add_person(syn.template(1))
     gate = open_gate(liveness=Broken())
-    gate.start(wait=5)
+    gate.start(wait=60)
     assert [one.reason for one in watch(gate, [syn.frame(1)] * 30)] == [Reason.NOT_LIVE]
     assert gate.decide(syn.frame(1)).reason is Reason.NOT_LIVE
 
@@ -174,7 +174,7 @@ def test_a_liveness_model_that_falls_over_opens_to_nobody(backend: FakeBackend, 
 def test_bytes_that_are_no_picture_are_called_so(backend: FakeBackend, open_gate: OpenGate) -> None:
     backend.add_person(syn.template(1))
     gate = open_gate()
-    gate.start(wait=5)
+    gate.start(wait=60)
     for data in (b"", b"\xff\xd8\xff garbage", b"%PDF-1.7"):
         decision = gate.decide(data)
         assert (decision.outcome, decision.reason, decision.event) == (Outcome.DENY, Reason.NOT_A_PICTURE, None)
@@ -209,7 +209,7 @@ class TestSeveral:
         backend.add_person(syn.template(1))
         crowd = Crowd(2)
         gate = open_gate(recognition=crowd)
-        gate.start(wait=5)
+        gate.start(wait=60)
         (decision,) = watch(gate, [syn.frame(1)] * 10)
         assert decision.allowed
         crowd.others = 0
@@ -222,7 +222,7 @@ class TestSeveral:
         backend.add_person(syn.template(1))
         for crowd, zone in ((Crowd(1), None), (Crowd(1), (0.0, 0.0, 200.0, 200.0)), (Crowd(1, width=50.0), None)):
             gate = open_gate(recognition=crowd, zone=zone)
-            gate.start(wait=5)
+            gate.start(wait=60)
             assert len(watch(gate, [syn.frame(1)] * 10)) == 1
             if zone is not None or crowd.width < 60:
                 crowd.others = 0
@@ -234,7 +234,7 @@ class TestSeveral:
             backend.add_person(syn.template(number))
         crowd = Crowd(1)
         gate = open_gate(recognition=crowd)
-        gate.start(wait=5)
+        gate.start(wait=60)
         assert len(watch(gate, [syn.frame(1)] * 10)) == 1
         crowd.others = 0
         assert len(watch(gate, [syn.frame(2, x=300.0)] * 10, start=1.0)) == 1
@@ -247,7 +247,7 @@ class TestSeveral:
         for number in (1, 2):
             backend.add_person(syn.template(number))
         gate = open_gate()
-        gate.start(wait=5)
+        gate.start(wait=60)
         turns = [syn.frame(1 + turn % 2, x=300.0 * (turn % 2)) for turn in range(8) for _ in range(6)]
         assert len([one for one in watch(gate, turns) if one.allowed]) == 2
         # Who was away for a while may come again.

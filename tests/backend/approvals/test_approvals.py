@@ -38,7 +38,7 @@ async def code_of(guest: Visitor) -> str:
 
 async def ring(town: Town, host: Resident) -> dict[str, Any]:
     """Wait until the home is asked one thing; the question."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             answer = await host.actor.get(f"{home(town, host)}/approvals")
             assert answer.status_code == 200, answer.text

@@ -100,7 +100,7 @@ async def test_two_transactions_that_record_in_opposite_orders_do_not_wait_for_e
             for chain in (None, community):
                 await record(conn, community_id=chain, actor="system", action="test.write", target="a:second")
 
-    await asyncio.wait_for(asyncio.gather(record_first(), lock_first()), timeout=20)
+    await asyncio.wait_for(asyncio.gather(record_first(), lock_first()), timeout=60)
     async with db.transaction(Scope(community_id=community), read_only=True) as conn:
         assert (await checked(conn, community)).length == 2
 

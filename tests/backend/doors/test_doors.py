@@ -145,7 +145,7 @@ async def test_an_emergency_wakes_a_poll_that_waits(town: Town, device: Device, 
     made = await town.declare(
         mode="lockdown", reason="intrusion", until=soon(world, hours=2), admits=["staff", "resident"]
     )
-    _, plan = await asyncio.wait_for(waiting, 10)
+    _, plan = await asyncio.wait_for(waiting, 15)
     assert plan is not None
     (order,) = plan.elsewhere.emergencies
     assert order.mode is EmergencyMode.LOCKDOWN
@@ -277,14 +277,14 @@ async def test_the_sdk_obeys_an_order_over_http(
         code = made.json()["claim_code"]
         GateClient.provision("http://127.0.0.1:8480", code, data_dir=tmp_path, transport=first).close()
         client = GateClient(tmp_path, transport=bridge, clock=WorldsClock(world))
-        client.start(wait=10)
+        client.start(wait=60)
         return client
 
     client = await asyncio.to_thread(provisioned)
     try:
         order = await town.declare(mode="unlock", reason="fire", until=soon(world, hours=20))
         assert order.status_code == 201, order.text
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             # Until the gate's own next poll says that the plan is on its disk.
             while (await town.manager.get(f"{town.path}/gates")).json()["gates"][0]["plan"] != 1:  # noqa: ASYNC110 - a gate tells nobody here
                 await asyncio.sleep(0.05)

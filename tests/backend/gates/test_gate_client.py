@@ -92,7 +92,7 @@ async def gate(api: httpx.AsyncClient, code: str, world: World, tmp_path: Path) 
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - the condition is another thread's, or the database's
             await asyncio.sleep(0.02)
 
@@ -115,7 +115,7 @@ async def test_it_follows_the_roster_and_acknowledges_what_left(
             value: int | None = await conn.fetchval("SELECT max(acked_version) FROM gate")
             return value
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await acknowledged() != version:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.02)
 

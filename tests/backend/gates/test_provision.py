@@ -257,7 +257,7 @@ async def test_a_revoked_gate_hears_so_everywhere_and_at_once(
     assert revoked.status_code == 200, revoked.text
     assert revoked.json()["revoke_reason"] == "stolen"
     for answer in (
-        await asyncio.wait_for(waiting, 10),
+        await asyncio.wait_for(waiting, 20),
         await device.ask(),
         await device.ask_token(device.assertion()),
         await device.deliver(),

@@ -168,7 +168,7 @@ async def test_polls_survive_the_loss_of_the_listening_connection(
         await conn.close()
     # Said while nobody listens: only looking again after the reconnection can find it.
     await rosters.admit(await rosters.subject())
-    page = msgspec.msgpack.decode((await asyncio.wait_for(waiting, 15)).content, type=SyncPage)
+    page = msgspec.msgpack.decode((await asyncio.wait_for(waiting, 20)).content, type=SyncPage)
     assert len(page.items) == 1
 
 

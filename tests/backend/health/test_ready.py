@@ -75,7 +75,7 @@ async def test_a_lost_directory_of_objects_is_seen(
 
 async def test_a_database_that_hangs_is_not_waited_for(resources: Resources, database_urls: DatabaseUrls) -> None:
     readiness = Readiness(checks(resources.schema, resources.objects), timeout_s=0.5)
-    async with superuser(database_urls.superuser) as conn, conn.transaction(), asyncio.timeout(20):
+    async with superuser(database_urls.superuser) as conn, conn.transaction(), asyncio.timeout(60):
         await conn.execute("LOCK TABLE schema_migrations IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(NotReady):
             await readiness.require()

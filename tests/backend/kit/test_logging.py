@@ -15,7 +15,7 @@ SECRET = "value-of-a-row"
 def written(code: str) -> list[dict[str, str]]:
     """What a process of its own writes; this one's loggers belong to pytest."""
     start = "import logging, structlog\nfrom backend.kit import logging as ours\nours.configure('INFO')\n"
-    ran = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, check=True, timeout=60)
+    ran = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, check=True, timeout=300)
     assert ran.stdout == ""
     return [json.loads(line) for line in ran.stderr.splitlines()]
 

@@ -153,7 +153,7 @@ async def test_a_guests_life(  # noqa: PLR0915 - one life, told in its order
     assert await jobs.begin_unused_erasures(worker_db, now=world.clock()) == 1
     erasure_id = await query(world, "SELECT erasure_id FROM erasure")
     saga = Saga(worker_db, keys, objects, world.clock)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while not await saga.resume(erasure_id):  # noqa: ASYNC110 - the gate says when it has the roster without him
             await asyncio.sleep(0.1)
     assert await left_of(world.resources, person_id, [town.community_id]) == NOTHING

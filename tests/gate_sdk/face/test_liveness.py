@@ -148,7 +148,7 @@ def test_a_gate_takes_the_model_beside_its_pack_and_starts_unattended(
     for setting, refused in (("required", True), (None, True), ("off", False)):
         gate = open_gate(unattended=True, liveness=setting, recognition=FaceRecognition(pack))
         backend.add_person(syn.template(1))
-        gate.start(wait=5)
+        gate.start(wait=60)
         printed = gate.decide((data.spoof_dir() / "image_F1.jpg").read_bytes())
         assert (printed.reason is Reason.NOT_LIVE) is refused
         assert printed.allowed is False
