@@ -251,6 +251,26 @@ class TestHostileServer:
         assert states.wait_error("rollback")
         assert gate.decide(syn.frame(2)).allowed
 
+    def test_first_page_of_an_older_sequence_played_back(
+        self, backend: FakeBackend, gate: GateClient, states: States
+    ) -> None:
+        backend.roster.page_size = 1
+        backend.add_person(syn.template(2))
+        # The server goes on with it when it is asked, up to the head of that version.
+        begun = backend.roster.snapshot()
+        backend.add_person(syn.template(3))
+        assert states.wait_version(3)
+
+        def play_back(_: SyncPage) -> SyncPage:
+            backend.rewrite = None
+            return begun
+
+        backend.rewrite = play_back
+        backend.add_person(syn.template(4))
+        assert states.wait_error("rollback")
+        assert states.wait_version(4)
+        assert gate.decide(syn.frame(4)).allowed
+
     def test_roster_of_another_community(self, backend: FakeBackend, gate: GateClient, states: States) -> None:
         def of_another(page: SyncPage) -> SyncPage:
             head = msgspec.structs.replace(backend.roster.head(), community=uuid4())
