@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from backend.cli.serving import END_S
 from backend.kit.clock import utc_now
 from backend.settings import Settings
 from gate_sdk import GateClient, Reason
@@ -23,7 +22,7 @@ from tests.backend.world import World
 async def gate_at(url: str, claim_code: str, folder: Path) -> AsyncIterator[GateClient]:
     def open_one() -> GateClient:
         client = GateClient.provision(url, claim_code, data_dir=folder)
-        assert client.start(30)
+        assert client.start(PATIENCE_S)
         return client
 
     client = await asyncio.to_thread(open_one)
@@ -54,7 +53,7 @@ async def test_an_api_killed_in_mid_wait_costs_a_moment_and_not_the_answer(
             question = await ring(town, host)
             if gently:
                 await api.end()
-                await api.ended(within_s=END_S)
+                await api.ended(within_s=PATIENCE_S)
             await api.kill()
             if while_it_is_dead:
                 assert (await said(town, host, question, "approve")).status_code == 200
