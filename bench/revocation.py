@@ -1,11 +1,14 @@
 """A pass is cancelled: when has each gate of its community heard, while hundreds of others are connected?"""
 
 import asyncio
-import threading
+import multiprocessing
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Event
 from uuid import UUID, uuid4
 
 import msgspec
@@ -120,17 +123,18 @@ async def _cancel(
 
 
 class _Import:
-    """A right for everybody of a community, then another end for all, a chunk a transaction, as imports bring them."""
+    """A right for everybody of a community, then another end for all, a chunk a transaction, as imports bring them.
+
+    In a process of its own, as the worker is: it must not take turns with those who measure.
+    """
 
     def __init__(self, box: BenchBox, community: Community) -> None:
-        self._box = box
-        self._community = community
-        self._begin = threading.Event()
-        self._end = threading.Event()
-        self._sources = {subject: uuid4() for subject in community.subjects}
-        self._rounds = 0
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="import")
-        self._thread.start()
+        context = multiprocessing.get_context("spawn")
+        self._begin, self._end = context.Event(), context.Event()
+        self._results: SimpleQueue[float] = context.SimpleQueue()
+        arguments = (box.postgres.url("doorward_api"), community, self._begin, self._end, self._results)
+        self._process = context.Process(target=_imported, args=arguments, name="import")
+        self._process.start()
         self.rate = 0.0
 
     def begin(self) -> None:
@@ -139,38 +143,44 @@ class _Import:
     def stop(self) -> None:
         self._end.set()
         self._begin.set()
-        self._thread.join()
+        self._process.join(_PATIENCE_S)
+        assert self._process.exitcode == 0
+        self.rate = self._results.get()
 
-    async def _run(self) -> None:
-        await asyncio.to_thread(self._begin.wait)
-        db = self._box.database("doorward_api")
-        await db.open()
-        began = time.perf_counter()
-        made = 0
-        try:
-            while not self._end.is_set():
-                for first in range(0, len(self._community.subjects), _CHUNK):
-                    made += await self._chunk(db, self._community.subjects[first : first + _CHUNK])
-                    if self._end.is_set():
-                        break
-                self._rounds += 1
-        finally:
-            self.rate = made / (time.perf_counter() - began)
-            await db.close()
 
-    async def _chunk(self, db: Database, subjects: Sequence[UUID]) -> int:
-        now = datetime.now(UTC)
-        end = now + timedelta(days=30 + self._rounds)
-        community_id = self._community.community_id
-        async with db.transaction(Scope(community_id=community_id)) as conn:
-            if self._rounds > 0:
-                windows = {self._sources[subject]: Window(now, end) for subject in subjects}
-                return await move_residents(conn, community_id=community_id, source="member", windows=windows, now=now)
-            grants = [
-                NewGrant(subject, GrantKind.RESIDENT, "member", self._sources[subject], now, end)
-                for subject in subjects
-            ]
-            return len(await access.grant_many(conn, community_id=community_id, grants=grants, now=now))
+def _imported(url: str, community: Community, begin: Event, end: Event, results: "SimpleQueue[float]") -> None:
+    """Bring rights from ``begin`` to ``end``; how many in a second."""
+    begin.wait()
+    results.put(asyncio.run(_bring(Database(url), community, end)))
+
+
+async def _bring(db: Database, community: Community, end: Event) -> float:
+    sources = {subject: uuid4() for subject in community.subjects}
+    began, made = time.perf_counter(), 0
+    await db.open()
+    try:
+        for again in count():
+            for first in range(0, len(community.subjects), _CHUNK):
+                if end.is_set():
+                    return made / (time.perf_counter() - began)
+                chunk = {one: sources[one] for one in community.subjects[first : first + _CHUNK]}
+                made += await _chunk(db, community.community_id, chunk, again)
+    finally:
+        await db.close()
+    raise AssertionError("it has an end")
+
+
+async def _chunk(db: Database, community_id: UUID, sources: Mapping[UUID, UUID], again: int) -> int:
+    now = datetime.now(UTC)
+    until = now + timedelta(days=30 + again)
+    async with db.transaction(Scope(community_id=community_id)) as conn:
+        if again:
+            windows = {source: Window(now, until) for source in sources.values()}
+            return await move_residents(conn, community_id=community_id, source="member", windows=windows, now=now)
+        grants = [
+            NewGrant(subject, GrantKind.RESIDENT, "member", source, now, until) for subject, source in sources.items()
+        ]
+        return len(await access.grant_many(conn, community_id=community_id, grants=grants, now=now))
 
 
 @contextmanager

@@ -22,6 +22,10 @@ _MOST_PAUSE_S = 5.0
 _PROBE_S = 20.0
 _PROBE_TIMEOUT_S = 5.0
 
+# While a community changes without a pause, as during an import, its gates are told so often: a round of each for each
+# chunk would be what all other communities' gates wait for. The first of changes is told at once, as is a single one.
+_PACE_S = 0.2
+
 Generation: TypeAlias = tuple[int, int]
 
 
@@ -39,6 +43,9 @@ class RosterFeed:
         self._connected = 0
         self._heard: dict[UUID, int] = {}
         self._waiting: dict[UUID, dict[UUID, asyncio.Future[bool]]] = {}
+        # When those who waited were told last, by the loop's clock; and who is to be told when its pace allows.
+        self._told: dict[UUID, float] = {}
+        self._put_off: dict[UUID, asyncio.TimerHandle] = {}
         self._over = False
 
     @asynccontextmanager
@@ -52,6 +59,8 @@ class RosterFeed:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             self.let_go()
+            for timer in self._put_off.values():
+                timer.cancel()
 
     def let_go(self) -> None:
         """Let everybody who waits go, and nobody wait any more: the process ends, and another one has the news."""
@@ -61,6 +70,11 @@ class RosterFeed:
     def generation(self, community_id: UUID) -> Generation:
         """What has been heard of the community so far."""
         return self._connected, self._heard.get(community_id, 0)
+
+    def rest(self, community_id: UUID) -> float:
+        """Seconds for which the community's gates have been told enough; 0 but under changes without a pause."""
+        told = self._told.get(community_id)
+        return 0.0 if told is None else max(0.0, told + _PACE_S - asyncio.get_running_loop().time())
 
     async def wait(self, community_id: UUID, gate_id: UUID, *, since: Generation, seconds: float) -> bool:
         """Return when more was heard of the community than ``since``, or after so many seconds.
@@ -113,7 +127,17 @@ class RosterFeed:
         except ValueError:
             return
         self._heard[community_id] = self._heard.get(community_id, 0) + 1
-        self._wake(community_id)
+        rest = self.rest(community_id)
+        if rest == 0.0:
+            self._tell(community_id)
+        elif community_id not in self._put_off:
+            self._put_off[community_id] = asyncio.get_running_loop().call_later(rest, self._tell, community_id)
+
+    def _tell(self, community_id: UUID) -> None:
+        self._put_off.pop(community_id, None)
+        if community_id in self._waiting:
+            self._told[community_id] = asyncio.get_running_loop().time()
+            self._wake(community_id)
 
     def _wake(self, community_id: UUID, *, news: bool = True) -> None:
         for woken in self._waiting.get(community_id, {}).values():

@@ -80,9 +80,12 @@ class GateSync:
         alone = True
         while True:
             left = deadline - asyncio.get_running_loop().time()
-            if head == since and not news and left > 0:
+            if head != since and left > 0:
+                # It was told a moment ago, and comes back for what has changed meanwhile.
+                await asyncio.sleep(min(self.feed.rest(community_id), left))
+            elif not news and left > 0:
                 alone = await self.feed.wait(community_id, gate.gate_id, since=generation, seconds=left)
-                generation = self.feed.generation(community_id)
+            generation = self.feed.generation(community_id)
             page = await self.pages.changes(
                 community_id=community_id,
                 since=since,
