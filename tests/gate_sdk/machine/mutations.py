@@ -36,8 +36,6 @@ UNSIGNED, ENTRIES = "a head that the server never signed", "not the server's ent
 REFUSED, RESTLESS = "an honest network's roster was refused", "it comes to no rest"
 LOST = "an event was lost"
 ALLOWED, DENIED = "let in who may not pass", "kept out who may pass"
-MISNAMED = "it named another version than its disk holds", "it named a roster that is not on its disk"
-NAMED_AGAIN = "told that its roster is not the server's, it names it again"
 ENDED, STALE = "kept after the last grant had ended", "a decision that is wrong about how old its roster is"
 
 
