@@ -31,4 +31,4 @@ def test_gates_follow_their_server_whatever_happens() -> None:
 
 @pytest.mark.deep
 def test_gates_follow_their_server_whatever_happens_for_long() -> None:
-    run_state_machine_as_test(Community, settings=settings(SHORT, max_examples=150, stateful_step_count=30))
+    run_state_machine_as_test(Community, settings=settings(SHORT, max_examples=100, stateful_step_count=30))
