@@ -92,8 +92,8 @@ openapi-check: $(STAMP)
 check: lint openapi-check test ## All that must pass before a commit lands (under 12 minutes on 2 cores)
 
 .PHONY: check-deep
-check-deep: $(STAMP) models infra-tools ## Kill tests, real S3, long fuzzing (under 45 minutes)
-	@"$(BIN)/python" -m pytest -m deep
+check-deep: $(STAMP) models infra-tools ## Kill tests, real S3, long fuzzing (under 30 minutes on 2 cores)
+	@"$(BIN)/python" -m pytest -m deep -n $(JOBS) --dist loadfile
 
 INFRA := .venv-infra
 

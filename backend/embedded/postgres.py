@@ -27,7 +27,7 @@ _ATTEMPTS = 20
 _LOG_LIMIT_BYTES = 20_000_000
 # A fast shutdown ends connections and writes a checkpoint; an immediate one leaves recovery to the next start.
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT)
-_STOP_GRACE_SECONDS = 20.0
+_STOP_GRACE_SECONDS = 60.0
 
 _SETTINGS: Mapping[str, str] = {
     "listen_addresses": "127.0.0.1",

@@ -20,6 +20,9 @@ from tests.ports import free_port
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
+_GUARD_SERVER_AND_TWO = 4
+
+
 def wait_gone(processes: list[psutil.Process], seconds: float = 120.0) -> list[psutil.Process]:
     """Those that still run after a while; zombies, which only an absent-minded init leaves, do not run."""
 
@@ -65,7 +68,13 @@ class Box:
             self.process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == b"ready\n"
-        self.tree = psutil.Process(self.process.pid).children(recursive=True)
+        deadline = time.monotonic() + 60
+        while True:
+            self.tree = psutil.Process(self.process.pid).children(recursive=True)
+            # One of the server's two processes answers already when the other one has yet to be started.
+            if len(self.find("-m granian")) >= _GUARD_SERVER_AND_TWO or time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
 
     def find(self, text: str) -> list[psutil.Process]:
         return [process for process in self.tree if text in command_of(process)]

@@ -54,7 +54,7 @@ def browser(browser_path: str, camera: Path) -> Iterator[Browser]:
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")  # Chromium's sandbox refuses to run as root
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=browser_path, args=arguments)
+        launched = playwright.chromium.launch(executable_path=browser_path, args=arguments, timeout=3 * LONG)
         yield launched
         launched.close()
 
