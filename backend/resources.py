@@ -9,6 +9,7 @@ import msgspec
 from backend.embedded.objects import DirectoryObjectStore
 from backend.enrolment.faces import FaceService, ModelsRefused, open_faces
 from backend.health.service import Schema, require_schema
+from backend.health.watermark import require_level
 from backend.keys.errors import MasterKeyRefused, WrappingRefused
 from backend.keys.kms import AwsKmsKeyWrapper
 from backend.keys.service import Keys, is_fresh
@@ -24,7 +25,7 @@ from backend.migrate import migrations_afterwards, migrations_needed
 from backend.notifications.senders import ConsoleSender, HttpSender
 from backend.settings import Settings, SettingsRefused
 
-__all__ = ["Resources", "open_keys", "open_resources"]
+__all__ = ["Resources", "open_data", "open_keys", "open_objects", "open_resources"]
 
 # Who connects as whom where a deployment gives one address for all.
 _ROLES = {"api": "doorward_api", "worker": "doorward_worker", "keys": "doorward_keys"}
@@ -53,16 +54,15 @@ async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[R
         SettingsRefused: an address is missing, the master key is another one, or the API's face model pack is not
             installed.
         SchemaBehind: a migration that this release needs was not applied.
+        DataSetBack, KeysSetBack: a database was restored, and what a restore leaves to do was not done.
         KeyServiceUnavailable: the key service does not answer.
         OSError: a database cannot be reached.
     """
     needed = migrations_needed()
-    db = _database(settings, process, getattr(settings, f"{process}_database_url"))
     async with AsyncExitStack() as opened:
-        opened.push_async_callback(db.close)
-        await db.open()
-        await require_schema(db, needed["data"])
+        db = await opened.enter_async_context(open_data(settings, process=process))
         keys = await opened.enter_async_context(open_keys(settings))
+        await require_level(db, keys.db)
         token_keys = TokenKeys(keys)
         sender = _sender(settings)
         if isinstance(sender, HttpSender):
@@ -70,7 +70,7 @@ async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[R
         yield Resources(
             db=db,
             keys=keys,
-            objects=_objects(settings),
+            objects=open_objects(settings),
             tokens=await token_keys.open(now=utc_now()),
             token_keys=token_keys,
             pepper=await keys.pepper(),
@@ -78,6 +78,23 @@ async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[R
             schema=Schema(db, keys.db, needed=needed, afterwards=migrations_afterwards()),
             faces=await opened.enter_async_context(_faces(settings)) if process == "api" else None,
         )
+
+
+@asynccontextmanager
+async def open_data(settings: Settings, *, process: str) -> AsyncIterator[Database]:
+    """Open the data alone, with the rights of ``process``.
+
+    Raises:
+        SettingsRefused: no address is set.
+        SchemaBehind: a migration that this release needs was not applied.
+        OSError: the database cannot be reached.
+    """
+    database = _database(settings, process, getattr(settings, f"{process}_database_url"))
+    async with AsyncExitStack() as opened:
+        opened.push_async_callback(database.close)
+        await database.open()
+        await require_schema(database, migrations_needed()["data"])
+        yield database
 
 
 @asynccontextmanager
@@ -143,7 +160,12 @@ def _key_file(path: Path, *, make: bool) -> FileKeyWrapper:
         raise SettingsRefused(f"the master key's file: {error}") from error
 
 
-def _objects(settings: Settings) -> ObjectStore:
+def open_objects(settings: Settings) -> ObjectStore:
+    """Where photographs lie: a bucket, or a directory.
+
+    Raises:
+        SettingsRefused: neither is named.
+    """
     if settings.s3_bucket is not None:
         return S3ObjectStore(settings.s3_bucket, endpoint_url=settings.s3_endpoint_url, region=settings.s3_region)
     return DirectoryObjectStore(_path(settings.objects_dir, settings, "objects"))

@@ -41,6 +41,7 @@ from backend.enrolment.register.imports import job as photo_imports
 from backend.enrolment.register.imports.service import JOB as PHOTO_IMPORT
 from backend.gates.frames import service as frames
 from backend.guardians.rules import Recapture
+from backend.health import watermark
 from backend.households.imports import service as imports
 from backend.households.imports.running import Runner as ImportRunner
 from backend.households.notices import service as notices
@@ -275,6 +276,7 @@ async def _duties(
     duties: dict[str, tuple[float, Callable[[], Awaitable[object]]]] = {
         "tick": (1, lambda: tick(db, clock)),
         "notifications": (5, lambda: enqueue_due_notifications(db, now=clock())),
+        "watermark": (watermark.EVERY_S, lambda: watermark.raise_marks(db, keys.db)),
         "erasures": (0.25, lambda: privacy.enqueue_due_erasures(db, now=clock())),
         "numbers": (30, lambda: numbers.finish_due(db, pepper=resources.pepper, now=clock())),
         "tenancies": (2, lambda: privacy.end_due_tenancies(db, now=clock())),

@@ -25,6 +25,16 @@ def add(commands: Commands) -> None:
     add_data_dir(restore)
     restore.set_defaults(run=_restore)
 
+    after = commands.add_parser(
+        "after-restore",
+        help="make databases of your own fit to serve after one was set back; nothing may run meanwhile",
+    )
+    after.add_argument(
+        "--before", metavar="URL", help="the data as they were before, as doorward_worker, if they are left"
+    )
+    add_data_dir(after)
+    after.set_defaults(run=_after_restore)
+
     keys = commands.add_parser("keys", help="rotate keys").add_subparsers(required=True, metavar="COMMAND")
     rotate = keys.add_parser("rotate", help="give communities' keys a new version")
     which = rotate.add_mutually_exclusive_group(required=True)
@@ -66,6 +76,19 @@ def _restore(arguments: argparse.Namespace) -> int:
     print(f"restored  what there was at {done.made_at:%Y-%m-%d %H:%M:%S} UTC, {done.objects} objects")
     print(f"erased    {done.erased_again} people again; {done.keys_destroyed} keys destroyed again")
     print(f"epochs    {done.communities} begun anew; everybody logs in again")
+    return 0
+
+
+def _after_restore(arguments: argparse.Namespace) -> int:
+    from backend.kit.clock import utc_now
+    from backend.upkeep import commands
+
+    with box_failures(), databases(settings_of(arguments)) as settings:
+        done = asyncio.run(commands.after_restore(settings, before=arguments.before, now=utc_now()))
+    print(f"erased    {done.erased_again} people again; {done.keys_destroyed} keys destroyed again")
+    print(f"epochs    {done.communities} begun anew; everybody logs in again")
+    if arguments.before is None:
+        print("left      end again the tenancies, memberships and gates that ended since: docs/runbook.md, Restoring")
     return 0
 
 

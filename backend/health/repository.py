@@ -2,7 +2,7 @@
 
 from backend.kit.db import Connection
 
-__all__ = ["list_missing"]
+__all__ = ["get_mark", "list_missing", "raise_mark"]
 
 
 async def list_missing(conn: Connection, *, needed: list[str]) -> list[str]:
@@ -13,3 +13,18 @@ async def list_missing(conn: Connection, *, needed: list[str]) -> list[str]:
         needed,
     )
     return [str(row["version"]) for row in rows]
+
+
+async def get_mark(conn: Connection) -> int:
+    """The number by which a database that was set back is known."""
+    mark: int = await conn.fetchval("SELECT coalesce(max(mark), 0) FROM watermark")
+    return mark
+
+
+async def raise_mark(conn: Connection, *, mark: int) -> None:
+    """Raise it; it never falls."""
+    await conn.execute(
+        "INSERT INTO watermark (mark) VALUES ($1)"
+        " ON CONFLICT (one) DO UPDATE SET mark = greatest(watermark.mark, excluded.mark)",
+        mark,
+    )

@@ -14,6 +14,7 @@ import structlog
 
 from backend.health import repository
 from backend.health.errors import NotReady, SchemaBehind
+from backend.health.watermark import require_level
 from backend.kit.db import Database, Scope
 from backend.kit.storage import ObjectStore
 
@@ -92,6 +93,16 @@ class Schema:
         await require_schema(db, self._needed[database])
         return len(await _missing(db, self._afterwards[database]))
 
+    async def level(self) -> int:
+        """Nothing is to be applied, and neither database was set back.
+
+        Raises:
+            DataSetBack, KeysSetBack: one was.
+            DatabaseUnavailable: a database does not answer.
+        """
+        await require_level(self._databases["data"], self._databases["keys"])
+        return 0
+
     async def outstanding(self) -> int:
         """How many of both databases' migrations are not applied, whether they may wait or not.
 
@@ -161,7 +172,7 @@ def checks(schema: Schema, objects: ObjectStore) -> Mapping[str, Check]:
     """What the API needs.
 
     Args:
-        schema: both databases.
+        schema: both databases, which are also to be of one moment.
         objects: photographs' place.
     """
 
@@ -169,4 +180,9 @@ def checks(schema: Schema, objects: ObjectStore) -> Mapping[str, Check]:
         await objects.exists(_PROBE)
         return 0
 
-    return {"database": lambda: schema.look("data"), "keys": lambda: schema.look("keys"), "objects": reach}
+    return {
+        "database": lambda: schema.look("data"),
+        "keys": lambda: schema.look("keys"),
+        "level": schema.level,
+        "objects": reach,
+    }

@@ -1,6 +1,7 @@
 """The operator's commands, between the command line and the work."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 from backend.audit import service as audit
 from backend.embedded.objects import DirectoryObjectStore
 from backend.embedded.postgres import EmbeddedPostgres
+from backend.health.watermark import level_marks
 from backend.keys import rotation
 from backend.keys.errors import KeyMissing
 from backend.keys.rotation import Rewrapped
@@ -16,17 +18,19 @@ from backend.keys.signing import succession
 from backend.keys.signing import tokens as token_keys
 from backend.keys.wrapping import MovingKeyWrapper
 from backend.kit.clock import utc_now
-from backend.kit.db import Scope
-from backend.resources import open_keys, open_resources
-from backend.settings import Settings
+from backend.kit.db import Database, Scope
+from backend.resources import open_data, open_keys, open_objects, open_resources
+from backend.settings import Settings, SettingsRefused
 from backend.upkeep import manifest
 from backend.upkeep import restore as restoring
+from backend.upkeep.anew import Anew, Loaded, begin_anew, known_ends
 from backend.upkeep.backup import BackedUp
 from backend.upkeep.backup import back_up as _back_up
 from backend.upkeep.errors import BackupRefused, RestoreRefused, UpkeepFailed
+from backend.upkeep.repository import EndRow
 from backend.upkeep.restore import Restored
 
-__all__ = ["back_up", "restore", "rewrap", "rotate", "rotate_community", "rotate_tokens"]
+__all__ = ["after_restore", "back_up", "restore", "rewrap", "rotate", "rotate_community", "rotate_tokens"]
 
 
 async def rotate(settings: Settings, *, community_id: UUID | None) -> int:
@@ -157,6 +161,49 @@ def restore(settings: Settings, *, data: Path, keys: Path | None) -> Restored:
                 now=utc_now(),
             )
         )
+
+
+async def after_restore(settings: Settings, *, before: str | None, now: datetime) -> Anew:
+    """Make databases of one's own fit to serve after one of them was set back. Nothing may be served from them.
+
+    Args:
+        settings: with the addresses of both databases as they are now.
+        before: address of the data as they were before, for the worker's role, where they can still be read.
+        now: UTC.
+
+    Raises:
+        SettingsRefused, KeyServiceUnavailable: a store cannot be opened.
+        SchemaBehind: a migration that this release needs was not applied.
+        OSError, asyncpg.PostgresError: a database cannot be reached.
+    """
+    if settings.migration_database_url is None:
+        raise SettingsRefused(
+            "DOORWARD_MIGRATION_DATABASE_URL is needed: the planner's statistics are the owner's to gather"
+        )
+    async with AsyncExitStack() as opened:
+        owner = Database(settings.migration_database_url, max_size=1)
+        opened.push_async_callback(owner.close)
+        await owner.open()
+        loaded = Loaded(
+            owner=owner,
+            api=await opened.enter_async_context(open_data(settings, process="api")),
+            worker=await opened.enter_async_context(open_data(settings, process="worker")),
+        )
+        keys = await opened.enter_async_context(open_keys(settings))
+        done = await begin_anew(loaded, keys, open_objects(settings), await _ends_before(before), now=now)
+        await level_marks(loaded.worker, keys.db)
+        return done
+
+
+async def _ends_before(url: str | None) -> list[EndRow]:
+    if url is None:
+        return []
+    database = Database(url, max_size=1)
+    try:
+        await database.open()
+        return await known_ends(database)
+    finally:
+        await database.close()
 
 
 def _place(settings: Settings) -> Path:

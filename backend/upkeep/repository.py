@@ -1,5 +1,6 @@
-"""SQL on restored databases, as the superuser who loads them: what came back that must not serve as it is."""
+"""SQL on restored databases: what came back that must not serve as it is. In the platform's scope, as the worker."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -12,6 +13,7 @@ from backend.kit.db import Connection, fetch_all
 __all__ = [
     "EndRow",
     "FaceRow",
+    "delete_claims",
     "delete_log_ins",
     "gather_statistics",
     "has_data",
@@ -20,10 +22,15 @@ __all__ = [
     "list_destroyed",
     "list_ends",
     "list_faces",
+    "list_standing",
     "list_tombstones",
     "new_epoch",
     "skip_event_numbers",
 ]
+
+
+#: Seconds for what goes through a whole table, or through all of them.
+_LONG_S = 3600
 
 
 class FaceRow(msgspec.Struct, frozen=True):
@@ -69,34 +76,62 @@ async def list_destroyed(conn: Connection) -> list[TombstoneRow]:
     )
 
 
-async def list_ends(conn: Connection, *, ended: bool) -> list[EndRow]:
-    """What has ended, or what stands; tenancies first, since their members end with them."""
+async def list_ends(conn: Connection) -> list[EndRow]:
+    """What has ended; tenancies first, since their members end with them."""
     return await fetch_all(
         conn,
         EndRow,
         """
         SELECT kind, community_id, thing_id FROM (
-            SELECT 1 AS rank, 'tenancy' AS kind, community_id, tenancy_id AS thing_id, ended_at IS NOT NULL AS ended
-            FROM tenancy
-            UNION ALL SELECT 2, 'member', community_id, member_id, ended_at IS NOT NULL FROM member
-            UNION ALL SELECT 3, 'gate', community_id, gate_id, revoked_at IS NOT NULL FROM gate
-        ) thing WHERE ended = $1 ORDER BY rank, community_id, thing_id
+            SELECT 1 AS rank, 'tenancy' AS kind, community_id, tenancy_id AS thing_id FROM tenancy
+            WHERE ended_at IS NOT NULL
+            UNION ALL SELECT 2, 'member', community_id, member_id FROM member WHERE ended_at IS NOT NULL
+            UNION ALL SELECT 3, 'gate', community_id, gate_id FROM gate WHERE revoked_at IS NOT NULL
+        ) thing ORDER BY rank, community_id, thing_id
         """,
-        ended,
     )
 
 
-async def list_faces(conn: Connection) -> list[FaceRow]:
-    """People of whose faces there is ciphertext."""
+async def list_standing(conn: Connection, *, things: Sequence[EndRow]) -> list[EndRow]:
+    """Those of the things that have not ended here, in the order in which they are given."""
+    return await fetch_all(
+        conn,
+        EndRow,
+        """
+        SELECT g.kind, g.community_id, g.thing_id
+        FROM unnest($1::text[], $2::uuid[], $3::uuid[]) WITH ORDINALITY AS g (kind, community_id, thing_id, place)
+        WHERE CASE g.kind
+            WHEN 'tenancy' THEN EXISTS (
+                SELECT FROM tenancy t
+                WHERE t.community_id = g.community_id AND t.tenancy_id = g.thing_id AND t.ended_at IS NULL)
+            WHEN 'member' THEN EXISTS (
+                SELECT FROM member m
+                WHERE m.community_id = g.community_id AND m.member_id = g.thing_id AND m.ended_at IS NULL)
+            ELSE EXISTS (
+                SELECT FROM gate
+                WHERE gate.community_id = g.community_id AND gate.gate_id = g.thing_id AND gate.revoked_at IS NULL)
+        END
+        ORDER BY g.place
+        """,
+        [thing.kind for thing in things],
+        [thing.community_id for thing in things],
+        [thing.thing_id for thing in things],
+    )
+
+
+async def list_faces(conn: Connection, *, beyond: UUID, limit: int) -> list[FaceRow]:
+    """The next people of whose faces there is ciphertext, by their ids."""
     return await fetch_all(
         conn,
         FaceRow,
         """
         SELECT person_id, max(at) AS newest_at FROM (
-            SELECT person_id, taken_at AS at FROM enrolment_photo
-            UNION ALL SELECT person_id, made_at FROM template
-        ) face GROUP BY person_id ORDER BY person_id
+            SELECT person_id, taken_at AS at FROM enrolment_photo WHERE person_id > $1
+            UNION ALL SELECT person_id, made_at FROM template WHERE person_id > $1
+        ) face GROUP BY person_id ORDER BY person_id LIMIT $2
         """,
+        beyond,
+        limit,
     )
 
 
@@ -106,13 +141,17 @@ async def gather_statistics(conn: Connection) -> None:
     The first minute after a restore is when every gate fetches its whole roster anew: plans made for empty tables
     would let them wait.
     """
-    await conn.execute("ANALYZE", timeout=3600)
+    await conn.execute("ANALYZE", timeout=_LONG_S)
 
 
 async def delete_log_ins(conn: Connection) -> None:
     """End every log-in, and forget the codes that are not used yet: some were ended or used after the backup."""
-    await conn.execute("DELETE FROM session")
-    await conn.execute("DELETE FROM login_challenge")
+    await conn.execute("DELETE FROM session", timeout=_LONG_S)
+    await conn.execute("DELETE FROM login_challenge", timeout=_LONG_S)
+
+
+async def delete_claims(conn: Connection) -> None:
+    """Void the claim codes of the community's gates that are not used yet: some were used after the backup."""
     await conn.execute("DELETE FROM gate_claim WHERE used_at IS NULL")
 
 

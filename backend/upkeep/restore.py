@@ -6,28 +6,26 @@ happened; cut off in it, the box does not start until the restore is run again.
 
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
 import asyncpg
 import msgspec
 
-from backend.audit import service as audit
 from backend.embedded.datadir import restore_mark
 from backend.embedded.objects import DirectoryObjectStore
 from backend.embedded.passwords import KEYS, OWNER, SUPERUSER
 from backend.embedded.postgres import EmbeddedPostgres
 from backend.embedded.provision import DATABASE, KEY_DATABASE
+from backend.health.watermark import level_marks
 from backend.keys.repository import TombstoneRow
-from backend.keys.service import Keys
-from backend.kit.clock import utc_now
 from backend.kit.db import Database, Scope
 from backend.migrate import migrate
-from backend.privacy.saga import Saga
 from backend.resources import open_keys
 from backend.settings import Settings
-from backend.upkeep import again, manifest, pgtools, repository
+from backend.upkeep import manifest, pgtools, repository
+from backend.upkeep.anew import Loaded, begin_anew, known_ends
 from backend.upkeep.backup import DATA_DUMP, KEYS_DUMP, OBJECTS, copy_objects
 from backend.upkeep.errors import RestoreRefused
 from backend.upkeep.repository import EndRow
@@ -96,6 +94,8 @@ async def restore(
     await _swap(postgres, [DATABASE] if keys is None else [DATABASE, KEY_DATABASE])
     if objects is not None:
         _swap_folder(objects)
+    # Not sooner: beside the data of before, which would serve on had this failed, the key store must not be ahead.
+    await _level(postgres)
     restore_mark(folder).unlink()
     return msgspec.structs.replace(restored, made_at=made_at)
 
@@ -124,10 +124,17 @@ async def _prepare(
     async with open_keys(addressed) as key_store:
         destroyed = 0
         if keys is not None:
-            destroyed = await key_store.bury(known.tombstones + await _destroyed(postgres, DATABASE + _NEW))
-        communities = await _begin_anew(postgres)
-        erased = await _do_again(postgres, key_store, objects, known.ends, now=now)
-    return Restored(made_at=now, keys_destroyed=destroyed, erased_again=erased, communities=communities, objects=copied)
+            destroyed = await key_store.bury(known.tombstones)
+        fresh = None if objects is None else DirectoryObjectStore(_beside(objects, _NEW))
+        async with _loaded(postgres) as loaded:
+            anew = await begin_anew(loaded, key_store, fresh, known.ends, now=now)
+    return Restored(
+        made_at=now,
+        keys_destroyed=destroyed + anew.keys_destroyed,
+        erased_again=anew.erased_again,
+        communities=anew.communities,
+        objects=copied,
+    )
 
 
 async def _discard(postgres: EmbeddedPostgres, objects: Path | None) -> None:
@@ -151,11 +158,8 @@ async def _known(postgres: EmbeddedPostgres, mark: Path) -> _Known:
     for name in (DATABASE, DATABASE + _OLD):
         known.tombstones.extend(await _destroyed(postgres, name))
         async with _superuser(postgres, name) as database:
-            if database is None:
-                continue
-            async with database.transaction(Scope(), read_only=True) as conn:
-                if await repository.has_data(conn):
-                    known.ends.extend(await repository.list_ends(conn, ended=True))
+            if database is not None:
+                known.ends.extend(await known_ends(database))
     return known
 
 
@@ -180,10 +184,6 @@ async def _load(postgres: EmbeddedPostgres, name: str, source: Path, *, owner: s
     if name == DATABASE:
         await _execute(postgres, f"GRANT CONNECT ON DATABASE {fresh} TO doorward_api, doorward_worker, doorward_audit")
     pgtools.load(postgres.url(SUPERUSER, fresh), source)
-    async with _superuser(postgres, fresh) as database:
-        if database is not None:
-            async with database.transaction(Scope()) as conn:
-                await repository.gather_statistics(conn)
 
 
 async def _require_keys(postgres: EmbeddedPostgres, name: str) -> None:
@@ -198,59 +198,28 @@ async def _require_keys(postgres: EmbeddedPostgres, name: str) -> None:
     )
 
 
-async def _do_again(
-    postgres: EmbeddedPostgres, keys: Keys, objects: Path | None, ends: list[EndRow], *, now: datetime
-) -> int:
-    """End and erase again, as far as no gate is needed; how many erasures."""
-    name = DATABASE + _NEW
-    api, worker = Database(postgres.url("doorward_api", name)), Database(postgres.url("doorward_worker", name))
-    try:
-        await api.open()
-        await worker.open()
-        # Where a bucket holds the objects, the worker does it when it starts.
-        saga = None if objects is None else Saga(worker, keys, DirectoryObjectStore(_beside(objects, _NEW)), utc_now)
-        async with _superuser(postgres, name) as database:
-            assert database is not None
-            async with database.transaction(Scope(), read_only=True) as conn:
-                standing = await repository.list_ends(conn, ended=False)
-            begun = await again.end_again(api, ends, standing, now=now)
-            if saga is not None:
-                await again.carry_out(saga, begun)
-            async with database.transaction(Scope(), read_only=True) as conn:
-                faces = await repository.list_faces(conn)
-        erased = await again.erase_again(api, keys, faces, now=now)
-        if saga is not None:
-            await again.carry_out(saga, erased)
-    finally:
-        await api.close()
-        await worker.close()
-    return len(begun) + len(erased)
+@asynccontextmanager
+async def _loaded(postgres: EmbeddedPostgres) -> AsyncIterator[Loaded]:
+    async with AsyncExitStack() as opened:
+        databases = []
+        for role in (OWNER, "doorward_api", "doorward_worker"):
+            database = Database(postgres.url(role, DATABASE + _NEW), max_size=2)
+            opened.push_async_callback(database.close)
+            await database.open()
+            databases.append(database)
+        yield Loaded(*databases)
 
 
-async def _begin_anew(postgres: EmbeddedPostgres) -> int:
-    """New epochs for gates, and no log-in of before; how many communities."""
-    async with _superuser(postgres, DATABASE + _NEW) as database:
-        assert database is not None
-        async with database.transaction(Scope()) as conn:
-            await repository.delete_log_ins(conn)
-            await repository.skip_event_numbers(conn)
-            communities = await repository.list_communities(conn)
-    worker = Database(postgres.url("doorward_worker", DATABASE + _NEW), max_size=1)
+async def _level(postgres: EmbeddedPostgres) -> None:
+    """Let both databases, in their places now, say that they are of one moment."""
+    data, keys = Database(postgres.url("doorward_worker"), max_size=1), Database(postgres.url(KEYS, KEY_DATABASE))
     try:
-        await worker.open()
-        for community_id in communities:
-            async with worker.transaction(Scope(community_id=community_id)) as conn:
-                await repository.new_epoch(conn)
-                await audit.record(
-                    conn,
-                    community_id=community_id,
-                    actor="system",
-                    action="backup.restore",
-                    target=f"community:{community_id}",
-                )
+        await data.open()
+        await keys.open()
+        await level_marks(data, keys)
     finally:
-        await worker.close()
-    return len(communities)
+        await data.close()
+        await keys.close()
 
 
 async def _swap(postgres: EmbeddedPostgres, names: list[str]) -> None:
