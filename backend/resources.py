@@ -25,7 +25,7 @@ from backend.migrate import migrations_afterwards, migrations_needed
 from backend.notifications.senders import ConsoleSender, HttpSender
 from backend.settings import Settings, SettingsRefused
 
-__all__ = ["Resources", "open_data", "open_keys", "open_objects", "open_resources"]
+__all__ = ["Resources", "database_of", "open_data", "open_keys", "open_objects", "open_resources"]
 
 # Who connects as whom where a deployment gives one address for all.
 _ROLES = {"api": "doorward_api", "worker": "doorward_worker", "keys": "doorward_keys"}
@@ -89,7 +89,7 @@ async def open_data(settings: Settings, *, process: str) -> AsyncIterator[Databa
         SchemaBehind: a migration that this release needs was not applied.
         OSError: the database cannot be reached.
     """
-    database = _database(settings, process, getattr(settings, f"{process}_database_url"))
+    database = database_of(settings, process=process)
     async with AsyncExitStack() as opened:
         opened.push_async_callback(database.close)
         await database.open()
@@ -107,7 +107,7 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
         KeyServiceUnavailable: the key service does not answer.
         OSError: the database cannot be reached.
     """
-    database = _database(settings, "keys", settings.keys_database_url)
+    database = database_of(settings, process="keys")
     async with AsyncExitStack() as opened:
         opened.push_async_callback(database.close)
         await database.open()
@@ -121,7 +121,13 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
         yield keys
 
 
-def _database(settings: Settings, process: str, url: str | None) -> Database:
+def database_of(settings: Settings, *, process: str) -> Database:
+    """The database of ``process`` ("api", "worker" or "keys") as the settings name it, not opened.
+
+    Raises:
+        SettingsRefused: no address is set.
+    """
+    url: str | None = getattr(settings, f"{process}_database_url")
     if url is not None:
         return Database(url, max_size=4 if process == "keys" else 10)
     if settings.database_url is None or process == "keys":

@@ -168,7 +168,7 @@ def test_what_moves_the_schema_in_a_container_speaks_to_a_database_without_tls()
 def test_nobody_runs_as_root_or_writes_to_the_image() -> None:
     services = yaml.safe_load((DOCKER / "compose.yaml").read_text("utf-8"))["services"]
     ours = {name: service for name, service in services.items() if str(service["image"]).startswith("doorward")}
-    assert set(ours) == {"provision", "migrate", "api", "worker"}
+    assert set(ours) == {"provision", "migrate", "after-restore", "api", "worker"}
     for service in ours.values():
         assert service["read_only"] is True
         assert service["user"] == "10001:10001"

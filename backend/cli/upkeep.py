@@ -30,7 +30,9 @@ def add(commands: Commands) -> None:
         help="make databases of your own fit to serve after one was set back; nothing may run meanwhile",
     )
     after.add_argument(
-        "--before", metavar="URL", help="the data as they were before, as doorward_worker, if they are left"
+        "--before",
+        metavar="URL",
+        help="postgresql:// address of the data as they were before; the worker's log-in is added where it has none",
     )
     add_data_dir(after)
     after.set_defaults(run=_after_restore)

@@ -4,7 +4,10 @@ import asyncio
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
+
+import msgspec
 
 from backend.audit import service as audit
 from backend.embedded.objects import DirectoryObjectStore
@@ -19,7 +22,7 @@ from backend.keys.signing import tokens as token_keys
 from backend.keys.wrapping import MovingKeyWrapper
 from backend.kit.clock import utc_now
 from backend.kit.db import Database, Scope
-from backend.resources import open_data, open_keys, open_objects, open_resources
+from backend.resources import database_of, open_data, open_keys, open_objects, open_resources
 from backend.settings import Settings, SettingsRefused
 from backend.upkeep import manifest
 from backend.upkeep import restore as restoring
@@ -168,7 +171,8 @@ async def after_restore(settings: Settings, *, before: str | None, now: datetime
 
     Args:
         settings: with the addresses of both databases as they are now.
-        before: address of the data as they were before, for the worker's role, where they can still be read.
+        before: address of the data as they were before, where they can still be read; the worker's log-in is added
+            where it names none.
         now: UTC.
 
     Raises:
@@ -190,20 +194,31 @@ async def after_restore(settings: Settings, *, before: str | None, now: datetime
             worker=await opened.enter_async_context(open_data(settings, process="worker")),
         )
         keys = await opened.enter_async_context(open_keys(settings))
-        done = await begin_anew(loaded, keys, open_objects(settings), await _ends_before(before), now=now)
+        done = await begin_anew(loaded, keys, open_objects(settings), await _ends_before(settings, before), now=now)
         await level_marks(loaded.worker, keys.db)
         return done
 
 
-async def _ends_before(url: str | None) -> list[EndRow]:
-    if url is None:
+async def _ends_before(settings: Settings, address: str | None) -> list[EndRow]:
+    if address is None:
         return []
-    database = Database(url, max_size=1)
+    field = "database_url" if settings.worker_database_url is None else "worker_database_url"
+    url = _with_login(address, of=getattr(settings, field) or "")
+    database = database_of(msgspec.structs.replace(settings, **{field: url}), process="worker")
     try:
         await database.open()
         return await known_ends(database)
     finally:
         await database.close()
+
+
+def _with_login(address: str, *, of: str) -> str:
+    """The address with another's user and password where it has none: passwords stand in no list of processes."""
+    parts = urlsplit(address)
+    if "@" in parts.netloc:
+        return address
+    login, at, _ = urlsplit(of).netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{login}{at}{parts.netloc}"))
 
 
 def _place(settings: Settings) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -142,7 +143,10 @@ async def test_data_that_were_set_back_serve_only_with_what_was_done_since_done_
         assert await rows(urls.superuser, "SELECT 1 FROM session")
         assert_nothing_starts("data-set-back", urls, settings, tmp_path)
 
-        before = ["--before", database_urls.worker] if readable else []
+        server = urlsplit(database_urls.worker)
+        # Without a password: it would stand in the list of processes.
+        address = f"postgresql://{server.hostname}:{server.port}{server.path}"
+        before = ["--before", address] if readable else []
         done = command(["after-restore", *before], urls, settings, tmp_path)
         assert done.returncode == 0, done.stderr
         assert "1 people again" in done.stdout

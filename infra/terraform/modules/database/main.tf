@@ -48,7 +48,7 @@ resource "aws_security_group" "this" {
 resource "aws_vpc_security_group_ingress_rule" "tasks" {
   for_each                     = aws_security_group.this
   security_group_id            = each.value.id
-  description                  = "PostgreSQL from API, worker and migrations"
+  description                  = "PostgreSQL from API, worker, migrations and restores"
   referenced_security_group_id = var.tasks_security_group_id
   from_port                    = 5432
   to_port                      = 5432

@@ -14,7 +14,7 @@ variable "subnet_ids" {
 }
 
 variable "tasks_security_group_id" {
-  description = "The group of API, worker and migrations."
+  description = "The group of API, worker, migrations and restores."
   type        = string
 }
 

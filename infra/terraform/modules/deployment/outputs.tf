@@ -16,11 +16,12 @@ output "secret_arns" {
   value       = module.secrets.arns
 }
 
-output "migration" {
-  description = "What `aws ecs run-task` needs to bring the databases to a release's schema."
+output "by_hand" {
+  description = "What `aws ecs run-task` needs to bring the databases to a release's schema, and to finish a restore."
   value = {
-    cluster = module.service.cluster
-    task    = module.service.migration_task
+    cluster   = module.service.cluster
+    migration = module.service.migration_task
+    restore   = module.service.restore_task
     network = join(",", [
       "awsvpcConfiguration={subnets=[${join(",", module.network.task_subnet_ids)}]",
       "securityGroups=[${module.service.tasks_security_group_id}]}",

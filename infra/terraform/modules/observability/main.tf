@@ -19,7 +19,7 @@ resource "aws_kms_key" "logs" {
 
 resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_338:logs are for finding faults; what must be proven stands in the audit trail, so 30 days, not a year
-  for_each          = toset(["api", "worker", "migration", "metrics"])
+  for_each          = toset(["api", "worker", "migration", "restore", "metrics"])
   name              = "/${var.name}/${each.key}"
   retention_in_days = var.log_days
   kms_key_id        = aws_kms_key.logs.arn

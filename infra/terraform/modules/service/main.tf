@@ -18,7 +18,15 @@ locals {
     api       = ["DOORWARD_API_DATABASE_URL", "DOORWARD_KEYS_DATABASE_URL", "DOORWARD_OTP_HTTP_TOKEN"]
     worker    = ["DOORWARD_WORKER_DATABASE_URL", "DOORWARD_KEYS_DATABASE_URL", "DOORWARD_OTP_HTTP_TOKEN"]
     migration = ["DOORWARD_MIGRATION_DATABASE_URL", "DOORWARD_KEYS_DATABASE_URL"]
+    restore = [
+      "DOORWARD_API_DATABASE_URL", "DOORWARD_WORKER_DATABASE_URL", "DOORWARD_MIGRATION_DATABASE_URL",
+      "DOORWARD_KEYS_DATABASE_URL",
+    ]
   }
+
+  # What a task runs; those that no service keeps running are started by hand, and show no numbers.
+  commands = { api = "api", worker = "worker", migration = "migrate", restore = "after-restore" }
+  services = toset(["api", "worker"])
 
   common = {
     DOORWARD_PUBLIC_URL   = var.public_url
@@ -44,12 +52,14 @@ locals {
     })
     worker    = local.common
     migration = {}
+    restore   = local.common
   }
 
   sizes = {
     api       = { cpu = var.api.cpu, memory = var.api.memory }
     worker    = { cpu = var.worker.cpu, memory = var.worker.memory }
     migration = { cpu = 256, memory = 512 }
+    restore   = { cpu = 512, memory = 2048 }
   }
 }
 
@@ -68,13 +78,14 @@ resource "aws_iam_role" "task" {
 }
 
 resource "aws_iam_role_policy" "service" {
-  for_each = toset(["api", "worker"])
+  # After a restore objects and keys are destroyed again.
+  for_each = setunion(local.services, ["restore"])
   role     = aws_iam_role.task[each.key].id
   policy   = var.policies.service
 }
 
 resource "aws_iam_role_policy" "metrics" {
-  for_each = toset(["api", "worker"])
+  for_each = local.services
   role     = aws_iam_role.task[each.key].id
   policy   = var.policies.metrics
 }
@@ -108,7 +119,7 @@ resource "aws_ecs_task_definition" "this" {
     name      = each.key
     image     = var.image
     essential = true
-    command   = [each.key == "migration" ? "migrate" : each.key]
+    command   = [local.commands[each.key]]
 
     readonlyRootFilesystem = true
     user                   = "10001:10001"
@@ -128,12 +139,12 @@ resource "aws_ecs_task_definition" "this" {
         "awslogs-stream-prefix" = each.key
       }
     }
-  }], each.key == "migration" ? [] : [local.collector[each.key]]))
+  }], contains(local.services, each.key) ? [local.collector[each.key]] : []))
 }
 
 resource "aws_security_group" "tasks" {
   name        = "${var.name}-tasks"
-  description = "API, worker and migrations"
+  description = "API, worker, migrations and restores"
   vpc_id      = var.vpc_id
   tags        = { Name = "${var.name}-tasks" }
 }

@@ -1,5 +1,5 @@
 output "tasks_security_group_id" {
-  description = "The group of API, worker and migrations."
+  description = "The group of all tasks."
   value       = aws_security_group.tasks.id
 }
 
@@ -21,4 +21,9 @@ output "cluster" {
 output "migration_task" {
   description = "What `aws ecs run-task` is told before a release and after it: this very revision, with its image."
   value       = aws_ecs_task_definition.this["migration"].arn
+}
+
+output "restore_task" {
+  description = "What `aws ecs run-task` is told after one of the databases was set back."
+  value       = aws_ecs_task_definition.this["restore"].arn
 }

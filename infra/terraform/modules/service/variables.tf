@@ -96,7 +96,7 @@ variable "managed_policy_prefix" {
 }
 
 variable "log_groups" {
-  description = "Names of log groups: api, worker, migration, metrics."
+  description = "Names of log groups: api, worker, migration, restore, metrics."
   type        = map(string)
 }
 
