@@ -31,7 +31,7 @@ from backend.accounts.schemas import (
     TokenPair,
 )
 from backend.accounts.second_factor.routes import staff_router as second_factor_staff
-from backend.accounts.sessions.devices import device_label
+from backend.accounts.sessions.devices import device_label, unknown_device
 from backend.accounts.sessions.routes import sessions_router
 from backend.accounts.staff.routes import staff_router as staff_staff
 from backend.audit import service as audit
@@ -141,9 +141,8 @@ def _login_router(surface: Surface) -> Router:
         task = None
         if result.tell is not None and surface == "staff":
             # In the language that the owner chose: whoever logs in may be somebody else.
-            task = BackgroundTask(
-                send_later, sender, result.tell.phone, "new_device", {"device": device or "?"}, result.tell.language
-            )
+            told = {"device": device or unknown_device(result.tell.language)}
+            task = BackgroundTask(send_later, sender, result.tell.phone, "new_device", told, result.tell.language)
         return Response(TokenPair(tokens.issue(result.principal, now=now), result.refresh_token), background=task)
 
     @post(

@@ -1,7 +1,5 @@
 """What people are told while they take their photographs, in the languages that every surface offers."""
 
-# ruff: noqa: RUF001 - Chinese has its own commas and full stops
-
 import msgspec
 
 from gate_sdk.face import RefusalCode, Remedy

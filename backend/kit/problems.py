@@ -29,6 +29,7 @@ __all__ = [
     "Conflict",
     "Forbidden",
     "Gone",
+    "InvalidInput",
     "NotFound",
     "PayloadTooLarge",
     "Problem",
@@ -110,6 +111,13 @@ class BadRequest(Problem):
     code = "bad-request"
     title = "Bad request"
     remedy = "Correct the request as the interface's description says."
+
+
+class InvalidInput(BadRequest):
+    """A part of the request has the wrong form."""
+
+    code = "invalid-input"
+    remedy = "Correct the parts that `errors` names, as the interface's description says."
 
 
 class Unauthorised(Problem):
@@ -293,8 +301,7 @@ def _invalid(request: AnyRequest, error: ValidationException) -> Response[bytes]
         for item in (error.extra if isinstance(error.extra, list) else [])
         if isinstance(item, dict)
     )
-    base = BadRequest("A part of the request has the wrong form.").details()
-    return _respond(request, msgspec.structs.replace(base, errors=fields, code="invalid-input"), {})
+    return _respond(request, msgspec.structs.replace(InvalidInput().details(), errors=fields), {})
 
 
 def _misnamed(error: HTTPException) -> ValidationException | None:

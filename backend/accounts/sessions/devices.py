@@ -1,6 +1,6 @@
 """By what somebody recognises his device in a list."""
 
-__all__ = ["device_label"]
+__all__ = ["device_label", "unknown_device"]
 
 # What stands in a browser's User-Agent. The first match counts, since nearly all claim to be others too.
 _SYSTEMS = (
@@ -25,6 +25,11 @@ _CLIENTS = (
     ("Safari", "Safari"),
 )
 _LONGEST = 1000
+
+
+def unknown_device(language: str) -> str:
+    """What a device is called that does not say what it is; in English where the language is none of ours."""
+    return "未知设备" if language == "zh-CN" else "an unknown one"
 
 
 def device_label(user_agent: str | None) -> str | None:

@@ -1,7 +1,5 @@
 """What people read about pictures of denied approaches, beneath the text that they are asked to agree to."""
 
-# ruff: noqa: RUF001 - Chinese has its own commas and colons
-
 from backend.communities.frames.repository import FramePolicyRow, FramePurpose
 
 __all__ = ["supplement"]

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from backend.accounts.sessions.devices import unknown_device
 from backend.kit.clock import Clock
 from backend.kit.db import Database, Scope
 from backend.kit.language import Language
@@ -111,7 +112,7 @@ class Sending:
     async def _text(self, row: ToSendRow, delivery: DeliveryRow, language: Language) -> PushAnswer:
         if row.phone is None:
             return PushAnswer(PushResult.REFUSED)
-        values = {"device": row.detail or "?"} if row.kind == Kind.NEW_DEVICE else {}
+        values = {"device": row.detail or unknown_device(language)} if row.kind == Kind.NEW_DEVICE else {}
         try:
             await self._sender.send(
                 to=row.phone, template=row.kind, values=values, language=language, key=str(delivery.delivery_id)

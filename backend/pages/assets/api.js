@@ -9,6 +9,8 @@ export class Refused extends Error {
     this.after = after;
     this.code = problem.code ?? "unknown";
     this.remedy = problem.remedy ?? "";
+    /** The names of the fields that have the wrong form. */
+    this.fields = (problem.errors ?? []).map((one) => one.field);
     this.extra = problem.extra ?? {};
   }
 

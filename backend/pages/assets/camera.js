@@ -36,7 +36,7 @@ async function openCamera() {
 
 function onePicture(camera, capture, { frame, slots, send, describe, cancel }) {
   return new Promise((resolve, reject) => {
-    const advice = h("div", { role: "status" });
+    const advice = h("div", { role: "status", class: "advice" });
     const offer = async (blob) => {
       advice.replaceChildren(h("p", { class: "soft" }, t("photo.checking")));
       try {
@@ -48,20 +48,19 @@ function onePicture(camera, capture, { frame, slots, send, describe, cancel }) {
         else advice.replaceChildren(h("p", { class: "hint" }, words));
       }
     };
-    const stage = camera ? withCamera(camera, offer, reject) : withFiles(offer, reject);
+    const stage = camera ? withCamera(camera, advice, offer, reject) : withFiles(advice, offer, reject);
     show(frame(
       h("h1", {}, t("photo.title", { at: slots.indexOf(capture.slot) + 1, of: slots.length })),
       h("ol", { class: "steps", "aria-hidden": "true" }, slots.map((slot) =>
         h("li", { class: slot < capture.slot ? "done" : slot === capture.slot ? "now" : "" }))),
       h("p", {}, capture.instruction[document.documentElement.lang] ?? capture.instruction.en),
       stage,
-      advice,
       h("div", { class: "actions" }, h("button", { type: "button", class: "plain", click: cancel }, t("photo.stop"))),
     ));
   });
 }
 
-function withCamera(camera, offer, failed) {
+function withCamera(camera, advice, offer, failed) {
   const video = h("video", { autoplay: true, playsinline: true, muted: true, "aria-label": t("photo.picture") });
   video.muted = true; // The attribute alone does not count where the element was made by a script.
   video.srcObject = camera;
@@ -73,17 +72,17 @@ function withCamera(camera, offer, failed) {
   shoot.disabled = true;
   // The first frames of a camera are dark: it has not yet found the light.
   started.then(() => setTimeout(() => { shoot.disabled = false; }, WARM_UP_MS));
-  return h("div", {}, h("div", { class: "stage" }, video), h("div", { class: "actions" }, shoot));
+  return h("div", {}, h("div", { class: "stage" }, video, advice), h("div", { class: "actions" }, shoot));
 }
 
-function withFiles(offer, failed) {
+function withFiles(advice, offer, failed) {
   const input = h("input", { type: "file", accept: "image/*", capture: "user", id: "picture" });
   input.addEventListener("change", async () => {
     const [file] = input.files;
     input.value = "";
     if (file) await reduced(file).then(offer).catch(failed);
   });
-  return h("div", { class: "card" }, h("p", {}, t("photo.nocamera")), h("label", { for: "picture" }, t("photo.choose")), input);
+  return h("div", { class: "card" }, h("p", {}, t("photo.nocamera")), h("label", { for: "picture" }, t("photo.choose")), input, advice);
 }
 
 /** A picture small enough for a slow line; one that this browser cannot read goes as it is, for the server to say. */

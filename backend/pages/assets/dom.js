@@ -14,7 +14,9 @@ export function h(name, attributes = {}, ...children) {
 
 /** Show these instead of what stood there, and say so to whoever listens instead of looking. */
 export function show(...children) {
-  document.getElementById("page").replaceChildren(...children.flat(Infinity).filter(Boolean));
+  const page = document.getElementById("page");
+  page.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  page.removeAttribute("aria-busy");
   const heading = document.querySelector("h1");
   if (heading) {
     heading.tabIndex = -1;
@@ -26,15 +28,18 @@ export function show(...children) {
 /** A button that cannot be pressed twice while its work goes on; failures go to `failed`. */
 export function action(label, work, failed, kind = "") {
   const button = h("button", { type: "button", class: kind }, label);
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    try {
-      await work();
-    } catch (error) {
-      failed(error);
-    } finally {
-      button.disabled = false;
-    }
-  });
+  button.addEventListener("click", () => busy(button, work).catch(failed));
   return button;
+}
+
+/** Do what a button is for: meanwhile it cannot be pressed, and shows that something goes on where that takes a while. */
+export async function busy(button, work) {
+  button.disabled = true;
+  button.setAttribute("aria-busy", "true");
+  try {
+    return await work();
+  } finally {
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
+  }
 }

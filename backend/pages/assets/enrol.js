@@ -12,6 +12,7 @@ const SLOTS = [1, 2, 3];
 function describe(error) {
   if (error instanceof Refused && error.status === 422) return error.advice(language()) || t("photo.again");
   if (error instanceof Unreachable) return t("wrong.network.note");
+  if (error instanceof Refused && error.code === "too-many-photos") return null;
   if (error instanceof Refused && [413, 415, 429, 503].includes(error.status)) return words(error);
   return null;
 }
@@ -102,7 +103,9 @@ export class Enrolling {
     const { session, base } = this.#page;
     const { enrolments } = await session.get(`${base}/enrolments`);
     const open = enrolments.find((one) => one.state === "open");
-    return open ? session.get(`${base}/enrolments/${open.enrolment_id}`) : this.#new();
+    const begun = open && await session.get(`${base}/enrolments/${open.enrolment_id}`);
+    // Where as many pictures were tried as may be, only another round takes more.
+    return begun && begun.attempts_left > 0 ? begun : this.#new();
   }
 
   async #new() {

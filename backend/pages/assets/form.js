@@ -1,6 +1,7 @@
 // Forms: every field has its label, what was refused is said beneath, and nothing is sent twice.
 import { Refused, Unreachable } from "./api.js";
-import { h } from "./dom.js";
+import { busy, h } from "./dom.js";
+import { drafted, dropDraft, keepDraft } from "./draft.js";
 import { problem } from "./problems.js";
 import { language, t } from "./texts.js";
 
@@ -25,9 +26,9 @@ const VALUE = {
  *
  * A field with `options`, pairs of value and label, is a choice; of type "many" it is any number of them, `chosen` at
  * first, and its value a list. `when(values)` says whether a field is asked for at all. A session that ended, or is too
- * old for this, goes to `ended`.
+ * old for this, goes to `ended`. By the name `keep` what was filled in outlasts the page, until it is sent.
  */
-export function form({ fields, submit, work, ended, kind = "first" }) {
+export function form({ fields, submit, work, ended, keep = null, kind = "first" }) {
   const said = h("div", { role: "alert" });
   const button = h("button", { type: "submit", class: kind }, submit);
   const inputs = fields.map(element);
@@ -43,21 +44,50 @@ export function form({ fields, submit, work, ended, kind = "first" }) {
     inputs[at].querySelectorAll("input, select").forEach((one) => { one.disabled = inputs[at].hidden; });
   });
   whole.addEventListener("change", adapt);
+  if (keep !== null) {
+    refill(whole, drafted(keep));
+    whole.addEventListener("input", () => keepDraft(keep, [...new FormData(whole)]));
+  }
   adapt();
   whole.addEventListener("submit", async (event) => {
     event.preventDefault();
     said.replaceChildren();
-    button.disabled = true;
+    whole.querySelectorAll("[aria-invalid]").forEach((one) => one.removeAttribute("aria-invalid"));
+    // Gone before it is sent: what is drawn once it has arrived begins anew.
+    const kept = keep === null ? null : drafted(keep);
+    if (kept !== null) dropDraft(keep);
     try {
-      await work(values());
+      await busy(button, () => work(values()));
     } catch (error) {
+      if (kept !== null) keepDraft(keep, kept);
       if (ended && mustLogIn(error)) ended(error);
-      else said.replaceChildren(h("p", { class: "problem" }, words(error)));
-    } finally {
-      button.disabled = false;
+      else {
+        said.replaceChildren(h("p", { class: "problem" }, words(error)));
+        mark(whole, error);
+      }
     }
   });
   return whole;
+}
+
+/** Fill in again what was kept; what was not asked for then is as it is at first. */
+function refill(whole, kept) {
+  if (kept === null) return;
+  const given = new Set(kept.map(([name, value]) => `${name} ${value}`));
+  for (const one of whole.elements) {
+    if (one.type === "checkbox") one.checked = given.has(`${one.name} ${one.value}`);
+    else {
+      const value = kept.find(([name]) => name === one.name)?.[1];
+      if (value !== undefined) one.value = value;
+    }
+  }
+}
+
+/** The fields that the server could not take, marked; the first has the focus. */
+function mark(whole, error) {
+  const wrong = [...whole.elements].filter((one) => error instanceof Refused && error.fields.includes(one.name));
+  wrong.forEach((one) => one.setAttribute("aria-invalid", "true"));
+  wrong[0]?.focus();
 }
 
 function element({ name, label, type = "text", options, hint, when, chosen = [], ...attributes }) {

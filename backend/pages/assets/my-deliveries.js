@@ -1,10 +1,11 @@
 // Couriers with an order: announced, handed over at the door or left at the gate, ended.
 import { action, h } from "./dom.js";
+import { drafted } from "./draft.js";
 import { form } from "./form.js";
 import { comings } from "./my-guests.js";
 import { homePicker } from "./my-home.js";
 import { local, moment } from "./walltime.js";
-import { t, time } from "./texts.js";
+import { between, t } from "./texts.js";
 
 const HOUR_MS = 3_600_000;
 const EXPECTED_HOURS = 12;
@@ -21,7 +22,7 @@ export async function deliveriesView(app) {
   const names = new Map(companies.map((one) => [one.partner_id, one.name]));
   return () => [
     h("h1", {}, t("deliveries.title")), comings("deliveries"), picked.choice(),
-    h("details", { class: "card" }, h("summary", {}, t("deliveries.expect")),
+    h("details", { class: "card", open: drafted("delivery") !== null }, h("summary", {}, t("deliveries.expect")),
       companies.length === 0 ? h("p", { class: "soft" }, t("deliveries.no.company")) : expectation(app, path, home, companies)),
     h("section", { class: "card" }, h("h2", {}, t("deliveries.list")), deliveries.length === 0
       ? h("p", { class: "soft" }, t("deliveries.none"))
@@ -56,6 +57,7 @@ function expectation(app, path, { time_zone: zone }, companies) {
       { name: "ask_first", label: t("ask.first"), type: "checkbox", hint: t("ask.first.note"), when: ({ handover }) => handover === "door" },
     ],
     submit: t("deliveries.expect"),
+    keep: "delivery",
     ended: app.failed,
     work: async ({ valid_from, valid_until, ...what }) => {
       await app.session.send("POST", path, { ...what, valid_from: moment(valid_from, zone), valid_until: moment(valid_until, zone) });
@@ -70,7 +72,7 @@ function row(app, path, one, { home: { time_zone: zone }, company }) {
   return h("li", {},
     h("div", {}, h("strong", {}, company), " ", h("span", { class: `state ${one.state === "assigned" ? "good" : "wait"}` }, t(`delivery.${one.state}`)),
       h("p", { class: "soft" }, one.order_ref),
-      h("p", { class: "soft" }, `${time(one.courier_from ?? one.valid_from, zone)} – ${time(one.courier_until ?? one.valid_until, zone)}`),
+      h("p", { class: "soft" }, between(one.courier_from ?? one.valid_from, one.courier_until ?? one.valid_until, zone)),
       h("p", { class: "soft" }, [t(`handover.${one.handover}.now`), one.ask_first && t("ask.first.short")].filter(Boolean).join(" ")),
       !one.announced && h("p", { class: "hint" }, t("deliveries.unannounced"))),
     h("div", { class: "acts" }, action(t(`handover.${other}.choose`), async () => {

@@ -42,8 +42,8 @@ function faceCard(enrolling, enrolment, { base, may, failed }) {
     h("h2", {}, t("face")), h("span", { class: `state ${TONE[state] ?? "bad"}` }, t(`face.${state}`)),
     state === "active" && !base && h("p", { class: "soft" }, t("done.note")),
     state === "in_review" && h("p", { class: "soft" }, t("my.face.review")),
-    enrolment?.communities.filter((place) => place.messages || place.reason).map((place) =>
-      h("p", { class: "hint" }, place.messages?.[document.documentElement.lang] ?? place.reason)),
+    enrolment?.communities.map((place) => place.messages?.[document.documentElement.lang] ?? place.reason).filter(Boolean)
+      .map((why) => h("p", { class: "hint" }, why)),
     may.includes("enrol") && h("div", { class: "actions" },
       action(t(state === "none" ? "my.face.begin" : state === "open" ? "my.face.go.on" : "my.face.anew"),
         () => enrolling.begin(), failed, again ? "first" : "")));

@@ -1,11 +1,12 @@
 // Guests: invite, hand the link on, see who accepted, show his code, change, cancel.
 import { action, h, show } from "./dom.js";
+import { drafted } from "./draft.js";
 import { homePicker } from "./my-home.js";
 import { invitation } from "./my-invite.js";
 import { recurring } from "./my-recurring.js";
 import { paged } from "./paged.js";
 import { qrPicture } from "./qrview.js";
-import { t, time } from "./texts.js";
+import { between, t } from "./texts.js";
 
 const TONE = { accepted: "good", pending: "wait" };
 
@@ -25,7 +26,7 @@ export async function guestsView(app) {
   ]);
   return () => [
     h("h1", {}, t("guests.title")), comings("guests"), picked.choice(),
-    h("details", { class: "card", open: list.empty }, h("summary", {}, t("guests.invite")),
+    h("details", { class: "card", open: list.empty || drafted("invite") !== null }, h("summary", {}, t("guests.invite")),
       invitation(app, path, home, groups, (name, made) => shared(app, name, made))),
     h("h2", {}, t("guests.list")), list(),
   ];
@@ -60,7 +61,7 @@ function row(app, path, pass, { home, groups }) {
   return h("li", {},
     h("div", {}, h("strong", {}, pass.guest_name), " ",
       h("span", { class: `state ${TONE[pass.state] ?? ""}` }, t(`pass.${pass.state}`)),
-      h("p", { class: "soft" }, `${time(pass.valid_from, home.time_zone)} – ${time(pass.valid_until, home.time_zone)}`),
+      h("p", { class: "soft" }, between(pass.valid_from, pass.valid_until, home.time_zone)),
       pass.recurrence && h("p", { class: "soft" }, recurring(pass.recurrence)),
       (doors || pass.ask_first || pass.kind !== "guest") && h("p", { class: "soft" }, [pass.kind !== "guest" && t(`guests.kind.${pass.kind}`), doors, pass.ask_first && t("ask.first.short")].filter(Boolean).join(" · "))),
     h("div", { class: "acts" }, pass.state === "accepted" && action(t("guests.code"), () => codeOf(app, path, pass), app.failed, "plain"),

@@ -1,5 +1,6 @@
 // Homes and who lives in them: join, name a member, remove one, leave.
 import { h } from "./dom.js";
+import { drafted } from "./draft.js";
 import { form } from "./form.js";
 import { childrenCard } from "./my-children.js";
 import { t, time } from "./texts.js";
@@ -37,7 +38,7 @@ export async function homeView(app) {
     h("section", { class: "card" }, h("h2", {}, t("home.members")),
       h("ul", { class: "rows" }, members.map((member) => row(app, path, member, { home, tenant })))),
     childrenCard(wards),
-    tenant && h("details", { class: "card" }, h("summary", {}, t("member.add")), proposal(app, path)),
+    tenant && h("details", { class: "card", open: drafted("member") !== null }, h("summary", {}, t("member.add")), proposal(app, path)),
     h("p", {}, h("a", { href: "#join" }, t("join.another"))),
   ];
 }
@@ -69,6 +70,7 @@ function proposal(app, path) {
       { name: "without_phone", label: t("member.without"), type: "checkbox" },
     ],
     submit: t("member.add"),
+    keep: "member",
     ended: app.failed,
     work: async ({ name, relation, phone, without_phone }) => {
       await app.session.send("POST", path, { name, relation, without_phone, ...(phone ? { phone } : {}) });
@@ -85,6 +87,7 @@ export async function joinView(app) {
       form({
         fields: [{ name: "activation_code", label: t("join.code"), required: true, maxlength: 40, autocomplete: "off", autocapitalize: "characters" }],
         submit: t("join.submit"),
+        keep: "join",
         ended: app.failed,
         work: async ({ activation_code }) => {
           const joined = await app.session.send("POST", "/join", { activation_code });

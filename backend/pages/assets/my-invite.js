@@ -51,6 +51,7 @@ export function invitation(app, path, { time_zone: zone }, groups, made) {
       { name: "grace_minutes", label: t("guests.grace"), options: GRACE_MINUTES.map((minutes) => [minutes, t("guests.minutes", { minutes })]) },
     ],
     submit: t("guests.invite"),
+    keep: "invite",
     ended: app.failed,
     work: async ({ valid_from, valid_until, kind, uses, phone, door_groups, grace_minutes, repeat, days, last, guest_name, ask_first }) => {
       const rule = kind === "delivery" ? null : ruleOf({ repeat, days, begin: valid_from, last });

@@ -160,6 +160,8 @@ export const en = {
   "told.face_active": "Face works",
   "told.face_refused": "Face refused",
   "told.face_retake": "New pictures needed",
+  "told.face_renewal_due": "Face needs renewing by a date",
+  "told.face_renewal_missed": "Face stopped, to be taken anew",
   "told.guest_accepted": "Guest accepted",
   "told.guest_arrived": "Guest arrived",
   "told.delivery_arrived": "Delivery arrived",

@@ -160,6 +160,8 @@ export const zh = {
   "told.face_active": "人脸可以使用",
   "told.face_refused": "人脸未通过",
   "told.face_retake": "需要重新拍照",
+  "told.face_renewal_due": "人脸需要更新",
+  "told.face_renewal_missed": "人脸已停用，需要重新拍照",
   "told.guest_accepted": "访客接受邀请",
   "told.guest_arrived": "访客到达",
   "told.delivery_arrived": "快递到达",

@@ -1,6 +1,7 @@
 // The resident's page: who is logged in, which of its views is shown, and how to get from one to another.
 import { Refused, Session, Unreachable } from "./api.js";
 import { action, h, show } from "./dom.js";
+import { dropDrafts } from "./draft.js";
 import { mustLogIn, words } from "./form.js";
 import { accountView } from "./my-account.js";
 import { entriesView, sessionsView } from "./my-activity.js";
@@ -81,11 +82,16 @@ const current = () => {
 async function reload() {
   const turn = ++loading;
   if (!session.known) return logIn(app);
+  // On a slow line what stood there stays: the bar above it says that something comes.
+  const page = document.getElementById("page");
+  page.setAttribute("aria-busy", "true");
   try {
     const view = await VIEWS[current()](app);
     if (turn === loading) app.draw(() => show(frame(view())));
   } catch (error) {
     if (turn === loading) failed(error);
+  } finally {
+    if (turn === loading) page.removeAttribute("aria-busy");
   }
 }
 
@@ -93,6 +99,7 @@ async function reload() {
 async function loggedIn() {
   const me = await session.get("/me");
   if (localStorage.getItem(PERSON) !== me.person_id) {
+    dropDrafts();
     if (canHoldKeys()) for (const place of await keyring.list()) await keyring.drop(place);
     await dropHere();
   }
@@ -106,6 +113,7 @@ async function loggedIn() {
 
 /** Log out here, or gone for good: nothing of the person stays on this phone. */
 async function forgotten() {
+  dropDrafts();
   if (canHoldKeys()) for (const place of await keyring.list()) await keyring.drop(place);
   await dropHere();
   session.forget();

@@ -54,6 +54,7 @@ const PROBLEMS = {
   "guest-blocked": ["小区不接待这位访客，请联系管理处。", "The community does not admit this guest. Ask the office."],
   "guest-days-spent": ["同一访客来访天数已满。请缩短时间，或把长住的人添加为同住人。", "Your guest has been here for as many days as guests may. Choose a shorter time, or add who stays to your home."],
   "guest-phone-needed": ["这个小区需要访客的手机号。", "This community wants to know the guest's number."],
+  "invalid-input": ["有内容不完整或格式不对，请检查后再试。", "Something is incomplete or has the wrong form. Check it and try again."],
   "home-full": ["此住所人数已满，请联系管理处。", "The home is full. Ask the office."],
   "internal": ["系统出了问题，请稍后再试。", "Something went wrong at our side. Try again later."],
   "link-closed": ["此链接已失效，请使用最新的链接。", "This link no longer works. Open the newest one that you were sent."],

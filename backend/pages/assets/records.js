@@ -8,8 +8,13 @@ export function kept(session, names, failed) {
   list.addEventListener("toggle", async () => {
     try {
       const { rules } = await session.public("/retention");
-      list.append(h("dl", {}, rules.filter((rule) => names.has(rule.key) && rule.period_s !== null).map((rule) =>
-        [h("dt", {}, span(rule.period_s)), h("dd", {}, language() === "en" ? rule.what : rule.what_zh)])));
+      const english = language() === "en";
+      list.append(h("ul", { class: "rows" }, rules.filter((rule) => names.has(rule.key)).map((rule) => {
+        const since = english ? rule.since : rule.since_zh;
+        // Without a period it is kept until something happens, and `since` says until when.
+        return h("li", {}, h("div", {}, english ? rule.what : rule.what_zh,
+          h("p", { class: "soft" }, rule.period_s === null ? since : t("kept.for", { span: span(rule.period_s), since }))));
+      })));
     } catch (error) {
       failed(error);
     }

@@ -1,5 +1,6 @@
 // What the law lets people ask for: a copy, a correction, a halt, an objection, erasure; the same on both pages.
 import { action, h } from "./dom.js";
+import { drafted } from "./draft.js";
 import { form } from "./form.js";
 import { t, time } from "./texts.js";
 
@@ -20,7 +21,7 @@ export function requestCards(app) {
   return [
     copy && h("section", { class: "card" }, h("h2", {}, copy.title), h("p", { class: "soft" }, copy.note),
       h("div", { class: "actions" }, action(t("request.access.ask"), () => ask({ kind: "access" }), failed, "first"))),
-    others.length > 0 && h("details", { class: "card" }, h("summary", {}, t(others.length > 2 ? "request.other" : "request.other.few")), above, form({
+    others.length > 0 && h("details", { class: "card", open: drafted(base) !== null }, h("summary", {}, t(others.length > 2 ? "request.other" : "request.other.few")), above, form({
       fields: [
         { name: "kind", label: t("request.kind"), options: others.map((kind) => [kind, t(`request.${kind}`)]) },
         ...places,
@@ -28,6 +29,7 @@ export function requestCards(app) {
         { name: "text", label: t("request.text"), maxlength: 1000, autocomplete: "off" },
       ],
       submit: t("request.send"),
+      keep: base,
       ended,
       work: (values) => {
         const community = about(values);

@@ -77,6 +77,7 @@ export const en = {
   "left.title": "You have left",
   "left.note": "What was kept of you is being deleted. The certificate will be here: keep the link.",
   "left.certificate": "Certificate of deletion",
+  "kept.for": "{span} from {since}",
   "kept": "What is kept, and for how long",
   "certificates": "Certificates of erasure",
   "certificate.running": "Being deleted ({date}). The certificate is here soon.",

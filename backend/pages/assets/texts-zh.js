@@ -77,6 +77,7 @@ export const zh = {
   "left.title": "您已退出",
   "left.note": "您的信息正在删除。完成后会有删除证明。请保存此链接。",
   "left.certificate": "删除证明",
+  "kept.for": "自{since}起 {span}",
   "kept": "我们保存什么、保存多久",
   "certificates": "删除证明",
   "certificate.running": "正在删除（{date}），稍后可下载证明。",

@@ -37,8 +37,13 @@ export function chooseLanguage() {
 
 /** A span of seconds in the largest unit that it fills. */
 export function span(seconds) {
-  const [unit, length] = [["day", 86400], ["hour", 3600], ["minute", 60]].find(([, one]) => seconds >= 2 * one || one === 60);
+  const [unit, length] = [["year", 31_536_000], ["day", 86400], ["hour", 3600], ["minute", 60]].find(([, one]) => seconds >= 2 * one || one === 60);
   return new Intl.NumberFormat(language(), { style: "unit", unit, unitDisplay: "long" }).format(Math.round(seconds / length));
+}
+
+/** From one time to another; what both have in common, such as the day, is said once. */
+export function between(from, until, timeZone) {
+  return new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short", timeZone }).formatRange(new Date(from), new Date(until));
 }
 
 /** A time as people write it, in the community's or else the phone's time zone. */

@@ -1,7 +1,5 @@
 """What a certificate's words mean, for people: in Chinese and English."""
 
-# ruff: noqa: RUF001 - Chinese has its own commas and full stops
-
 import re
 from collections.abc import Mapping
 from typing import Literal, TypeAlias

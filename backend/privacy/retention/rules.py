@@ -60,7 +60,8 @@ class Rule(msgspec.Struct, frozen=True):
         key: stable name.
         tables: the tables whose rows it is about; objects and files stand in ``what``.
         what: what is kept, in English; ``what_zh`` in Chinese.
-        since: from when the time counts, or, where there is no period, until when it is kept.
+        since: from when the time counts, or, where there is no period, until when it is kept;
+            ``since_zh`` in Chinese.
         period: how long; None where it ends with something and not after a time, zero where it is never kept.
         why: what it is needed for.
         laws: what the time rests on.
@@ -73,6 +74,7 @@ class Rule(msgspec.Struct, frozen=True):
     what: str
     what_zh: str
     since: str
+    since_zh: str
     period: timedelta | None
     why: str
     laws: tuple[Law, ...]

@@ -34,6 +34,7 @@ class PublicRule(msgspec.Struct, frozen=True):
     period: str
     period_s: int | None
     since: str
+    since_zh: str
     why: str
     laws: tuple[str, ...]
     enforced_by: By
@@ -49,6 +50,7 @@ class PublicRule(msgspec.Struct, frozen=True):
             period=in_words(rule.period),
             period_s=None if rule.period is None else int(rule.period.total_seconds()),
             since=rule.since,
+            since_zh=rule.since_zh,
             why=rule.why,
             laws=tuple(law.value for law in rule.laws),
             enforced_by=rule.by.value,

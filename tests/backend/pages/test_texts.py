@@ -7,6 +7,7 @@ from importlib.resources import files
 import pytest
 
 from backend.kit.problems import Problem
+from backend.notifications.kinds import Kind
 from tests.backend.hostile import routes
 
 _KEY = re.compile(r'^\s+"([^"]+)": "(.*)",$', re.MULTILINE)
@@ -91,6 +92,11 @@ def test_both_languages_say_the_same_with_the_same_names() -> None:
     }
     assert differing == set()
     assert {key for key, text in said["en"].items() if _CHINESE.search(text)} == {"switch"}
+
+
+def test_every_kind_of_notification_that_may_be_turned_off_has_a_name() -> None:
+    said = texts()["en"].keys()
+    assert {f"told.{kind}" for kind in Kind} - said == set()
 
 
 def test_no_text_is_asked_for_that_there_is_not() -> None:

@@ -56,7 +56,7 @@ async def test_anybody_reads_the_table_without_logging_in(api: httpx.AsyncClient
         assert rules["entries"]["period"] == "90 days"
         assert (rules["passers_by"]["period_s"], rules["passers_by"]["enforced_by"]) == (0, "never_kept")
         assert rules["denied_frames"]["period"] == "24 hours"
-        assert all(rule["laws"] and rule["why"] and rule["what_zh"] for rule in rules.values())
+        assert all(rule["laws"] and rule["why"] and rule["what_zh"] and rule["since_zh"] for rule in rules.values())
 
 
 def test_the_page_shows_the_table() -> None:

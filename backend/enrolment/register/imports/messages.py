@@ -1,7 +1,5 @@
 """What became of a file of an archive, and what to do about it, in the languages that every surface offers."""
 
-# ruff: noqa: RUF001 - Chinese has its own commas and full stops
-
 from collections.abc import Mapping
 
 from backend.enrolment.messages import REFUSALS

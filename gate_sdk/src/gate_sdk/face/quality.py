@@ -1,7 +1,5 @@
 """Is this face good enough: size, sharpness, light, pose, and what the embedder itself made of it."""
 
-# ruff: noqa: RUF001  Chinese has its own commas and full stops
-
 from __future__ import annotations
 
 import enum
