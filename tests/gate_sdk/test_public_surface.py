@@ -15,6 +15,7 @@ def test_exported_names() -> None:
         "EnvironmentKeyProvider",
         "FileKeyProvider",
         "GateClient",
+        "GateClosedError",
         "GateError",
         "GateRevokedError",
         "GateStatus",

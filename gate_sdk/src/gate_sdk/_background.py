@@ -22,8 +22,13 @@ class Background:
         """Ask the thread to end; whoever owns the transport aborts its request."""
         self._stop.set()
 
-    def join(self, timeout: float) -> bool:
+    @property
+    def is_current(self) -> bool:
+        """Whether this is the thread that asks."""
+        return threading.current_thread() is self._thread
+
+    def join(self, timeout: float | None) -> bool:
         """Wait for the thread, at most ``timeout`` seconds; whether it ended."""
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+        if self._thread.is_alive() and not self.is_current:
             self._thread.join(timeout)
         return not self._thread.is_alive()

@@ -45,6 +45,11 @@ class Device:
             raise
 
     @property
+    def held(self) -> bool:
+        """Whether this process holds the directory."""
+        return self._lock.held
+
+    @property
     def replaced(self) -> list[str]:
         """Codes of the alarms for the files that could not be read any more when they were opened."""
         files = ((self.store.replaced, "roster-damaged"), (self.outbox.replaced, "outbox-damaged"))

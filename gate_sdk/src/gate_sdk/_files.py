@@ -4,6 +4,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import weakref
 from pathlib import Path
 
 from gate_sdk.errors import DataDirBusyError, StorageError
@@ -89,12 +90,31 @@ class DirectoryLock:
             os.close(descriptor)
             raise DataDirBusyError(f"{self._path.parent} is used by another process") from None
         self._descriptor = descriptor
+        _HELD.add(self)
+
+    @property
+    def held(self) -> bool:
+        """Whether this process holds it; one forked from the one that took it does not."""
+        return self._descriptor is not None
 
     def release(self) -> None:
         """Give the lock back; harmless when it is not held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+# A forked process inherits the descriptor, and with it the lock: a worker that outlives its gate, such as a decoder of
+# frames, would keep the directory busy for the gate that is started anew.
+_HELD: weakref.WeakSet[DirectoryLock] = weakref.WeakSet()
+
+
+def _leave_to_parent() -> None:
+    for lock in list(_HELD):
+        lock.release()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _opened(path: Path) -> int:

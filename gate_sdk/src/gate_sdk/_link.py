@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from gate_sdk.errors import UnreachableError
+from gate_sdk.errors import GateClosedError
 from gate_sdk.wire import (
     Acknowledged,
     AskAnswer,
@@ -161,7 +161,7 @@ class DeferredLink:
     def _made(self) -> Link:
         with self._lock:
             if self._aborted:
-                raise UnreachableError("the gate is closing")
+                raise GateClosedError
             if self._link is None:
                 self._link = self._make()
             return self._link

@@ -19,7 +19,7 @@ from gate_sdk._http import exchange, open_client, read_answer
 from gate_sdk._identity import Identity
 from gate_sdk._problems import UNAUTHORIZED, raise_problem
 from gate_sdk._tracing import span
-from gate_sdk.errors import UnreachableError
+from gate_sdk.errors import GateClosedError
 from gate_sdk.wire import (
     ASSERTION_TTL_S,
     Acknowledged,
@@ -157,7 +157,7 @@ class Transport:
 
     def _exchange(self, request: httpx.Request) -> httpx.Response:
         if self._aborted:
-            raise UnreachableError("the gate is closing")
+            raise GateClosedError
         request.extensions["trace"] = self._trace
         return exchange(self._client, request)
 

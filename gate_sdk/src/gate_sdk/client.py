@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from gate_sdk._journal import Journal
 from gate_sdk._link import DeferredLink, Link
 from gate_sdk._outbox.delivery import Delivery
 from gate_sdk._recognition import Liveness, Recognition
+from gate_sdk._running import Running
 from gate_sdk._settle import settle
 from gate_sdk._status import GateState, GateStatus, status_of
 from gate_sdk._sync.engine import SyncEngine
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["GateClient"]
 
 _log = logging.getLogger("gate_sdk")
-_JOIN_S = 5.0
 
 
 class GateClient:
@@ -97,9 +96,6 @@ class GateClient:
         directory = Path(data_dir)
         keys = keys or FileKeyProvider(directory / "keys")
         self._on_state = on_state
-        self._starting = threading.Lock()
-        self._started = False
-        self._closed = False
         self._unlock_told: UUID | None = None
         self._identity = _identity.load(directory, keys)
         if unattended and liveness is None:
@@ -143,6 +139,7 @@ class GateClient:
             beforehand=health.once,
             afterwards=frames.once,
         )
+        self._running = Running(self._device, self._transport, self._loop, self._delivery)
         for code in self._device.replaced:
             self._journal.alarm(code)
 
@@ -205,12 +202,9 @@ class GateClient:
 
         Raises:
             GateRevokedError: while waiting, the server said that this gate is out of service.
+            GateClosedError: it is closed.
         """
-        with self._starting:
-            if not self._started:
-                self._started = True
-                self._loop.start()
-                self._delivery.start()
+        self._running.start()
         confirmed = self._loop.wait_first(wait or 0.0)
         if self._loop.state is GateState.REVOKED:
             raise GateRevokedError
@@ -244,6 +238,7 @@ class GateClient:
             RecognitionMissingError: the ``face`` extra or the model pack is not installed.
             ValueError: an array that is no frame.
         """
+        self._running.require_open()
         if (unlocked := self._unlocked()) is not None:
             return unlocked
         at = self._monotonic() if at is None else at
@@ -271,6 +266,7 @@ class GateClient:
             text: as the reader has it; anything is taken, and what is none of ours is refused.
             pin: what the holder of a card typed.
         """
+        self._running.require_open()
         return self._unlocked() or self._journal.reported(self._desk.decide(text, pin=pin))
 
     def decide(self, frame: Frame | bytes) -> Decision:
@@ -286,6 +282,7 @@ class GateClient:
             RecognitionMissingError: the ``face`` extra or the model pack is not installed.
             ValueError: an array that is no frame.
         """
+        self._running.require_open()
         return self._unlocked() or self._journal.reported(self._watching().decide(frame))
 
     @property
@@ -339,6 +336,7 @@ class GateClient:
             code: a QR code's text.
             pin: a card's PIN.
         """
+        self._running.require_open()
         return settle(
             decision,
             timeout=timeout,
@@ -357,26 +355,19 @@ class GateClient:
             self._identity,
             self._engine.roster,
             self._time,
-            state=GateState.CLOSED if self._closed else self._loop.state,
+            state=GateState.CLOSED if self._running.closed else self._loop.state,
             pack=self._camera.pack,
-            counts=None if self._closed else self._outbox.counts(),
+            counts=None if self._running.closed else self._outbox.counts(),
             last_error=self._loop.last_error,
         )
 
     def close(self) -> None:
-        """Stop the threads and close the files; what was not delivered is delivered after the next start."""
-        if self._closed:
-            return
-        self._closed = True
-        self._loop.stop()
-        self._delivery.stop()
-        self._transport.abort()
-        if self._started and not (self._loop.join(_JOIN_S) and self._delivery.join(_JOIN_S)):
-            _log.warning("a thread is still waiting for the network; it ends with its request")
-            # The files stay open for it, and the directory locked: two users of them would be worse than a late end.
-            return
-        self._transport.close()
-        self._device.close()
+        """Stop the threads and close the files; what was not delivered is delivered after the next start.
+
+        May be called from ``on_state``. In a process that was forked from the one that opened this gate it does
+        nothing.
+        """
+        self._running.close()
 
     def __enter__(self) -> Self:
         return self
@@ -402,11 +393,11 @@ class GateClient:
         )
 
     def _changed(self) -> None:
-        if self._on_state is None or self._closed:
+        if self._on_state is None or self._running.closed:
             return
         try:
             self._on_state(self.status())
-        except Exception:  # noqa: BLE001 - the vendor's code must not end the thread that syncs
+        except BaseException:  # noqa: BLE001 - nor may sys.exit() in the vendor's code end the thread that syncs
             _log.exception("the on_state callback failed")
 
 

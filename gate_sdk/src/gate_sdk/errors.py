@@ -5,6 +5,7 @@ GateError
 ├── AlreadyProvisionedError     it holds one already
 ├── ProvisionRefusedError       the server did not accept the claim code
 ├── DataDirBusyError            another process uses the data directory
+├── GateClosedError             this client is closed, or another process's
 ├── DeviceKeyUnreadableError    the gate's own identity cannot be opened
 ├── GateRevokedError            the community took this gate out of service
 ├── LivenessMissingError        unattended, but nothing tells a face from a picture of one
@@ -37,6 +38,7 @@ __all__ = [
     "DataDirBusyError",
     "DeviceKeyUnreadableError",
     "DigestMismatchError",
+    "GateClosedError",
     "GateError",
     "GateRevokedError",
     "HeadExpiredError",
@@ -101,6 +103,13 @@ class DataDirBusyError(GateError):
 
     code = "data-dir-busy"
     remedy = "Stop the other process, or give each gate a directory of its own."
+
+
+class GateClosedError(GateError):
+    """This client is closed."""
+
+    code = "gate-closed"
+    remedy = "Open another GateClient, in the process that uses it: it does not outlive close(), nor a fork."
 
 
 class DeviceKeyUnreadableError(GateError):

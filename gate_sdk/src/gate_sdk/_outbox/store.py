@@ -21,7 +21,7 @@ import msgspec
 from gate_sdk._database import checkpoint, is_damage, open_database, transaction
 from gate_sdk._outbox import repository
 from gate_sdk._outbox.repository import Counts, Removed
-from gate_sdk.errors import GateError, StorageError
+from gate_sdk.errors import GateClosedError, GateError, StorageError
 from gate_sdk.keys import KeyProvider
 from gate_sdk.wire import EventKind, EventReceipt, GateEvent
 
@@ -129,7 +129,7 @@ class Outbox:
         """
         with self._lock:
             if self._closed:
-                raise StorageError("the outbox is closed")
+                raise GateClosedError
             try:
                 seq = self._append(event)
             except (apsw.Error, GateError, OSError) as error:

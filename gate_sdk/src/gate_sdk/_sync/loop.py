@@ -43,9 +43,14 @@ class SyncLoop(Background):
         self.state = GateState.STARTING
         self.last_error: str | None = None
 
+    def stop(self) -> None:
+        """Ask the thread to end, and let go who waits for its first roster."""
+        super().stop()
+        self._first.set()
+
     def wait_first(self, timeout: float) -> bool:
         """Wait until a roster was confirmed by the server, or this gate revoked; whether that happened."""
-        return self._first.wait(timeout)
+        return self._first.wait(timeout) and not self._stop.is_set()
 
     def _run(self) -> None:
         failures = 0
