@@ -1,8 +1,8 @@
 """A request's id: what an answer, the log and the caller's own log have in common."""
 
+import os
 import re
 from collections.abc import Awaitable
-from uuid import uuid4
 
 import structlog
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
@@ -23,7 +23,7 @@ def request_id(scope: Scope) -> str:
     known: str | None = scope["state"].get(_STATE)
     if known is None:
         sent = next((value for name, value in scope["headers"] if name.lower() == _KEY), b"")
-        known = sent.decode() if _FITTING.fullmatch(sent) else uuid4().hex
+        known = sent.decode() if _FITTING.fullmatch(sent) else os.urandom(16).hex()
         scope["state"][_STATE] = known
     return known
 
