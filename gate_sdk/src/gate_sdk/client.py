@@ -22,6 +22,7 @@ from gate_sdk._frames.delivery import FrameDelivery
 from gate_sdk._health import Health, HealthDelivery
 from gate_sdk._identity import Identity
 from gate_sdk._journal import Journal
+from gate_sdk._keyring import Keyring
 from gate_sdk._link import DeferredLink, Link
 from gate_sdk._outbox.delivery import Delivery
 from gate_sdk._recognition import Liveness, Recognition
@@ -91,10 +92,11 @@ class GateClient:
             DeviceKeyUnreadableError: the identity does not open with these keys.
             GateRevokedError: the community took this gate out of service.
             DataDirBusyError: another process uses the directory.
-            StorageError: the directory is gone. A disk that is full or takes nothing keeps no gate from deciding.
+            StorageError: the directory is gone, or ``keys`` does not answer about the device's own. A disk that is full
+                or takes nothing keeps no gate from deciding.
         """
         directory = Path(data_dir)
-        keys = keys or FileKeyProvider(directory / "keys")
+        keys = Keyring(keys or FileKeyProvider(directory / "keys"))
         self._on_state = on_state
         self._unlock_told: UUID | None = None
         self._identity = _identity.load(directory, keys)
@@ -184,7 +186,7 @@ class GateClient:
             url,
             claim_code,
             directory=directory,
-            keys=keys,
+            keys=Keyring(keys),
             transport=transport,
             allow_http=allow_http,
             packs=packs,

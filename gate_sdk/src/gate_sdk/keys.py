@@ -21,7 +21,11 @@ KEY_BYTES = 32
 
 
 class KeyProvider(Protocol):
-    """Keeps the gate's symmetric keys, 32 random bytes each, by name: ``device``, ``roster``, ``outbox``, ``codes``.
+    """Keeps the gate's symmetric keys, 32 random bytes each, by name.
+
+    The names are ``device``, ``roster``, ``outbox``, ``codes`` and ``frames``. The methods are called from several
+    threads. Whatever they raise is taken for "no answer now": the gate decides by what it has in memory and asks again;
+    only without ``device`` it does not open.
 
     Destroying a key is how the gate erases a file: on flash memory overwritten blocks survive, without their key
     they are noise. So ``destroy`` must really destroy, and ``create`` never return an old key again.
