@@ -11,6 +11,7 @@ from gate_sdk import Outcome, Reason
 from gate_sdk._decision import Decision
 from gate_sdk._outbox import repository
 from gate_sdk._outbox.events import alarm, report
+from gate_sdk._outbox.repository import Counts
 from gate_sdk._outbox.store import Outbox
 from gate_sdk.keys import FileKeyProvider
 from gate_sdk.testing import FakeBackend
@@ -52,6 +53,23 @@ class TestStore:
         assert outbox.acknowledge(EventReceipt(store_epoch=outbox.store_epoch, seq=99), outbox.oldest(2)) == 2
         assert [event.seq for event in outbox.oldest(10)] == [3, 4, 5]
         outbox.close()
+
+    def test_counts_follow_refusals_receipts_and_making_room(self, outbox: Outbox, tmp_path: Path) -> None:
+        for _ in range(100):
+            outbox.append(entry())
+        outbox.refuse(outbox.oldest(3))
+        assert outbox.counts() == Counts(pending=97, refused=3, dropped=0)
+        outbox.acknowledge(EventReceipt(store_epoch=outbox.store_epoch, seq=10), outbox.oldest(7))
+        assert outbox.counts() == Counts(pending=90, refused=3, dropped=0)
+        while not outbox.counts().dropped:
+            outbox.append(entry())
+        counted = outbox.counts()
+        outbox.close()
+        again = Outbox(tmp_path, FileKeyProvider(tmp_path / "keys"))
+        again.open()
+        assert again.counts() == counted
+        assert len(again.oldest(1000)) == counted.pending
+        again.close()
 
     def test_receipt_of_another_store_is_ignored(self, outbox: Outbox) -> None:
         outbox.append(entry())

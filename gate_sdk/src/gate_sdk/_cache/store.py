@@ -200,6 +200,7 @@ class RosterStore:
         with _storage(), transaction(self._open):
             repository.add_staged(self._open, items, staging)
         self.staging = staging
+        self._empty_log()
 
     def drop_staged(self) -> None:
         """Forget an unfinished sequence."""
@@ -207,6 +208,13 @@ class RosterStore:
             with _storage(), transaction(self._open):
                 repository.clear_staged(self._open)
             self.staging = None
+            self._empty_log()
+
+    def _empty_log(self) -> None:
+        # With each page, or the log of a sequence becomes many times its size; and templates that were given up would
+        # live on in it. The page is kept already: what cannot be moved now is moved with the next.
+        with contextlib.suppress(apsw.Error):
+            checkpoint(self._open)
 
     def commit(
         self,

@@ -21,6 +21,8 @@ __all__ = [
     "rank",
     "read_all_pages",
     "read_counts",
+    "read_dropped",
+    "read_refused",
     "store_epoch",
 ]
 
@@ -35,6 +37,8 @@ CREATE TABLE IF NOT EXISTS event (
 ) STRICT;
 -- In the order in which events go when room runs out.
 CREATE INDEX IF NOT EXISTS event_rank ON event (rank, seq);
+-- Few or none, and counted while somebody waits at the gate.
+CREATE INDEX IF NOT EXISTS event_refused ON event (seq) WHERE refused = 1;
 CREATE TABLE IF NOT EXISTS state (
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL
@@ -158,6 +162,16 @@ def _dropped(connection: apsw.Connection, removed: Removed) -> Removed:
 def read_counts(connection: apsw.Connection) -> Counts:
     """How many events wait, were refused, were dropped."""
     pending: int = connection.execute("SELECT count(*) FROM event WHERE refused = 0").get
+    return Counts(pending=pending, refused=read_refused(connection), dropped=read_dropped(connection))
+
+
+def read_refused(connection: apsw.Connection) -> int:
+    """How many events were refused."""
     refused: int = connection.execute("SELECT count(*) FROM event WHERE refused = 1").get
+    return refused
+
+
+def read_dropped(connection: apsw.Connection) -> int:
+    """How many events were dropped."""
     dropped: int | None = connection.execute("SELECT value FROM state WHERE name = 'dropped'").get
-    return Counts(pending=pending, refused=refused, dropped=dropped or 0)
+    return dropped or 0
