@@ -8,17 +8,16 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import asyncpg
 
+from backend.kit.addresses import with_tls
 from backend.kit.apart import run_apart
 from backend.kit.scratch import scratch_folder
 
 _URL_VARIABLE = "DOORWARD_MIGRATE_URL"
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('doorward migrate', 0))"
 _POLL_SECONDS = 0.2
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _PASSWORD_IN_URL = re.compile(r"(?<=://)([^:/@\s]+):[^@\s]+@")
 
 
@@ -114,7 +113,7 @@ async def _lock(url: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]
     CONCURRENTLY of the process ahead would wait for that snapshot: a deadlock. For the same reason not dbmate's
     own --migration-lock.
     """
-    conn = await asyncpg.connect(url)
+    conn = await asyncpg.connect(with_tls(url))
     try:
         while not await conn.fetchval(_TRY_LOCK):  # noqa: ASYNC110 - the other one is another process
             await asyncio.sleep(_POLL_SECONDS)
@@ -129,7 +128,7 @@ async def _dbmate(folder: Path, url: str) -> None:
         *("--env-file", os.devnull, "--env", _URL_VARIABLE, "--migrations-dir", str(folder), "--no-dump-schema"),
         "migrate",
         # Not as an argument: the password would show in the list of processes.
-        env={"PATH": os.environ.get("PATH", os.defpath), _URL_VARIABLE: _with_sslmode(url)},
+        env={"PATH": os.environ.get("PATH", os.defpath), _URL_VARIABLE: with_tls(url)},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -142,14 +141,6 @@ async def _dbmate(folder: Path, url: str) -> None:
     if process.returncode != 0:
         said = _PASSWORD_IN_URL.sub(r"\1:***@", output.decode("utf-8", "replace"))
         raise MigrationFailed(f"{folder.name}: {said.strip()}")
-
-
-def _with_sslmode(url: str) -> str:
-    """Plain TCP on loopback, where dbmate would insist on TLS; elsewhere what the address says, by default TLS."""
-    parts = urlsplit(url)
-    if "sslmode" in parse_qs(parts.query) or parts.hostname not in _LOOPBACK:
-        return url
-    return urlunsplit(parts._replace(query=f"{parts.query}&sslmode=disable".lstrip("&")))
 
 
 def _dbmate_program() -> Path:

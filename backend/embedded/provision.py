@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import asyncpg
 
 from backend.embedded.passwords import KEYS, OWNER, ROLES, scram_verifier
+from backend.kit.addresses import with_tls
 from backend.kit.apart import run_apart
 
 DATABASE = "doorward"
@@ -46,7 +47,7 @@ def provision_cluster(superuser_url: str, passwords: Mapping[str, str]) -> None:
 
 
 async def _provision(url: str, passwords: Mapping[str, str]) -> None:
-    conn = await asyncpg.connect(url)
+    conn = await asyncpg.connect(with_tls(url))
     try:
         # Two that provision at once would both see no role, and one would fail.
         await conn.execute(_LOCK)
@@ -68,7 +69,7 @@ async def _provision(url: str, passwords: Mapping[str, str]) -> None:
         await conn.execute(f"GRANT CONNECT ON DATABASE {DATABASE} TO doorward_api, doorward_worker, doorward_audit")
     finally:
         await conn.close()
-    conn = await asyncpg.connect(on_database(url, DATABASE))
+    conn = await asyncpg.connect(with_tls(on_database(url, DATABASE)))
     try:
         await conn.execute("CREATE EXTENSION IF NOT EXISTS vector")
     except asyncpg.InsufficientPrivilegeError as error:

@@ -15,6 +15,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from backend.kit.addresses import with_tls
 from backend.kit.problems import BadRequest, Conflict, Unauthorised, Unavailable
 from backend.kit.tracing import part, traceparent
 
@@ -125,11 +126,11 @@ class Database:
         """Connect nothing yet.
 
         Args:
-            url: ``postgresql://`` address.
+            url: ``postgresql://`` address; to another machine by TLS, unless it says otherwise.
             role: a role to take on at connecting, where the login is not the role itself.
             max_size: connections at most.
         """
-        self._url = url
+        self._url = with_tls(url)
         self._role = role
         self._max_size = max_size
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
