@@ -22,6 +22,7 @@ _STYLE = """
 body{margin:0;padding:2rem max(1rem,calc((100vw - 1180px)/2));background:var(--paper);color:var(--ink);
 font:15px/1.5 system-ui,sans-serif}
 h1{margin:0 0 .2rem;font-size:1.6rem}h2{margin:2.2rem 0 .8rem;font-size:1.1rem}
+p{overflow-wrap:anywhere}pre{overflow-x:auto}
 p.note{max-width:70ch;color:var(--soft);margin:.2rem 0 1.4rem}
 .tiles{display:flex;flex-wrap:wrap;gap:.8rem}
 .tile{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.8rem 1.1rem;min-width:9rem}

@@ -5,6 +5,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -83,8 +84,10 @@ def _play(cast: Cast, console: Console, *, work: Path, report: Path, once: bool)
         print_report(result, console)
         console.print(f"page: {page}   data: {report}", soft_wrap=True)
         if not once:
-            console.print(f"Serving on {box.url}; Ctrl-C ends.")
-            box.children.wait()
+            # Which is how it is meant to end: all that was to be shown has been.
+            with suppress(KeyboardInterrupt):
+                console.print(f"Serving on {box.url}; Ctrl-C ends.")
+                box.children.wait()
         return result.failure
     finally:
         box.stop()

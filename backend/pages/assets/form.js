@@ -41,7 +41,7 @@ export function form({ fields, submit, work, ended, keep = null, kind = "first" 
   const adapt = () => fields.forEach(({ when }, at) => {
     if (!when) return;
     inputs[at].hidden = !when(values());
-    inputs[at].querySelectorAll("input, select").forEach((one) => { one.disabled = inputs[at].hidden; });
+    inputs[at].querySelectorAll("input, select, textarea").forEach((one) => { one.disabled = inputs[at].hidden; });
   });
   whole.addEventListener("change", adapt);
   if (keep !== null) {
@@ -91,6 +91,8 @@ function mark(whole, error) {
 }
 
 function element({ name, label, type = "text", options, hint, when, chosen = [], ...attributes }) {
+  // Browsers say it where the pattern is not met.
+  if (attributes.pattern) attributes.title ??= hint ?? label;
   const id = `field-${name}`;
   const described = { "aria-describedby": hint ? `${id}-hint` : null };
   const advice = hint && h("p", { class: "soft", id: `${id}-hint` }, hint);
@@ -101,7 +103,7 @@ function element({ name, label, type = "text", options, hint, when, chosen = [],
   const input = options
     ? h("select", { id, name, ...attributes, ...described }, options.map(([value, text]) =>
       h("option", { value, selected: chosen.includes(value) }, text)))
-    : h("input", { id, name, type, ...attributes, ...described });
+    : h(type === "textarea" ? type : "input", { id, name, type: type === "textarea" ? null : type, ...attributes, ...described });
   const line = [h("label", { for: id }, label), input];
   return h("div", { class: type === "checkbox" ? "field check" : "field" }, type === "checkbox" ? line.reverse() : line, advice);
 }

@@ -77,7 +77,7 @@ export const en = {
   "relation.sibling": "sibling",
   "relation.other": "other",
   "member.add": "Add somebody",
-  "member.add.note": "Once the office agrees, they get an activation code.",
+  "member.add.note": "Once the office agrees, it gives them an activation code.",
   "member.name": "Name",
   "member.relation": "They are my",
   "member.phone.note": "They log in with it. Without a phone, tick the box instead.",

@@ -77,7 +77,7 @@ export const zh = {
   "relation.sibling": "兄弟姐妹",
   "relation.other": "其他",
   "member.add": "添加同住人",
-  "member.add.note": "管理处确认后，对方会收到激活码。",
+  "member.add.note": "管理处确认后，会把激活码交给对方。",
   "member.name": "姓名",
   "member.relation": "与我的关系",
   "member.phone.note": "对方用这个号码登录。没有手机请勾选下面一项。",

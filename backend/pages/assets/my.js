@@ -98,7 +98,8 @@ async function reload() {
 /** Keys belong to one person: who logs in on another's phone finds none of his. */
 async function loggedIn() {
   const me = await session.get("/me");
-  if (localStorage.getItem(PERSON) !== me.person_id) {
+  const same = localStorage.getItem(PERSON) === me.person_id;
+  if (!same) {
     dropDrafts();
     if (canHoldKeys()) for (const place of await keyring.list()) await keyring.drop(place);
     await dropHere();
@@ -106,8 +107,8 @@ async function loggedIn() {
   localStorage.setItem(PERSON, me.person_id);
   app.homes = null;
   watches.forEach((watch) => watch.begin());
-  // Whoever comes from a company's link has logged in for that.
-  if (["", "#code", "#courier"].includes(location.hash)) await reload();
+  // Who was asked to log in once more goes on where he was; whoever comes from a company's link has logged in for that.
+  if (same || ["", "#code", "#courier"].includes(location.hash)) await reload();
   else app.go("code");
 }
 

@@ -26,7 +26,7 @@ export function requestCards(app) {
         { name: "kind", label: t("request.kind"), options: others.map((kind) => [kind, t(`request.${kind}`)]) },
         ...places,
         { name: "name", label: t("request.name"), maxlength: 100, autocomplete: "off", when: ({ kind }) => kind === "correction" },
-        { name: "text", label: t("request.text"), maxlength: 1000, autocomplete: "off" },
+        { name: "text", label: t("request.text"), type: "textarea", rows: 3, maxlength: 1000, autocomplete: "off" },
       ],
       submit: t("request.send"),
       keep: base,

@@ -23,7 +23,7 @@ export async function over(page, kind, { erasures }) {
         h("button", { type: "button", class: "plain bad", click: () => confirmed("over.erase", erase) }, t("face.remove")))),
     consents && kind === "courier" && companies(page),
     certificates(session, erasures, failed),
-    kept(session, page.kept, failed),
+    kept(session, page.keptOf(kind), failed),
     consents && requestsLink(page))));
 }
 

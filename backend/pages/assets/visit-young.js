@@ -28,7 +28,7 @@ export async function youngView(page) {
     !given?.guardian_relation && (given !== null && enrolled ? page.faceCard(state) : page.choice()),
     h("div", { class: "actions" }, action(t("code.title"), code, failed)),
     certificates(session, erasures, failed),
-    kept(session, page.kept, failed),
+    kept(session, page.keptOf("young"), failed),
     requestsLink(page),
   ];
 }

@@ -12,8 +12,10 @@ import { over, unproven } from "./visit-ended.js";
 import { requestsLink } from "./visit-requests.js";
 import { youngView } from "./visit-young.js";
 
-// The rules of retention that concern a visitor, as the server names them.
-const KEPT = new Set(["guest_faces", "courier_faces", "open_enrolments", "guest_names", "entries", "links", "consents"]);
+// The rules of retention that concern whoever has such a link, as the server names them.
+const KEPT = { guest: ["guest_faces", "guest_names"], courier: ["courier_faces", "left_courier_faces"], young: ["resident_faces"] };
+const KEPT_OF_ALL = ["open_enrolments", "entries", "links", "consents"];
+const keptOf = (whose) => new Set([...KEPT[whose], ...KEPT_OF_ALL]);
 const session = new Session("visitor", "doorward.visit");
 const keyring = new Keyring(session, "visitor");
 const earlier = new Earlier(session);
@@ -28,7 +30,7 @@ const enrolling = new Enrolling({
 
 // What the parts of this page share.
 const page = {
-  session, keyring, enrolling, frame, failed, confirmed, choice, faceCard, summary, kept: KEPT,
+  session, keyring, enrolling, frame, failed, confirmed, choice, faceCard, summary, keptOf,
   code: () => code(), overview: () => overview(), leave: () => leave(), draw(view) { redraw = view; view(); },
 };
 
@@ -103,7 +105,7 @@ function asked(invitation, { enrolments }) {
           await session.send("POST", "/invitation/accept");
           await overview();
         }, failed, "first"))),
-    kept(session, KEPT, failed),
+    kept(session, keptOf(invitation.kind), failed),
   ));
 }
 
@@ -117,7 +119,7 @@ function accepted(invitation, { enrolments }, { erasures }) {
     works && h("div", { class: "actions" }, action(t("code.title"), code, failed)),
     invitation.kind === "courier" && [companies(page), residentLink()],
     certificates(session, erasures, failed),
-    kept(session, KEPT, failed),
+    kept(session, keptOf(invitation.kind), failed),
     requestsLink(page),
     invitation.kind === "guest" && h("div", { class: "actions" }, h("button", { type: "button", class: "plain bad", click: () => confirmed("leave.ask", leave) }, t("leave"))),
   ));
@@ -141,7 +143,7 @@ function summary(invitation) {
 /** Two ways, side by side and equally easy: nobody is led to give his face. */
 function choice() {
   const way = (name, work) => h("div", {}, h("div", { class: "actions" }, action(t(`how.${name}`), work, failed)),
-    h("p", { class: "soft" }, t(`how.${name}.note`)));
+    h("p", { class: "soft" }, name === "face" ? t(`how.face.note.${kind}`) : t("how.code.note")));
   return h("section", { class: "card" },
     h("h2", {}, t("how.title")), h("p", { class: "soft" }, t("how.note")), way("face", () => enrolling.begin()), way("code", code));
 }
@@ -187,7 +189,7 @@ function left({ certificate_link: certificate }) {
 function gone(invitation, erasures) {
   show(frame(summary(invitation), h("section", { class: "card" }, h("h2", {}, t("wrong.ended")),
     h("p", { class: "soft" }, t(`wrong.ended.${invitation.kind}`))), invitation.kind === "courier" && companies(page),
-    certificates(session, erasures, failed), kept(session, KEPT, failed),
+    certificates(session, erasures, failed), kept(session, keptOf(invitation.kind), failed),
     // A guest's no has begun to erase all of it.
     invitation.kind === "courier" && requestsLink(page)));
 }

@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -124,6 +126,19 @@ def test_the_demo_runs_with_one_free_photograph_and_leaves_nothing_behind(tmp_pa
         if process.pid not in before and str(tmp_path) in " ".join(process.info["cmdline"] or [])
     ]
     assert left == []
+
+
+@pytest.mark.deep
+def test_ctrl_c_ends_a_demo_that_serves_on_as_it_says(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "backend.cli", "demo", "--report", str(tmp_path / "report.json")],
+        stdout=subprocess.PIPE, text=True, start_new_session=True,
+    ) as demo:  # fmt: skip
+        assert demo.stdout is not None
+        assert any(line.startswith("Serving on ") for line in demo.stdout)
+        os.killpg(demo.pid, signal.SIGINT)  # as a terminal does: everything that it started gets it too
+        assert demo.stdout.read().rstrip().splitlines()[-1] == "DEMO OK"
+    assert demo.returncode == 0
 
 
 @pytest.mark.deep

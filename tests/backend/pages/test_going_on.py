@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.backend.pages.acting import LONG, go, heading, moved_in, press, take_pictures
+from tests.backend.pages.acting import LONG, go, heading, log_in, moved_in, press, take_pictures
 from tests.backend.pages.conftest import OpenPhone, Rented
 from tests.backend.upkeep.living import LivingBox
 
@@ -122,3 +122,33 @@ def test_on_a_small_phone_the_button_is_on_the_screen_with_the_picture(
     assert shoot is not None
     assert nav is not None
     assert shoot["y"] + shoot["height"] <= nav["y"]
+
+
+def test_who_must_log_in_once_more_comes_back_to_where_he_was(box: LivingBox, rent: Rent, phone: OpenPhone) -> None:
+    rented = rent()
+    page = moved_in(box, phone, rented)
+    before = box.mailbox.newest(rented.number, "login_code")["code"]
+    refused = {"status": 403, "code": "fresh-log-in-needed", "type": "about:blank", "title": "Log in again"}
+    page.route(
+        "**/resident/v1/requests",
+        lambda route: route.fulfill(status=403, content_type="application/problem+json", body=json.dumps(refused)),
+        times=1,
+    )
+    page.evaluate("location.hash = 'requests'")
+    log_in(page, box, rented.number, before=before)
+    heading(page, "My data and my rights")
+    press(page, "Ask for a copy")
+    expect(page.get_by_role("button", name="Download")).to_be_visible(timeout=LONG)
+
+
+def test_text_of_twice_the_size_fits_a_small_phone(box: LivingBox, rent: Rent, phone: OpenPhone) -> None:
+    width = 360
+    page = moved_in(box, phone, rent())
+    page.set_viewport_size({"width": width, "height": 640})
+    page.context.new_cdp_session(page).send("Page.setFontSizes", {"fontSizes": {"standard": 32}})
+    for tab, title in (("Guests", "Guests"), ("Home", "My home"), ("Face", "Face and consent"), ("Me", "Me")):
+        go(page, tab, title)
+        assert page.evaluate("getComputedStyle(document.documentElement).fontSize") == "34px"
+        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
