@@ -22,7 +22,10 @@ CapturePolicy = Literal["guided", "photos"]
 
 
 class CommunityRow(msgspec.Struct, frozen=True):
-    """A community and what its gates are told to decide by. Leases in seconds."""
+    """A community and what its gates are told to decide by. Leases in seconds.
+
+    ``handler`` is who processes its people's data, by name and contact.
+    """
 
     community_id: UUID
     name: str
@@ -31,6 +34,7 @@ class CommunityRow(msgspec.Struct, frozen=True):
     fpir: float
     standing_lease_s: int
     visiting_lease_s: int
+    handler: str | None
 
 
 class _Id(msgspec.Struct, frozen=True):
@@ -44,18 +48,25 @@ async def insert_authority(conn: Connection, *, name: str) -> UUID:
 
 
 async def insert_community(
-    conn: Connection, *, community_id: UUID, authority_id: UUID, name: str, time_zone: str, capture_policy: str
+    conn: Connection,
+    *,
+    community_id: UUID,
+    authority_id: UUID,
+    name: str,
+    time_zone: str,
+    capture_policy: str,
+    handler: str | None = None,
 ) -> CommunityRow:
     """A new community with an empty roster at epoch 1, version 0. Needs the scope of ``community_id``."""
     row = await require_one(
         conn,
         CommunityRow,
         """
-        INSERT INTO community (community_id, authority_id, name, time_zone, capture_policy)
-        VALUES ($1, $2, $3, $4, $5)
-        RETURNING community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s
+        INSERT INTO community (community_id, authority_id, name, time_zone, capture_policy, handler)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        RETURNING community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s, handler
         """,
-        community_id, authority_id, name, time_zone, capture_policy,
+        community_id, authority_id, name, time_zone, capture_policy, handler,
     )  # fmt: skip
     await conn.execute("INSERT INTO roster_head (community_id) VALUES ($1)", community_id)
     return row
@@ -67,7 +78,7 @@ async def get_community(conn: Connection, *, community_id: UUID) -> CommunityRow
         conn,
         CommunityRow,
         """
-        SELECT community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s
+        SELECT community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s, handler
         FROM community WHERE community_id = $1
         """,
         community_id,
@@ -80,7 +91,7 @@ async def get_community_for_update(conn: Connection, *, community_id: UUID) -> C
         conn,
         CommunityRow,
         """
-        SELECT community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s
+        SELECT community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s, handler
         FROM community WHERE community_id = $1 FOR NO KEY UPDATE
         """,
         community_id,
@@ -101,7 +112,8 @@ async def list_communities(
         conn,
         CommunityRow,
         """
-        SELECT community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s FROM community
+        SELECT community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s, handler
+        FROM community
         WHERE authority_id = $1 AND ($2::uuid[] IS NULL OR community_id = ANY ($2))
             AND ($3::text IS NULL OR (name, community_id) > ($3, $4::uuid))
         ORDER BY name, community_id LIMIT $5
@@ -119,6 +131,7 @@ async def update_community(
     capture_policy: str | None,
     standing_lease_s: int | None,
     visiting_lease_s: int | None,
+    handler: str | None,
 ) -> CommunityRow | None:
     """Change what is not ``None``."""
     return await fetch_one(
@@ -130,9 +143,10 @@ async def update_community(
             time_zone = coalesce($3, time_zone),
             capture_policy = coalesce($4, capture_policy),
             standing_lease_s = coalesce($5, standing_lease_s),
-            visiting_lease_s = coalesce($6, visiting_lease_s)
+            visiting_lease_s = coalesce($6, visiting_lease_s),
+            handler = coalesce($7, handler)
         WHERE community_id = $1
-        RETURNING community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s
+        RETURNING community_id, name, time_zone, capture_policy, fpir, standing_lease_s, visiting_lease_s, handler
         """,
-        community_id, name, time_zone, capture_policy, standing_lease_s, visiting_lease_s,
+        community_id, name, time_zone, capture_policy, standing_lease_s, visiting_lease_s, handler,
     )  # fmt: skip

@@ -12,6 +12,14 @@ __all__ = ["Community", "CommunityChange", "CommunityList", "NewCommunity"]
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 TimeZone = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[A-Za-z0-9_+/-]+$", description="IANA name")]
+Handler = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=300,
+        description="Who processes its people's data (PIPL art. 17, GDPR art. 13): name and contact, as people read it",
+    ),
+]
 StandingLease = Annotated[int, Meta(ge=60, le=604800, description="Seconds")]
 VisitingLease = Annotated[int, Meta(ge=60, le=86400, description="Seconds")]
 
@@ -22,6 +30,7 @@ class NewCommunity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Name
     time_zone: TimeZone = "Asia/Shanghai"
     capture_policy: CapturePolicy = "guided"
+    handler: Handler | None = None
 
 
 class CommunityChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,6 +41,7 @@ class CommunityChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     capture_policy: CapturePolicy | None = None
     standing_lease_s: StandingLease | None = None
     visiting_lease_s: VisitingLease | None = None
+    handler: Handler | None = None
 
 
 class Community(msgspec.Struct, frozen=True):
@@ -44,6 +54,7 @@ class Community(msgspec.Struct, frozen=True):
     fpir: float
     standing_lease_s: int
     visiting_lease_s: int
+    handler: str | None
 
     @classmethod
     def of(cls, row: CommunityRow) -> "Community":
@@ -56,6 +67,7 @@ class Community(msgspec.Struct, frozen=True):
             fpir=row.fpir,
             standing_lease_s=row.standing_lease_s,
             visiting_lease_s=row.visiting_lease_s,
+            handler=row.handler,
         )
 
 

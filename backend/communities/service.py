@@ -22,6 +22,7 @@ async def create(conn: Connection, *, community_id: UUID, authority_id: UUID, ne
         name=new.name,
         time_zone=new.time_zone,
         capture_policy=new.capture_policy,
+        handler=new.handler,
     )
 
 
@@ -54,6 +55,7 @@ async def change(conn: Connection, *, community_id: UUID, change: CommunityChang
         capture_policy=change.capture_policy,
         standing_lease_s=change.standing_lease_s,
         visiting_lease_s=change.visiting_lease_s,
+        handler=change.handler,
     )
     if row is None:
         raise CommunityNotFound

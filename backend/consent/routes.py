@@ -5,6 +5,7 @@ from uuid import UUID
 from litestar import Router, get, put
 
 from backend.communities.frames import repository as frames
+from backend.communities.repository import get_community
 from backend.consent import repository, service
 from backend.consent.errors import ConsentDocumentNotFound, ConsentVersionOutdated, ErasureRunning
 from backend.consent.schemas import Consent, ConsentList, Document, DocumentList, NewConsent
@@ -23,14 +24,17 @@ __all__ = ["resident_router", "visitor_router"]
 async def list_documents(db: Database, clock: Clock, community_id: UUID | None = None) -> DocumentList:
     """The current text of every purpose, in every language. Nobody has to log in to read what he would agree to.
 
-    With `community_id` the text about faces carries a `supplement` where that community's gates keep more than others'.
+    With `community_id` the text about faces carries a `supplement` where that community's gates keep more than others',
+    and `handler` says who processes the data there.
     """
     async with db.transaction(Scope(community_id=community_id, platform=True), read_only=True) as conn:
         rows = await repository.list_current_documents(conn)
-        policy = None
+        policy = community = None
         if community_id is not None:
             policy = await frames.get_policy(conn, community_id=community_id, at=clock())
-    return DocumentList(tuple(Document.of(row, policy) for row in rows))
+            community = await get_community(conn, community_id=community_id)
+    documents = tuple(Document.of(row, policy) for row in rows)
+    return DocumentList(documents, handler=None if community is None else community.handler)
 
 
 @get("/", responses=problems(Unauthorised), summary="List my consents")

@@ -64,9 +64,13 @@ class Document(msgspec.Struct, frozen=True):
 
 
 class DocumentList(msgspec.Struct, frozen=True):
-    """The current texts, one for each purpose and language."""
+    """The current texts, one for each purpose and language.
+
+    ``handler`` is shown beside them: who processes the data in that community, by name and contact.
+    """
 
     documents: tuple[Document, ...]
+    handler: str | None = None
 
 
 class Consent(msgspec.Struct, frozen=True):

@@ -17,18 +17,20 @@ function describe(error) {
   return null;
 }
 
-/** The texts as they are now, each with `beneath`: what gates of the communities keep beyond it, in a paragraph each.
+/** The texts as they are now, each with `handlers`, who processes the data in each community, and with `beneath`: what
+ * gates of the communities keep beyond it, in a paragraph each.
  *
  * `communities` are `{community_id, name}`; without them, those in which the person may enter.
  */
 export async function consentTexts(session, communities = null) {
   const places = communities ?? (await session.get("/communities")).communities;
-  const read = async (query) => (await session.get(`/consents/documents${query}`)).documents;
-  const [documents, ...local] = await Promise.all([
+  const read = (query) => session.get(`/consents/documents${query}`);
+  const [{ documents }, ...local] = await Promise.all([
     read(""), ...places.map(({ community_id: community }) => read(`?community_id=${community}`)),
   ]);
-  return documents.map((text) => ({ ...text, beneath: places.flatMap(({ name }, at) => {
-    const added = local[at].find((one) => one.purpose === text.purpose && one.language === text.language)?.supplement;
+  const handlers = places.map(({ name }, at) => ({ name, handler: local[at].handler }));
+  return documents.map((text) => ({ ...text, handlers, beneath: places.flatMap(({ name }, at) => {
+    const added = local[at].documents.find((one) => one.purpose === text.purpose && one.language === text.language)?.supplement;
     return added ? [places.length > 1 ? `${name}\n${added}` : added] : [];
   }) }));
 }
@@ -63,6 +65,8 @@ export class Enrolling {
       show(frame(h("section", { class: "card" },
         h("h1", {}, text.title),
         h("p", { class: "soft" }, t("consent.version", { version: text.version })),
+        text.handlers.map(({ name, handler }) =>
+          h("p", { class: "soft" }, t(handler === null ? "consent.handler.desk" : "consent.handler", { name, handler }))),
         h("div", { class: "text", tabindex: "0" }, [text.body, ...text.beneath].join("\n\n")),
         h("div", { class: "actions" },
           action(t("consent.agree"), async () => {

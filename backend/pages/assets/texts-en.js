@@ -31,6 +31,8 @@ export const en = {
   "consent.agree": "I agree",
   "consent.refuse": "No, I'd rather use a code",
   "consent.version": "version {version}",
+  "consent.handler": "Who processes your data at {name}: {handler}",
+  "consent.handler.desk": "Your data is processed by the operator of {name}, whom you reach at its service desk.",
   "photo.title": "Picture {at} of {of}",
   "photo.take": "Take the picture",
   "photo.stop": "Not now",

@@ -31,6 +31,8 @@ export const zh = {
   "consent.agree": "我同意",
   "consent.refuse": "不同意，改用二维码",
   "consent.version": "第 {version} 版",
+  "consent.handler": "{name}的个人信息处理者：{handler}",
+  "consent.handler.desk": "个人信息处理者是{name}的运营管理单位，联系方式见小区服务台。",
   "photo.title": "照片 {at} / {of}",
   "photo.take": "拍照",
   "photo.stop": "先不拍了",

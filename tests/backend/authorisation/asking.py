@@ -72,7 +72,7 @@ FORMS: Mapping[str, Mapping[str, Any]] = {
     "/notifications/subscriptions": TestBrowser().subscription(),
     "POST /staff/v1/communities": {"time_zone": "Asia/Shanghai"},
     "PATCH /staff/v1/communities/{community_id}": {
-        "time_zone": ..., "fpir": ..., "standing_lease_s": ..., "visiting_lease_s": ...,
+        "time_zone": ..., "fpir": ..., "standing_lease_s": ..., "visiting_lease_s": ..., "handler": ...,
     },
     "/calendar/{year}": {"days": []},
     "/doors": {"groups": []},

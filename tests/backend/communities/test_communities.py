@@ -18,6 +18,27 @@ async def test_an_administrator_creates_changes_and_lists_communities(world: Wor
     assert [(c["name"], c["visiting_lease_s"]) for c in listed] == [("Garden Court", 900)]
 
 
+async def test_who_processes_a_communitys_data_stands_beside_the_texts_that_people_agree_to(world: World) -> None:
+    admin = await world.administrator()
+    community, other = await world.community(admin), await world.community(admin)
+    who = "Garden Housing Ltd, 1 Garden Road, 010 0000 0000"
+    named = await admin.patch(f"/staff/v1/communities/{community}", json={"handler": who})
+    assert (named.status_code, named.json()["handler"]) == (200, who)
+    kept = await admin.patch(f"/staff/v1/communities/{community}", json={"visiting_lease_s": 900})
+    assert kept.json()["handler"] == who
+    for surface in ("resident", "visitor"):
+        path = f"/{surface}/v1/consents/documents"
+        told = {
+            place: (await world.api.get(path, params={"community_id": str(place)})).json()["handler"]
+            for place in (community, other, uuid4())
+        }
+        assert [told.pop(community), *told.values()] == [who, None, None]
+        assert (await world.api.get(path)).json()["handler"] is None
+    for wrong in ("", "x" * 301, 5):
+        answer = await admin.patch(f"/staff/v1/communities/{community}", json={"handler": wrong})
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid-input")
+
+
 async def test_a_manager_sees_his_communities_only(world: World) -> None:
     admin = await world.administrator()
     mine, other = await world.community(admin, name="Mine"), await world.community(admin, name="Other")

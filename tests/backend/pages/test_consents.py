@@ -37,6 +37,23 @@ def beneath(page: Page) -> None:
     expect(page.locator(".text")).to_contain_text("deleted after 7 hours at the latest")
 
 
+def test_who_processes_the_data_is_named_beside_the_text(
+    box: LivingBox, rent: Rent, invite: Invite, phone: OpenPhone
+) -> None:
+    page = moved_in(box, phone, rent())
+    go(page, "Face", "Face and consent")
+    page.get_by_role("button", name="Read it and decide").first.click()
+    expect(page.get_by_text("the operator of Garden Court, whom you reach at its service desk")).to_be_visible(
+        timeout=LONG
+    )
+    who = "Garden Housing Ltd, 010 0000 0000"
+    box.manager.call("PATCH", f"/communities/{box.community}", {"handler": who})
+    guest = phone(invite())
+    press(guest, "Accept")
+    press(guest, "By face")
+    expect(guest.get_by_text(f"Who processes your data at Garden Court: {who}")).to_be_visible(timeout=LONG)
+
+
 def test_a_resident_reads_beneath_the_text_what_his_community_keeps(
     box: LivingBox, rent: Rent, phone: OpenPhone, keeping: Callable[[], None]
 ) -> None:
