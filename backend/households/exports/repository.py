@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from backend.households.members.repository import Relation
 from backend.kit.db import Connection, fetch_all
 
 __all__ = ["ExportKey", "ExportRow", "list_register"]
@@ -22,7 +23,7 @@ class ExportRow(msgspec.Struct, frozen=True):
     number: str | None
     name: str
     phone: str | None
-    relation: str
+    relation: Relation
     starts_at: datetime
     ends_at: datetime | None
 

@@ -17,6 +17,7 @@ from backend.households.exports.repository import ExportKey, ExportRow
 from backend.households.imports.columns import HEADINGS, Column
 from backend.households.imports.lines import Encoding
 from backend.households.imports.service import reach_of
+from backend.households.imports.values import written
 from backend.kit.auth import Permission, SecondFactorRequired, StaffMember
 from backend.kit.db import Connection, Database, Scope
 from backend.kit.problems import Forbidden, NotFound, Unauthorised, problems
@@ -125,7 +126,7 @@ def _cells(row: ExportRow, community: CommunityRow) -> Mapping[Column, str]:
         Column.NUMBER: row.number or "",
         Column.NAME: row.name,
         Column.PHONE: "" if row.phone is None else local_phone(row.phone),
-        Column.RELATION: row.relation,
+        Column.RELATION: written(row.relation),
         Column.STARTS: first_day(row.starts_at, community.time_zone).isoformat(),
         Column.ENDS: "" if row.ends_at is None else last_day(row.ends_at, community.time_zone).isoformat(),
     }

@@ -15,7 +15,7 @@ from backend.accounts.errors import PhoneInvalid
 from backend.households.imports.columns import Column
 from backend.households.members.repository import Relation
 
-__all__ = ["Line", "LineRefused", "Place", "Places", "plain_cell", "read_line"]
+__all__ = ["Line", "LineRefused", "Place", "Places", "plain_cell", "read_line", "written"]
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -77,6 +77,11 @@ _LENGTHS = {
 }  # fmt: skip
 _NEEDED = (Column.BUILDING, Column.HOME, Column.NUMBER, Column.NAME, Column.STARTS)
 _MOST_MEMBERS = 30
+
+
+def written(relation: Relation) -> str:
+    """The relation as a file of the register has it, beside the headings' first words; an import reads it again."""
+    return next(filter(None, _RELATIONS[relation]))
 
 
 def plain_cell(text: str) -> str:

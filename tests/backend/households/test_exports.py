@@ -34,8 +34,11 @@ async def test_what_was_exported_is_imported_again_without_a_change(office: Offi
         )
     )
     answer = await town.office.get(f"{town.staff_path}/register", params={"encoding": encoding})
-    (first, _) = sorted(rows(answer, "utf-8-sig" if encoding == "utf-8" else encoding), key=lambda row: row["人员编号"])
+    (first, second) = sorted(
+        rows(answer, "utf-8-sig" if encoding == "utf-8" else encoding), key=lambda row: row["人员编号"]
+    )
     assert (first["姓名"], first["租期开始"], first["租期结束"]) == ("王某", "2026-01-01", "2027-12-31")
+    assert (first["关系"], second["关系"]) == ("承租人", "配偶")
     again = await office.imported(answer.content)
     assert (again["unchanged"], again["refused"]) == (2, 0)
     whole = await town.office.get("/staff/v1/register", params={"columns": ["number", "community"]})
