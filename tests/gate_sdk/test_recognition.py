@@ -1,14 +1,19 @@
 """The gate's recognition is enrolment's: the same steps, the same numbers."""
 
+import math
 from uuid import uuid4
 
 import numpy as np
 import pytest
 
+from gate_sdk._compare import compare
 from gate_sdk._face import FaceGallery, FaceRecognition
+from gate_sdk._packs import Searchable
 from gate_sdk._recognition import Evidence, UnusableError
 from gate_sdk.face import ENROLMENT, GATE, FaceEngine, choose, pack_template
+from gate_sdk.face.templates import unit
 from gate_sdk.testing import synthetic as syn
+from gate_sdk.wire import Head, Policy
 from tests import data
 
 
@@ -67,3 +72,13 @@ def test_malformed_template_costs_its_owner_only() -> None:
     assert found is not None
     assert found.subject == one
     assert pack_template(syn.person(1)) == syn.template(1)
+
+
+@pytest.mark.parametrize("fpir", [math.nan, -1.0, 0.0, 7.0])
+def test_rate_that_means_nothing_refuses_no_frame(fpir: float, recognition: FaceRecognition) -> None:
+    vector, subject = unit(np.ones(128)), uuid4()
+    head = Head(subject, epoch=1, version=1, count=1, digest=b"", issued_at_us=1, policy=Policy(fpir=fpir))
+    galleries = [Searchable(recognition, recognition.gallery([(subject, pack_template(vector))]))]
+    found = compare([Evidence(vector, 20.0)], galleries, head, by=recognition)
+    assert found is not None
+    assert 0.5 <= found[1] <= 0.95

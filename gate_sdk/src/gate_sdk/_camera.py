@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Camera", "LivenessChoice"]
 
 LivenessChoice = Liveness | Literal["required", "off"] | None
+_ZONE, _FAR = 4, 1e6
 
 
 class Camera:
@@ -43,12 +44,14 @@ class Camera:
         """Check what is asked for, and load nothing yet.
 
         Raises:
-            ValueError: ``liveness`` is none that there is.
+            ValueError: ``liveness`` is none that there is, or ``zone`` is no part of a picture.
             CodeReaderMissingError: ``codes`` without the ``qr`` extra.
             LivenessMissingError: a liveness model is required, and none lies beside the pack.
         """
         if isinstance(liveness, str) and liveness not in {"required", "off"}:
             raise ValueError(f"liveness is a model, 'required' or 'off', not {liveness!r}")
+        _require_liveness(liveness)
+        _require_zone(zone)
         if codes:
             require_reader()
         self._pack = pack
@@ -142,3 +145,27 @@ class Camera:
             return None
         since, candidates = self.observer.doubt
         return candidates if since == decision.at_us else None
+
+
+def _require_liveness(liveness: LivenessChoice) -> None:
+    """Refuse at the start what would refuse everybody, or fall over, with the first face."""
+    if liveness is None or isinstance(liveness, str):
+        return
+    threshold = getattr(liveness, "threshold", None)
+    if not callable(getattr(liveness, "score", None)) or not _within(threshold, 0.0, 1.0):
+        raise ValueError("a liveness model has a threshold, 0 to 1, and score(frame, face)")
+
+
+def _require_zone(zone: Zone | None) -> None:
+    if zone is None:
+        return
+    # A zone of parts of the frame, 0 to 1, has no face's middle in it; nobody would ever be decided about.
+    if len(zone) != _ZONE or not all(_within(one, -_FAR, _FAR) for one in zone) or min(zone[2:]) <= 1:
+        raise ValueError(f"a zone is x, y, width, height in pixels of the frame, not {zone!r}")
+
+
+def _within(number: object, least: float, most: float) -> bool:
+    try:
+        return least <= float(number) <= most  # type: ignore[arg-type]  # what is no number is what is looked for
+    except (TypeError, ValueError):
+        return False

@@ -61,9 +61,16 @@ class TrustedTime:
 
     def now_us(self) -> int:
         """Microseconds since the Unix epoch."""
+        return max(self._clock.now_us(), self.passed_us())
+
+    def passed_us(self) -> int:
+        """Microseconds since the Unix epoch that have passed for certain, whatever the wall clock says.
+
+        The server's last word and the time since then. For what must not be lost to a clock that jumps ahead, and may
+        come later than it could.
+        """
         base, since = self._floor
-        elapsed = self._clock.monotonic() - since
-        return max(self._clock.now_us(), base + int(elapsed * _MICROSECONDS))
+        return base + int((self._clock.monotonic() - since) * _MICROSECONDS)
 
     def ahead_s(self) -> float:
         """Seconds by which the wall clock is ahead of the floor; negative when it is behind, that is, wrong."""

@@ -28,7 +28,8 @@ def compare(
         head: carries the rate to aim at, and the community's own thresholds.
         by: the pack that ``Evidence.vector`` is of.
     """
-    fpir = min(max(head.policy.fpir, _MIN_FPIR), _MAX_FPIR)
+    # In this order: what is not a number asks for the least.
+    fpir = min(max(_MIN_FPIR, head.policy.fpir), _MAX_FPIR)
     # Of all packs: a stranger is compared with all of them, whichever pack each is known by.
     people = sum(len(one.gallery) for one in galleries)
     found = []

@@ -19,6 +19,7 @@ from gate_sdk._decide import MIN_FACE_PX, Verdict, approach_of, decide
 from gate_sdk._decision import Decision, StageTimes
 from gate_sdk._following import Following
 from gate_sdk._frames.store import keeps
+from gate_sdk._picture import require_frame
 from gate_sdk._recognition import Candidate, Evidence, Liveness, Recognition, UnusableError
 from gate_sdk._tracker import EARLY_FRAMES, Step, Tracker
 from gate_sdk.wire import FRAME_REASONS, MAX_FRAME_BYTES, MAX_FRAME_PX, Head, Outcome, Reason
@@ -31,7 +32,6 @@ __all__ = ["Observer", "Zone"]
 Zone = tuple[float, float, float, float]
 
 _log = logging.getLogger("gate_sdk")
-_NDIM, _CHANNELS = 3, 3
 
 
 class _Stopwatch:
@@ -233,8 +233,7 @@ class Observer:
         if isinstance(picture, bytes | bytearray | memoryview):
             with watch.time("decode"):
                 return self._recognition.decode(bytes(picture))
-        if picture.ndim != _NDIM or picture.shape[2] != _CHANNELS or str(picture.dtype) != "uint8":
-            raise ValueError(f"a frame is uint8 (height, width, 3), RGB; this is {picture.dtype} {picture.shape}")
+        require_frame(picture)
         return picture
 
     def _find(self, frame: Frame, watch: _Stopwatch) -> Detection | None:
@@ -280,7 +279,7 @@ class Observer:
             return evidence
         with watch.time("live"):
             try:
-                live = self._liveness.score(frame, face)
+                live = float(self._liveness.score(frame, face))
             except Exception:  # noqa: BLE001 - the vendor's own code, or a damaged model: refused, not fallen over
                 _log.exception("the liveness model failed")
                 live = 0.0

@@ -25,6 +25,7 @@ from gate_sdk._journal import Journal
 from gate_sdk._keyring import Keyring
 from gate_sdk._link import DeferredLink, Link
 from gate_sdk._outbox.delivery import Delivery
+from gate_sdk._picture import FrameTime
 from gate_sdk._recognition import Liveness, Recognition
 from gate_sdk._running import Running
 from gate_sdk._settle import settle
@@ -132,12 +133,13 @@ class GateClient:
             on_revoked=self._device.erase,
         )
         self._health = Health()
+        self._captured = FrameTime(clock.monotonic)
         health = HealthDelivery(self._own_word, self._transport, clock.monotonic)
         frames = FrameDelivery(self._device.frames, self._transport, self._time)
         self._delivery = Delivery(
             self._outbox,
             self._transport,
-            now_us=self._time.now_us,
+            passed_us=self._time.passed_us,
             beforehand=health.once,
             afterwards=frames.once,
         )
@@ -234,23 +236,25 @@ class GateClient:
 
         Args:
             frame: uint8 (height, width, 3), RGB, or an encoded picture (JPEG, PNG, WebP, HEIC).
-            at: when it was captured, seconds of the client's monotonic clock; now by default.
+            at: when it was captured, in seconds by any count that goes on from frame to frame, such as the stream's;
+                now by default. It may begin anew, as after a camera was connected again.
 
         Raises:
             RecognitionMissingError: the ``face`` extra or the model pack is not installed.
-            ValueError: an array that is no frame.
+            ValueError: no frame, such as what a camera gives that has none, or no time; the next one may be.
+            GateClosedError: the gate is closed.
         """
         self._running.require_open()
         if (unlocked := self._unlocked()) is not None:
             return unlocked
-        at = self._monotonic() if at is None else at
+        at = self._captured.of(self._monotonic() if at is None else at)
         observer = self._watching()
         began = time.perf_counter()
         decision = observer.observe(frame, at)
         if observer.waited is not None:
             # From the first frame's capture to now: what the last frame took is part of the wait.
             self._health.let_in(observer.waited + time.perf_counter() - began)
-        self._health.saw(observer.frame, at)
+        self._health.saw(observer.frame, self._monotonic())
         if observer.followed:
             self._journal.alarm(f"tail-gated:{observer.followed}")
         if decision is None:
@@ -282,7 +286,8 @@ class GateClient:
 
         Raises:
             RecognitionMissingError: the ``face`` extra or the model pack is not installed.
-            ValueError: an array that is no frame.
+            ValueError: no frame.
+            GateClosedError: the gate is closed.
         """
         self._running.require_open()
         return self._unlocked() or self._journal.reported(self._watching().decide(frame))

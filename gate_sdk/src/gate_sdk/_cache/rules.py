@@ -270,10 +270,11 @@ def roster_overdue(head: Head, now_us: int) -> bool:
     return now_us >= head.issued_at_us + head.policy.wipe_after_s * 1_000_000
 
 
-def clock_was_ahead(wiped: Iterable[int], issued_at_us: int) -> bool:
-    """Whether templates were wiped that, by the server's time, had not ended yet.
+def clock_was_ahead(wiped: Iterable[int], now_us: int) -> bool:
+    """Whether templates were wiped that, as it turns out, had not ended yet.
 
     Then the device's clock had been ahead; the roster still has the digest but lacks templates, so the gate needs a
-    snapshot. ``wiped`` are the ends (``until_us``) of the wiped rows.
+    snapshot. ``wiped`` are the ends (``until_us``) of the wiped rows; ``now_us`` is trusted time just after a head: as
+    long as the clock is ahead, a snapshot would be wiped again.
     """
-    return any(until > issued_at_us + _CLOCK_SLACK_US for until in wiped)
+    return any(until > now_us + _CLOCK_SLACK_US for until in wiped)

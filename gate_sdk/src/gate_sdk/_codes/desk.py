@@ -14,7 +14,7 @@ import msgspec
 
 from gate_sdk._cache.index import Roster
 from gate_sdk._clock import TrustedTime
-from gate_sdk._codes.rules import Book, judge_approved, judge_card, judge_phone, judge_visitor
+from gate_sdk._codes.rules import Book, began_later, judge_approved, judge_card, judge_phone, judge_visitor
 from gate_sdk._codes.store import CodeStore
 from gate_sdk._decide import Verdict, approach_of
 from gate_sdk._decision import Decision, StageTimes
@@ -235,6 +235,8 @@ class CodeDesk:
     def _card(self, code: CardCode, book: Book, pin: str | None) -> Verdict:
         hashed = card_hash(book.community, code.secret)
         before = self._store.attempts(hashed)
+        if began_later(before.until_us, before.failures, book.now_us):
+            before = self._store.begin_wait(hashed, before.failures, now_us=book.now_us)
         if pin is None or book.now_us < before.until_us or hashed not in book.index.cards:
             return judge_card(code, book, pin=None, locked_until_us=before.until_us)
         attempts = self._store.begin_pin(hashed, now_us=book.now_us)

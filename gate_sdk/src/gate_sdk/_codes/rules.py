@@ -157,3 +157,12 @@ def back_off_us(failures: int) -> int:
     # Bounded before it is a power: the number of failures is not.
     doublings = min(failures - _FREE_PINS, 20)
     return min(_FIRST_WAIT_S << doublings, _LONGEST_WAIT_S) * 1_000_000
+
+
+def began_later(until_us: int, failures: int, now_us: int) -> bool:
+    """Whether a card's wait after so many wrong PINs would have begun in the future: the clock had been ahead.
+
+    Such a wait begins anew, which gains no guess. As it is, the card would take no PIN for as long as the clock was
+    ahead.
+    """
+    return until_us - back_off_us(failures) > now_us

@@ -91,7 +91,10 @@ class CodeStore:
 
     def begin_pin(self, card_hash: bytes, *, now_us: int) -> Attempts:
         """Count an attempt as wrong before it is looked at: pulling the plug between the two gains no guess."""
-        failures = self.attempts(card_hash).failures + 1
+        return self.begin_wait(card_hash, self.attempts(card_hash).failures + 1, now_us=now_us)
+
+    def begin_wait(self, card_hash: bytes, failures: int, *, now_us: int) -> Attempts:
+        """Have the card wait from now on for as long as so many wrong PINs ask for."""
         attempts = Attempts(failures=failures, until_us=now_us + back_off_us(failures))
         self._write_attempts(card_hash, attempts, now_us)
         return attempts

@@ -29,7 +29,7 @@ class Delivery(Background):
         outbox: Outbox,
         link: Link,
         *,
-        now_us: Callable[[], int],
+        passed_us: Callable[[], int],
         beforehand: Callable[[], None] = lambda: None,
         afterwards: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -38,7 +38,8 @@ class Delivery(Background):
         Args:
             outbox: of which batches are taken.
             link: to the server.
-            now_us: trusted time, by which what waits grows old.
+            passed_us: what has passed for certain, by which what waits grows old: a clock that jumps years ahead must
+                not have a month's admissions thrown away.
             beforehand: called before each attempt, also where none succeeds; it fails for a revoked gate only.
             afterwards: called whenever no event waits; says whether to do so again.
         """
@@ -47,7 +48,7 @@ class Delivery(Background):
         self._link = link
         self._beforehand = beforehand
         self._afterwards = afterwards
-        self._now_us = now_us
+        self._passed_us = passed_us
         self._limit = MAX_BATCH
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
 
@@ -90,7 +91,7 @@ class Delivery(Background):
 
     def _grow_old(self) -> None:
         with contextlib.suppress(StorageError):
-            self._outbox.expire(self._now_us())
+            self._outbox.expire(self._passed_us())
 
     def deliver_once(self) -> bool:
         """Deliver one batch; whether there may be more.

@@ -264,7 +264,7 @@ class SyncEngine:
             self._publish(fresh)
             store.raise_floor(Floor.of(head))
             self._told.taken(head, unread + sum(fresh.unread.values()))
-        if outcome is Round.CHANGED and clock_was_ahead(store.wiped(), head.issued_at_us):
+        if clock_was_ahead(store.wiped(), self._time.now_us()):
             self._from_nothing = True
         return outcome
 
