@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import msgspec
 
 from backend.embedded.objects import DirectoryObjectStore
@@ -51,12 +52,11 @@ async def open_resources(settings: Settings, *, process: str) -> AsyncIterator[R
     """Open everything that ``process`` ("api" or "worker") needs and close it again.
 
     Raises:
-        SettingsRefused: an address is missing, the master key is another one, or the API's face model pack is not
-            installed.
+        SettingsRefused: an address is missing or leads to no database that takes us, the master key is another one, or
+            the API's face model pack is not installed.
         SchemaBehind: a migration that this release needs was not applied.
         DataSetBack, KeysSetBack: a database was restored, and what a restore leaves to do was not done.
         KeyServiceUnavailable: the key service does not answer.
-        OSError: a database cannot be reached.
     """
     needed = migrations_needed()
     async with AsyncExitStack() as opened:
@@ -85,14 +85,10 @@ async def open_data(settings: Settings, *, process: str) -> AsyncIterator[Databa
     """Open the data alone, with the rights of ``process``.
 
     Raises:
-        SettingsRefused: no address is set.
+        SettingsRefused: no address is set, or it leads to no database that takes us.
         SchemaBehind: a migration that this release needs was not applied.
-        OSError: the database cannot be reached.
     """
-    database = database_of(settings, process=process)
-    async with AsyncExitStack() as opened:
-        opened.push_async_callback(database.close)
-        await database.open()
+    async with _opened(settings, process) as database:
         await require_schema(database, migrations_needed()["data"])
         yield database
 
@@ -102,23 +98,38 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
     """Open the key store alone, and see that the master key is its own.
 
     Raises:
-        SettingsRefused: an address is missing, or the master key is lost or another one.
+        SettingsRefused: an address is missing or leads to no database that takes us, or the master key is lost or
+            another one.
         SchemaBehind: a migration that this release needs was not applied.
         KeyServiceUnavailable: the key service does not answer.
-        OSError: the database cannot be reached.
     """
-    database = database_of(settings, process="keys")
-    async with AsyncExitStack() as opened:
-        opened.push_async_callback(database.close)
-        await database.open()
+    async with _opened(settings, "keys") as database:
         await require_schema(database, migrations_needed()["keys"])
         keys = Keys(database, _wrapper(settings, fresh=await is_fresh(database)))
-        opened.push_async_callback(keys.close)
         try:
-            await keys.pepper()
-        except (MasterKeyRefused, WrappingRefused) as error:
-            raise SettingsRefused(f"the master key does not open this key store: {error}") from error
-        yield keys
+            try:
+                await keys.pepper()
+            except (MasterKeyRefused, WrappingRefused) as error:
+                raise SettingsRefused(f"the master key does not open this key store: {error}") from error
+            yield keys
+        finally:
+            await keys.close()
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, process: str) -> AsyncIterator[Database]:
+    database = database_of(settings, process=process)
+    try:
+        try:
+            await database.open()
+        except (OSError, asyncpg.PostgresError) as error:
+            raise SettingsRefused(
+                f"{_variable(settings, process)} leads to no database that takes us ({error}): "
+                "start the server there, or correct the address"
+            ) from error
+        yield database
+    finally:
+        await database.close()
 
 
 def database_of(settings: Settings, *, process: str) -> Database:
@@ -131,9 +142,16 @@ def database_of(settings: Settings, *, process: str) -> Database:
     if url is not None:
         return Database(url, max_size=4 if process == "keys" else 10)
     if settings.database_url is None or process == "keys":
-        name = f"DOORWARD_{process.upper()}_DATABASE_URL"
-        raise SettingsRefused(f"{name} is not set; `doorward up` runs a database of its own")
+        raise SettingsRefused(f"{_variable(settings, process)} is not set; `doorward up` runs a database of its own")
     return Database(settings.database_url, role=_ROLES[process])
+
+
+def _variable(settings: Settings, process: str) -> str:
+    """The setting that says where ``process`` finds its database, or would have to."""
+    shared = settings.database_url is not None and process != "keys"
+    if shared and getattr(settings, f"{process}_database_url") is None:
+        return "DOORWARD_DATABASE_URL"
+    return f"DOORWARD_{process.upper()}_DATABASE_URL"
 
 
 def _wrapper(settings: Settings, *, fresh: bool) -> KeyWrapper:

@@ -100,8 +100,7 @@ def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT, then end what is under way, or put it back after :data:`END_S`, and return.
 
     Raises:
-        SettingsRefused: an address is missing.
-        OSError: a database cannot be reached at the start.
+        SettingsRefused: an address is missing, or leads to no database that takes us.
     """
     logging.configure(settings.log_level)
     asyncio.run(main(settings))

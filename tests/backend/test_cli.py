@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 
 from tests.databases import DatabaseUrls
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -152,3 +154,29 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     shown = run(["--help"], tmp_path).stdout
     for command in ("up", "demo", "api", "worker", "migrate", "openapi", "staff"):
         assert command in shown
+
+
+@pytest.mark.parametrize("fault", ["nobody listens", "another password", "another database"])
+@pytest.mark.parametrize("process, variable", [("api", "API"), ("worker", "WORKER"), ("worker", "KEYS")])
+async def test_a_database_that_cannot_be_had_is_named_by_its_setting_in_one_line(
+    fault: str, process: str, variable: str, database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    urls = {
+        **addresses(database_urls, tmp_path),
+        "DOORWARD_WORKER_DATABASE_URL": database_urls.worker,
+        "DOORWARD_PORT": str(free_port()),
+    }
+    name = f"DOORWARD_{variable}_DATABASE_URL"
+    parts = urlsplit(urls[name])
+    wrong = {
+        "nobody listens": parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{free_port()}")),
+        "another password": parts._replace(netloc=parts.netloc.replace(str(parts.password), "unguessed-secret")),
+        "another database": parts._replace(path="/nowhere"),
+    }[fault]
+    refused = run([process], tmp_path, **{**urls, name: urlunsplit(wrong)})
+    said = [line for line in (refused.stdout + refused.stderr).splitlines() if not line.startswith("{")]
+    assert refused.returncode != 0
+    # The server of the API tries again before it gives up.
+    assert len(set(said)) == 1
+    assert name in said[0]
+    assert str(wrong.password) not in said[0]
