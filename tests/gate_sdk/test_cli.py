@@ -48,6 +48,12 @@ def test_wrong_code_is_two_lines_and_exit_code_1(url: str, gate_dir: Path) -> No
     assert len(done.stderr.splitlines()) == 2
 
 
+@pytest.mark.parametrize("name", ["status", "events", "run"])
+def test_directory_without_a_gate_is_not_taken_for_one_without_events(name: str, tmp_path: Path) -> None:
+    done = command(name, "--data", str(tmp_path / "mistyped"))
+    assert (done.returncode, done.stdout, done.stderr.split(":")[0]) == (1, "", "not-provisioned")
+
+
 def test_status_as_table_and_as_json(backend: FakeBackend, url: str, gate_dir: Path) -> None:
     backend.add_person(None)
     provision(backend, url, gate_dir)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gate_sdk import GateClient, GateClosedError, GateStatus, Outcome, Reason
-from gate_sdk._status import GateState
+from gate_sdk import GateClient, GateClosedError, GateState, GateStatus, Outcome, Reason
 from gate_sdk.testing import FakeBackend
 from gate_sdk.testing import synthetic as syn
 from gate_sdk.wire import GrantKind, RosterGrant

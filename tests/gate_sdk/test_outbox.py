@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from gate_sdk import Outcome, Reason
+from gate_sdk._database import checkpoint
 from gate_sdk._decision import Decision
 from gate_sdk._outbox import repository
 from gate_sdk._outbox.events import alarm, report
@@ -18,6 +19,7 @@ from gate_sdk.testing import FakeBackend
 from gate_sdk.testing import synthetic as syn
 from gate_sdk.wire import MAX_BATCH, EventKind, EventReceipt, GateEvent
 from tests.gate_sdk.conftest import OpenGate
+from tests.gate_sdk.damage import damage
 
 DAY_US = 86_400_000_000
 
@@ -294,3 +296,25 @@ def test_unanswered_question_is_refused_and_reported(backend: FakeBackend, open_
     assert (settled.outcome, settled.event) == (Outcome.DENY, 2)
     denied = gate.decide(syn.frame(77))
     assert gate.resolve(denied, timeout=1) is denied
+
+
+def test_damage_that_only_delivery_meets_is_set_aside_and_told(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path, FileKeyProvider(tmp_path / "keys"))
+    outbox.open()
+    for _ in range(700):
+        outbox.append(alarm("x" * 40, 1))
+    assert outbox._connection is not None
+    checkpoint(outbox._connection)
+    # As on a flash memory that forgets what no cache holds.
+    outbox._connection.pragma("shrink_memory")
+    damage("flip", tmp_path / "outbox.db", tmp_path / "keys" / "outbox.key")
+    first = outbox.store_epoch
+    assert outbox.oldest(500) == []
+    assert outbox.store_epoch != first
+    assert len(list(tmp_path.glob("outbox.damaged-*.db"))) == 1
+    assert outbox.append(entry(at_us=7)) == 1
+    assert [(event.seq, event.detail, event.at_us) for event in outbox.oldest(500)] == [
+        (1, None, 7),
+        (2, "outbox-damaged", 7),
+    ]
+    outbox.close()

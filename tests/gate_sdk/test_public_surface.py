@@ -18,6 +18,7 @@ def test_exported_names() -> None:
         "GateClosedError",
         "GateError",
         "GateRevokedError",
+        "GateState",
         "GateStatus",
         "HeadExpiredError",
         "InsecureUrlError",

@@ -4,7 +4,7 @@ Importing this loads no numpy; recognition is loaded with the first frame. Runs 
 """
 
 from gate_sdk._decision import Decision
-from gate_sdk._status import GateStatus
+from gate_sdk._status import GateState, GateStatus
 from gate_sdk.client import GateClient
 from gate_sdk.errors import (
     AlreadyProvisionedError,
@@ -52,6 +52,7 @@ __all__ = [
     "GateClosedError",
     "GateError",
     "GateRevokedError",
+    "GateState",
     "GateStatus",
     "HeadExpiredError",
     "InsecureUrlError",

@@ -13,7 +13,7 @@ from gate_sdk._outbox import repository as outbox
 from gate_sdk._outbox.repository import Counts
 from gate_sdk._status import GateState, GateStatus, with_head
 from gate_sdk._version import VERSION
-from gate_sdk.errors import StorageError
+from gate_sdk.errors import NotProvisionedError, StorageError
 from gate_sdk.keys import KeyProvider
 from gate_sdk.wire import BadSignature, GateEvent, verify_head
 
@@ -94,8 +94,11 @@ def waiting_events(directory: Path, keys: KeyProvider, limit: int) -> list[GateE
     """The oldest undelivered events, at most ``limit``.
 
     Raises:
+        NotProvisionedError: no gate in ``directory``, nor one that was revoked.
         StorageError: the outbox cannot be read.
     """
+    if not _identity.is_revoked(directory) and not (directory / "identity.sealed").exists():
+        raise NotProvisionedError(f"{directory} holds no gate")
     connection = _outbox(directory, keys)
     if connection is None:
         return []

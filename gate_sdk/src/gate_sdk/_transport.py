@@ -19,7 +19,7 @@ from gate_sdk._http import exchange, open_client, read_answer
 from gate_sdk._identity import Identity
 from gate_sdk._problems import UNAUTHORIZED, raise_problem
 from gate_sdk._tracing import span
-from gate_sdk.errors import GateClosedError
+from gate_sdk.errors import GateClosedError, UnreadableAnswerError
 from gate_sdk.wire import (
     ASSERTION_TTL_S,
     Acknowledged,
@@ -181,7 +181,10 @@ class Transport:
         if not response.is_success and self._learn_skew(response):
             response = self._post_assertion()
         raise_problem(response)
-        return read_answer(response, TokenResponse, json=True)
+        answer = read_answer(response, TokenResponse, json=True)
+        if not (answer.access_token.isascii() and answer.access_token.isprintable()):
+            raise UnreadableAnswerError("a token that no header takes", status=response.status_code)
+        return answer
 
     def _post_assertion(self) -> httpx.Response:
         address = f"{self._identity.url}/gate/v1/token"

@@ -190,7 +190,7 @@ class UnreachableError(ServerError):
     """The server did not answer."""
 
     code = "unreachable"
-    remedy = "Check the gate's network; until it returns, the gate decides from its own copy."
+    remedy = "Check the address and the gate's network; a gate that has a roster decides by it until then."
 
 
 class UnavailableError(ServerError):

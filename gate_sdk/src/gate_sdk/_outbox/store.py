@@ -66,6 +66,7 @@ class Outbox:
         self.store_epoch = 0
         #: Whether an older file could not be read and was set aside when this one was opened.
         self.replaced = False
+        self._untold = False
         #: Set whenever there is something to deliver.
         self.wake = threading.Event()
 
@@ -79,6 +80,8 @@ class Outbox:
             self._open_or_replace()
         except (apsw.Error, GateError, OSError) as error:
             _log.error("the outbox has no file (%s); events wait in memory", type(error).__name__)
+        # Told by whoever opens it, with the roster's.
+        self._untold = False
         if self._count:
             self.wake.set()
 
@@ -115,7 +118,7 @@ class Outbox:
         for suffix in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 self._path.with_name(self._path.name + suffix).rename(self._path.with_name(aside + suffix))
-        self.replaced = True
+        self.replaced = self._untold = True
 
     def append(self, event: GateEvent) -> int | None:
         """Write an event to the disk, durably, and give it its identity.
@@ -144,14 +147,26 @@ class Outbox:
             self._open_or_replace()
         try:
             self._flush()
-            return self._insert(event)
+            seq = self._insert(event)
+            self._tell_damage(event.at_us)
+            return seq
         except apsw.Error as error:
             if not is_damage(error):
                 raise
+        self._replace()
+        seq = self._insert(event)
+        self._tell_damage(event.at_us)
+        return seq
+
+    def _replace(self) -> None:
         self._disconnect()
         self._set_aside()
         self._open_or_replace()
-        return self._insert(event)
+
+    def _tell_damage(self, at_us: int) -> None:
+        if self._untold:
+            self._untold = False
+            self._insert(GateEvent(store_epoch=0, seq=0, kind=EventKind.ALARM, at_us=at_us, detail="outbox-damaged"))
 
     def _keep(self, event: GateEvent) -> None:
         if len(self._backlog) == _BACKLOG:
@@ -234,11 +249,18 @@ class Outbox:
         with self._lock, _storage():
             if self._connection is None and not self._closed:
                 self._open_or_replace()
-            with contextlib.suppress(apsw.FullError):
-                self._flush()
-            if self._unchecked >= _CHECKPOINT:
-                self._checkpoint(self._connected)
-            return repository.oldest(self._connected, limit)
+            try:
+                with contextlib.suppress(apsw.FullError):
+                    self._flush()
+                if self._unchecked >= _CHECKPOINT:
+                    self._checkpoint(self._connected)
+                return repository.oldest(self._connected, limit)
+            except apsw.Error as error:
+                if not is_damage(error):
+                    raise
+            # New events may go on being written behind what cannot be read; nothing would be delivered any more.
+            self._replace()
+            return []
 
     def acknowledge(self, receipt: EventReceipt, sent: list[GateEvent]) -> int:
         """Forget what the server has committed, and never more than was sent; return how many."""

@@ -34,7 +34,15 @@ def read_items(page: SyncPage, at: Acknowledged | None, staging: Staging | None)
         # Asked for its next one at once, it could go on so for ever.
         raise UnreadableAnswerError("a page brought nothing and was not the last")
     beside = _beside(page)
-    return [(item.subject, item.version, check_item(item, beside.get(item.subject))) for item in page.items]
+    items = [(item.subject, item.version, check_item(item, beside.get(item.subject))) for item in page.items]
+    for _, version, row in items:
+        if not (_fits(version) and (row is None or _fits(row.until_us))):
+            raise UnreadableAnswerError("a number that no database holds")
+    return items
+
+
+def _fits(number: int | None) -> bool:
+    return number is None or -(2**63) <= number < 2**63
 
 
 def _beside(page: SyncPage) -> dict[bytes, bytes]:
