@@ -212,16 +212,21 @@ async def use_refresh_token(conn: Connection, *, token_hash: bytes, now: datetim
     await conn.execute("UPDATE refresh_token SET used_at = $2 WHERE token_hash = $1", token_hash, now)
 
 
-async def delete_expired(conn: Connection, *, now: datetime) -> int:
-    """Delete refresh tokens past their time and sessions that have none left; how many."""
-    counts = [
-        await conn.execute("DELETE FROM refresh_token WHERE expires_at <= $1", now),
-        await conn.execute(
-            """
-            DELETE FROM session s WHERE created_at < $1
-                AND NOT EXISTS (SELECT FROM refresh_token t WHERE t.session_id = s.session_id)
-            """,
-            now,
-        ),
-    ]
-    return sum(affected(status) for status in counts)
+async def delete_expired(conn: Connection, *, now: datetime, limit: int) -> int:
+    """Delete refresh tokens past their time, at most ``limit``, and sessions that lose their last by it; how many."""
+    sessions = await conn.fetch(
+        """
+        DELETE FROM refresh_token WHERE token_hash IN (
+            SELECT token_hash FROM refresh_token WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2
+        ) RETURNING session_id
+        """,
+        now, limit,
+    )  # fmt: skip
+    status = await conn.execute(
+        """
+        DELETE FROM session s WHERE session_id = ANY ($1)
+            AND NOT EXISTS (SELECT FROM refresh_token t WHERE t.session_id = s.session_id)
+        """,
+        [row["session_id"] for row in sessions],
+    )
+    return len(sessions) + affected(status)

@@ -216,9 +216,9 @@ async def forget_person(conn: Connection, *, person_id: UUID, now: datetime) -> 
             await repository.delete_account_without_person(conn, account_id=account.account_id)
 
 
-async def sweep(conn: Connection, *, now: datetime) -> int:
-    """Delete codes, budgets and sessions past their time; how many rows. Needs the platform scope."""
-    return await repository.delete_expired(conn, now=now) + await codes.sweep(conn, now=now)
+async def sweep(conn: Connection, *, now: datetime, limit: int) -> int:
+    """Delete sessions past their time, at most ``limit`` tokens of theirs; how many rows. Needs the platform scope."""
+    return await repository.delete_expired(conn, now=now, limit=limit)
 
 
 async def account_of_phone(conn: Connection, *, phone: str, pepper: bytes) -> AccountRow:

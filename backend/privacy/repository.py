@@ -157,9 +157,16 @@ async def enqueue(conn: Connection, *, entrypoint: str, erasure_id: UUID) -> Non
     )
 
 
-async def delete_job_log(conn: Connection, *, before: datetime) -> int:
-    """Delete what is logged of jobs before that time; how many lines. The worker's."""
-    status: str = await conn.execute("DELETE FROM jobs.pgqueuer_log WHERE created < $1", before)
+async def delete_job_log(conn: Connection, *, before: datetime, limit: int) -> int:
+    """Delete what is logged of jobs before that time, at most ``limit`` lines; how many. The worker's."""
+    status: str = await conn.execute(
+        """
+        DELETE FROM jobs.pgqueuer_log WHERE id IN (
+            SELECT id FROM jobs.pgqueuer_log WHERE created < $1 ORDER BY created LIMIT $2
+        )
+        """,
+        before, limit,
+    )  # fmt: skip
     return affected(status)
 
 

@@ -100,7 +100,14 @@ async def use_challenge(conn: Connection, *, challenge_id: UUID, now: datetime) 
     await conn.execute("UPDATE login_challenge SET used_at = $2 WHERE challenge_id = $1", challenge_id, now)
 
 
-async def delete_older(conn: Connection, *, before: datetime) -> int:
-    """Delete codes that were asked for before; how many."""
-    status = await conn.execute("DELETE FROM login_challenge WHERE created_at < $1", before)
+async def delete_older(conn: Connection, *, before: datetime, limit: int) -> int:
+    """Delete codes that were asked for before, at most ``limit``; how many."""
+    status = await conn.execute(
+        """
+        DELETE FROM login_challenge WHERE challenge_id IN (
+            SELECT challenge_id FROM login_challenge WHERE created_at < $1 ORDER BY created_at LIMIT $2
+        )
+        """,
+        before, limit,
+    )  # fmt: skip
     return affected(status)

@@ -147,11 +147,14 @@ async def prove_together(
     return tuple(phone for _, phone in proven) if len(proven) == len(codes) else None
 
 
-async def sweep(conn: Connection, *, now: datetime) -> int:
-    """Delete codes past the time for which they are counted, and budgets; how many. Needs the platform scope."""
-    longest = max(limit.window for limit in (*PHONE_LIMITS, *ADDRESS_LIMITS))
-    deleted = await repository.delete_older(conn, before=now - longest)
-    return deleted + await forget(conn, before=now - longest)
+async def sweep(conn: Connection, *, now: datetime, limit: int) -> int:
+    """Delete codes past the time for which they are counted, and budgets, at most ``limit`` of each; how many.
+
+    Needs the platform scope.
+    """
+    before = now - max(one.window for one in (*PHONE_LIMITS, *ADDRESS_LIMITS))
+    deleted = await repository.delete_older(conn, before=before, limit=limit)
+    return deleted + await forget(conn, before=before, limit=limit)
 
 
 async def _right(

@@ -70,7 +70,14 @@ async def add(conn: Connection, *, counts: Sequence[tuple[str, int]]) -> None:
     )  # fmt: skip
 
 
-async def delete_before(conn: Connection, *, before: datetime) -> int:
-    """Delete windows that began before then; how many. Needs the platform scope."""
-    status = await conn.execute("DELETE FROM rate_window WHERE began_at < $1", before)
+async def delete_before(conn: Connection, *, before: datetime, limit: int) -> int:
+    """Delete windows that began before then, at most ``limit``; how many. Needs the platform scope."""
+    status = await conn.execute(
+        """
+        DELETE FROM rate_window WHERE began_at < $1 AND client IN (
+            SELECT client FROM rate_window WHERE began_at < $1 LIMIT $2
+        )
+        """,
+        before, limit,
+    )  # fmt: skip
     return affected(status)

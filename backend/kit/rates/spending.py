@@ -59,11 +59,12 @@ async def spend_each(conn: Connection, many: Sequence[Sequence[tuple[Quota, str]
     return waits
 
 
-async def forget(conn: Connection, *, before: datetime) -> int:
-    """Forget windows that began before then; how many. Needs the platform scope.
+async def forget(conn: Connection, *, before: datetime, limit: int) -> int:
+    """Forget windows that began before then, at most ``limit``; how many. Needs the platform scope.
 
     Args:
         conn: a transaction.
         before: at least a window's length ago, or what was spent in the present one could be spent again.
+        limit: windows at most.
     """
-    return await repository.delete_before(conn, before=before)
+    return await repository.delete_before(conn, before=before, limit=limit)

@@ -13,6 +13,7 @@ import structlog
 
 from backend.access import repository as access
 from backend.accounts import service as accounts
+from backend.accounts.codes import service as login_codes
 from backend.approvals import repository as approvals
 from backend.codes import repository as codes
 from backend.consent import repository as consents
@@ -133,9 +134,9 @@ IN_COMMUNITIES: Mapping[str, _InCommunity] = {
 
 #: By rule: (transaction in the platform scope, before, now, limit).
 ON_PLATFORM: Mapping[str, _OnPlatform] = {
-    # One statement per table and both rules: accounts says what a session without tokens is.
-    "login_challenges": lambda conn, _, now, __: accounts.sweep(conn, now=now),
-    "sessions": lambda conn, _, now, __: accounts.sweep(conn, now=now),
+    # Codes and sessions know themselves when they are over.
+    "login_challenges": lambda conn, _, now, limit: login_codes.sweep(conn, now=now, limit=limit),
+    "sessions": lambda conn, _, now, limit: accounts.sweep(conn, now=now, limit=limit),
     "idempotent_requests": lambda conn, before, _, limit: idempotency.delete_old(conn, before=before, limit=limit),
     "notifications": lambda conn, before, _, limit: notifications.delete_old(conn, before=before, limit=limit),
     "links": lambda conn, before, _, limit: links.delete_old_links(conn, before=before, limit=limit),
@@ -147,7 +148,7 @@ ON_PLATFORM: Mapping[str, _OnPlatform] = {
     "requests": lambda conn, before, _, limit: requests.delete_old_requests(conn, before=before, limit=limit),
     "erasures": lambda conn, before, _, limit: repository.delete_old_erasures(conn, before=before, limit=limit),
     "imports": lambda conn, before, _, limit: import_reports.delete_old_imports(conn, before=before, limit=limit),
-    "job_log": lambda conn, before, _, __: erasures.delete_job_log(conn, before=before),
+    "job_log": lambda conn, before, _, limit: erasures.delete_job_log(conn, before=before, limit=limit),
 }
 
 #: Rules whose data lie in other stores too: their functions open transactions of their own.
@@ -157,7 +158,8 @@ IN_STORES = frozenset({"imported_files", "denied_frames", "open_enrolments", "or
 async def enforce(db: Database, keys: Keys, objects: ObjectStore, *, now: datetime) -> int:
     """Remove everything that is over its time, everywhere; how many rows and objects. A job for every hour.
 
-    What fails in one community or store does not keep the others from being enforced; it is logged by its kind.
+    What fails in one community or store, or by one of the platform's rules, does not keep the others from being
+    enforced; it is logged by its kind.
     """
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         communities = await repository.list_communities(conn)
@@ -169,7 +171,7 @@ async def enforce(db: Database, keys: Keys, objects: ObjectStore, *, now: dateti
             _log.error("retention-failed", community=str(community_id), error=type(error).__name__)
     # People last: what refers to them may go in this very run.
     for step in (
-        partial(_platform, db, now),
+        *(partial(_platform, db, now, key) for key in ON_PLATFORM),
         partial(_frames, db, keys, objects, now),
         partial(_imports, db, keys, objects, now),
         partial(_enrolments, db, objects, now),
@@ -199,17 +201,15 @@ async def enforce_in_community(db: Database, *, community_id: UUID, now: datetim
     return removed
 
 
-async def _platform(db: Database, now: datetime) -> int:
-    removed = 0
-    for key, delete in ON_PLATFORM.items():
-        before = cut_off(RULES[key], days=None, now=now)
-        count = BATCH
-        # Some delete all at once, so more than a batch; the next turn finds nothing.
-        while count >= BATCH:
-            async with db.transaction(Scope(platform=True)) as conn:
-                count = await delete(conn, before, now, BATCH)
-                await _note(conn, community_id=PLATFORM, key=key, count=count, batch=BATCH, now=now)
-            removed += count
+async def _platform(db: Database, now: datetime, key: str) -> int:
+    before = cut_off(RULES[key], days=None, now=now)
+    removed, count = 0, BATCH
+    # Some delete from two tables, so more than a batch; the next turn finds less.
+    while count >= BATCH:
+        async with db.transaction(Scope(platform=True)) as conn:
+            count = await ON_PLATFORM[key](conn, before, now, BATCH)
+            await _note(conn, community_id=PLATFORM, key=key, count=count, batch=BATCH, now=now)
+        removed += count
     return removed
 
 

@@ -15,7 +15,14 @@ from backend.communities.frames.schemas import MOST_DAYS
 from backend.kit.auth import StaffRole
 from backend.kit.db import Database, Scope
 from backend.privacy.holds.rules import MOST_MONTHS
-from backend.privacy.retention.jobs import IN_COMMUNITIES, IN_STORES, ON_PLATFORM, enforce, enforce_in_community
+from backend.privacy.retention.jobs import (
+    BATCH,
+    IN_COMMUNITIES,
+    IN_STORES,
+    ON_PLATFORM,
+    enforce,
+    enforce_in_community,
+)
 from backend.privacy.retention.rules import Enforcement, cut_off, in_words
 from backend.privacy.retention.table import RULES, markdown
 from tests.backend.households.town import Town, build_town
@@ -185,6 +192,50 @@ async def test_what_is_cut_off_goes_on_where_it_stood(world: World, worker_db: D
     async with worker_db.transaction(Scope(community_id=town.community_id), read_only=True) as conn:
         removed = await conn.fetchval("SELECT removed FROM retention_run WHERE rule = 'entries'")
     assert removed == 200
+
+
+async def test_a_rule_that_cannot_be_enforced_keeps_no_other_from_it(
+    world: World, worker_db: Database, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await owner.execute("REVOKE DELETE ON login_challenge FROM doorward_worker")
+    try:
+        await enforce(worker_db, world.resources.keys, world.resources.objects, now=world.clock())
+    finally:
+        await owner.execute("GRANT DELETE ON login_challenge TO doorward_worker")
+    done = await owner.fetch("SELECT rule FROM retention_run WHERE enforced_at IS NOT NULL")
+    assert set(ON_PLATFORM) - {row["rule"] for row in done} == {"login_challenges"}
+
+
+async def test_more_sessions_and_lines_of_the_jobs_log_than_a_batch_all_go_each_under_its_rule(
+    world: World, worker_db: Database, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await world.resident()
+    now = world.clock() + timedelta(days=365)
+    many = BATCH + 5
+    await owner.execute(
+        """
+        INSERT INTO refresh_token (token_hash, session_id, expires_at)
+        SELECT sha256(n::text::bytea), (SELECT session_id FROM session), $1 FROM generate_series(2, $2::integer) AS n
+        """,
+        world.clock(), many,
+    )  # fmt: skip
+    await owner.execute(
+        """
+        INSERT INTO jobs.pgqueuer_log (created, job_id, status, priority, entrypoint)
+        SELECT $1, n, 'successful', 0, 'erasure' FROM generate_series(1, $2::integer) AS n
+        """,
+        world.clock(), many,
+    )  # fmt: skip
+    async with worker_db.transaction(Scope(platform=True)) as conn:
+        assert await ON_PLATFORM["sessions"](conn, now, now, BATCH) == BATCH
+
+    await enforce(worker_db, world.resources.keys, world.resources.objects, now=now)
+
+    for table in ("session", "refresh_token", "login_challenge", "jobs.pgqueuer_log"):
+        assert await owner.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+    removed = dict(await owner.fetch("SELECT rule, removed FROM retention_run WHERE removed > 0"))
+    # What the first batch had left of the tokens, and their session.
+    assert (removed["sessions"], removed["job_log"]) == (6, many)
 
 
 async def test_receipts_that_prove_an_erasure_stay(
