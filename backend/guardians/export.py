@@ -17,8 +17,10 @@ async def export_of(conn: Connection, *, person_id: UUID) -> dict[str, list[dict
         "guardian_refusal": await fetch_dicts(
             conn,
             """
-            SELECT r.* FROM guardian_refusal r JOIN guardianship g USING (community_id, guardianship_id)
-            WHERE r.person_id = $1 OR g.guardian_id = $1
+            SELECT r.* FROM guardian_refusal r WHERE r.person_id = $1
+            UNION
+            SELECT r.* FROM guardianship g JOIN guardian_refusal r USING (community_id, guardianship_id)
+            WHERE g.guardian_id = $1
             """,
             person_id,
         ),

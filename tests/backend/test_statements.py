@@ -1,10 +1,12 @@
-"""Every statement whose rows become structs, prepared by the database: its columns are the struct's fields.
+"""Every statement, as the database prepares and plans it.
 
-What nobody reads is not fetched, and a column without a field, which is an error once there is a row, is found here.
+Where its rows become structs its columns are the struct's fields: what nobody reads is not fetched, and a column
+without a field, which is an error once there is a row, is found here. And some index leads to its rows.
 """
 
 import ast
 import importlib
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,15 @@ from tests.databases import DatabaseUrls
 
 BACKEND = Path(__file__).resolve().parents[2] / "backend"
 FETCHES = {"fetch_one", "fetch_all", "require_one"}
+
+SENT = {"execute", "fetch", "fetchrow", "fetchval"}
+#: Read as a whole: what is few rows at any size, what is counted for all, and what is copied as it is.
+WHOLE = {
+    "authority", "community", "consent_document", "gate", "legal_hold", "rate_window", "secret", "signing_key",
+    "watermark", "webhook_endpoint", "wrapping_key",
+}  # fmt: skip
+#: What is done to the databases and not by the service.
+BESIDE = {"demo", "embedded", "upkeep"}
 
 Statement = tuple[str, type[msgspec.Struct], str]
 
@@ -71,3 +82,67 @@ async def _columns(connections: list["asyncpg.Connection[asyncpg.Record]"], sql:
             continue
         return {column.name for column in prepared.get_attributes()}
     return None
+
+
+def sent() -> Iterator[tuple[str, str]]:
+    """Every statement of the service that stands there as one text: where, and the SQL."""
+    yield from ((where, sql) for where, _, sql in statements())
+    for path in sorted(BACKEND.rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(call, ast.Call):
+                continue
+            copied = isinstance(call.func, ast.Name) and call.func.id == "fetch_dicts"
+            if not copied and not (isinstance(call.func, ast.Attribute) and call.func.attr in SENT):
+                continue
+            text = call.args[copied : copied + 1]
+            if text and isinstance(text[0], ast.Constant) and isinstance(text[0].value, str):
+                yield f"{path.relative_to(BACKEND.parent)}:{call.lineno}", text[0].value
+
+
+async def test_an_index_leads_to_the_rows_of_every_statement(
+    connections: list["asyncpg.Connection[asyncpg.Record]"],
+) -> None:
+    for conn in connections:
+        # Read from end to end is then only what cannot be found otherwise, however small the table.
+        await conn.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
+    slow: list[str] = []
+    count = 0
+    for where, sql in sent():
+        if where.split("/")[1] in BESIDE or sql.split(None, 1)[0] not in {
+            "SELECT",
+            "INSERT",
+            "UPDATE",
+            "DELETE",
+            "WITH",
+        }:
+            continue
+        plan = await _plan(connections, sql)
+        count += 1
+        slow += [f"{where}: {table}" for table in sorted(set(_read_whole(plan)) - WHOLE)]
+    assert count > 700
+    assert not slow
+
+
+async def _plan(connections: list["asyncpg.Connection[asyncpg.Record]"], sql: str) -> dict[str, Any]:
+    for conn in connections:
+        try:
+            parameters = len((await conn.prepare(sql)).get_parameters())
+        except asyncpg.UndefinedTableError:
+            continue
+        nulls = f"({', '.join(['NULL'] * parameters)})" if parameters else ""
+        await conn.execute(f"PREPARE one AS {sql}")
+        (explained,) = json.loads(await conn.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE one{nulls}"))
+        await conn.execute("DEALLOCATE one")
+        plan: dict[str, Any] = explained["Plan"]
+        return plan
+    raise LookupError(sql)
+
+
+def _read_whole(plan: dict[str, Any]) -> Iterator[str]:
+    """Tables read from end to end; not those of a subplan, which the planner may prefer to looking up row by row."""
+    if plan.get("Parent Relationship") == "SubPlan":
+        return
+    if plan["Node Type"] == "Seq Scan":
+        yield plan["Relation Name"]
+    for part in plan.get("Plans", ()):
+        yield from _read_whole(part)

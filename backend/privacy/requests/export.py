@@ -124,7 +124,11 @@ async def _privacy(conn: Connection, person_id: UUID) -> dict[str, list[dict[str
             "SELECT s.* FROM erasure_step s JOIN erasure e USING (erasure_id) WHERE e.person_id = $1",
             person_id,
         ),
-        "erasure_place": await fetch_dicts(conn, "SELECT * FROM erasure_place WHERE person_id = $1", person_id),
+        "erasure_place": await fetch_dicts(
+            conn,
+            "SELECT p.* FROM erasure_place p JOIN erasure e USING (erasure_id) WHERE e.person_id = $1",
+            person_id,
+        ),
         "erasure_certificate": await fetch_dicts(
             conn,
             """
@@ -134,7 +138,11 @@ async def _privacy(conn: Connection, person_id: UUID) -> dict[str, list[dict[str
             """,
             person_id,
         ),
-        "consent_proof": await fetch_dicts(conn, "SELECT * FROM consent_proof WHERE person_id = $1", person_id),
+        "consent_proof": await fetch_dicts(
+            conn,
+            "SELECT p.* FROM consent_proof p JOIN erasure e USING (erasure_id) WHERE e.person_id = $1",
+            person_id,
+        ),
         # One that he must not know of is not seen in his scope.
         "legal_hold": await fetch_dicts(
             conn,
