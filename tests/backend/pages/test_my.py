@@ -173,6 +173,8 @@ def test_a_member_is_proposed_joins_and_deletes_everything(box: LivingBox, rent:
     press(other, "Yes")
     expect(other.get_by_text("To protect you, log in once more")).to_be_visible(timeout=LONG)
     log_in(other, box, number, before=box.mailbox.newest(number, "login_code")["code"])
+    heading(other, "Me")
+    go(other, "Code", "My code")
     expect(other.get_by_role("img", name=OWN_CODE)).to_be_visible(timeout=LONG)
     go(other, "Me", "Me")
     press(other, "Delete my account and everything about me")
@@ -210,7 +212,7 @@ def test_a_copy_sessions_and_entries_are_there_and_logging_out_takes_the_key_bac
     expect(page.get_by_text("this phone")).to_be_visible(timeout=LONG)
     go(page, "Me", "Me")
     page.get_by_text("What is kept, and for how long").click()
-    expect(page.locator("details[open] dd").first).to_be_visible(timeout=LONG)
+    expect(page.locator("details[open] li").first).to_be_visible(timeout=LONG)
     press(page, "Log out on this phone")
     heading(page, "Log in")
     assert box.query("SELECT FROM phone_key WHERE key_id = $1", key_id) == []
