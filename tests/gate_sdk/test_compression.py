@@ -2,6 +2,8 @@
 
 import gzip
 import os
+import time
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -54,3 +56,21 @@ def test_cut_off_in_the_middle_it_is_no_answer(cut: int) -> None:
 def test_other_bytes_under_the_name_of_gzip() -> None:
     with pytest.raises(UnreadableAnswerError):
         answer(b"<html>log in to the network</html>", **{"Content-Encoding": "gzip"})
+
+
+def test_answer_that_trickles_for_ever_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gate_sdk._http._MOST_S", 0.2)
+
+    def trickle() -> Iterator[bytes]:
+        while True:
+            time.sleep(0.01)
+            yield b"x"
+
+    def handle(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=trickle())
+
+    with (
+        open_client("http://127.0.0.1", httpx.MockTransport(handle)) as client,
+        pytest.raises(UnreachableError, match="too slowly"),
+    ):
+        exchange(client, client.build_request("GET", "http://127.0.0.1/x"))

@@ -163,9 +163,17 @@ def transaction(connection: apsw.Connection) -> Iterator[None]:
         raise
 
 
-def checkpoint(connection: apsw.Connection) -> None:
-    """Move the log into the file and truncate it: erased rows must not live on in a log that nobody empties."""
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+def checkpoint(connection: apsw.Connection, *, wait: bool = True) -> None:
+    """Move the log into the file and truncate it: erased rows must not live on in a log that nobody empties.
+
+    Without ``wait``, and somebody else reading, as much is moved as can be, and the rest next time: where somebody
+    waits, a look at the gate that is held up, such as a stopped ``doorward-gate events``, must not hold him up.
+    """
+    connection.set_busy_timeout(_BUSY_MS if wait else 0)
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        connection.set_busy_timeout(_BUSY_MS)
 
 
 def delete_files(path: Path) -> None:

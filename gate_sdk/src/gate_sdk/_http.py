@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import time
 import zlib
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,6 +18,9 @@ __all__ = ["MAX_ANSWER_BYTES", "check_url", "exchange", "open_client", "read_ans
 _TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 # Servers send pages of 4 MB. What is much longer comes from something else, and must not fill the gate's memory.
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
+# A page of 4 MB over a line of 64 kbit/s. Each piece may take its time-out; all of them together must come to an end:
+# nothing that has ended is wiped here for as long as somebody lets an answer trickle.
+_MOST_S = 600.0
 # What zlib calls a gzip header around deflate's window of 32 KB.
 _GZIP = 16 + zlib.MAX_WBITS
 _T = TypeVar("_T")
@@ -86,6 +90,7 @@ def _read(response: httpx.Response) -> bytes:
     unpacking = zlib.decompressobj(_GZIP)
     parts: list[bytes] = []
     left = MAX_ANSWER_BYTES
+    until = time.monotonic() + _MOST_S
     try:
         for raw in response.iter_raw():
             part = unpacking.decompress(raw, left + 1) if packed else raw
@@ -93,6 +98,8 @@ def _read(response: httpx.Response) -> bytes:
             if left < 0:
                 raise UnreadableAnswerError("longer than any answer", status=response.status_code)
             parts.append(part)
+            if time.monotonic() > until:
+                raise UnreachableError("the answer came too slowly")
     except zlib.error:
         raise UnreadableAnswerError("not the gzip that it says", status=response.status_code) from None
     if packed and not unpacking.eof:

@@ -34,7 +34,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 OLDER, OLDER_VERSION = "an older head than before", "an older version than before"
 UNSIGNED, ENTRIES = "a head that the server never signed", "not the server's entries"
 REFUSED, RESTLESS = "an honest network's roster was refused", "it comes to no rest"
-LOST = "an event was lost"
+LOST, WAITING = "an event was lost", "events wait for no reason"
 ALLOWED, DENIED = "let in who may not pass", "kept out who may pass"
 ENDED, STALE = "kept after the last grant had ended", "a decision that is wrong about how old its roster is"
 
@@ -197,7 +197,7 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(RosterGrant, "covers", lambda self, at_us: self.from_us <= at_us)
 
 
-@planted("events are forgotten when they are sent", LOST)
+@planted("events are forgotten when they are sent", LOST, WAITING)
 def _(patch: pytest.MonkeyPatch) -> None:
     real = Outbox.oldest
 

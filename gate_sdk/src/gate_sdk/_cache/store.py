@@ -214,7 +214,7 @@ class RosterStore:
         # With each page, or the log of a sequence becomes many times its size; and templates that were given up would
         # live on in it. The page is kept already: what cannot be moved now is moved with the next.
         with contextlib.suppress(apsw.Error):
-            checkpoint(self._open)
+            checkpoint(self._open, wait=False)
 
     def commit(
         self,
@@ -232,7 +232,8 @@ class RosterStore:
                 repository.merge_staged(self._open, kind)
                 repository.write_head(self._open, signed, plan_body)
                 repository.write_seen_us(self._open, head.issued_at_us)
-            checkpoint(self._open)
+            # Decisions go by it only after this: a revoked person's must not wait for somebody's look at the file.
+            checkpoint(self._open, wait=False)
         self.head, self.staging, self.seen_us = head, None, head.issued_at_us
         self.plan_body, self.plan = plan_body, plan
 
@@ -242,7 +243,7 @@ class RosterStore:
             with transaction(self._open):
                 repository.write_head(self._open, signed, plan_body)
                 repository.write_seen_us(self._open, head.issued_at_us)
-            checkpoint(self._open)
+            checkpoint(self._open, wait=False)
         self.head, self.seen_us = head, head.issued_at_us
         self.plan_body, self.plan = plan_body, plan
 

@@ -210,7 +210,7 @@ class Outbox:
         # Counted anew also where nothing could be moved: the next try comes as much later.
         self._unchecked = 0
         with contextlib.suppress(apsw.Error):
-            checkpoint(connection)
+            checkpoint(connection, wait=False)
 
     def _make_room(self, connection: apsw.Connection, at_us: int) -> None:
         # At least room for the event, and for the alarm that says what became of the others.
@@ -282,16 +282,15 @@ class Outbox:
 
     def counts(self) -> Counts:
         """How many events wait, were refused, were dropped."""
-        with self._lock, _storage():
+        with self._lock:
             if self._connection is None:
                 return Counts(pending=self.waiting, refused=0, dropped=self._lost)
             # Not all counted anew: decisions wait for this lock, and counting a full outbox takes a tenth of a second.
-            refused = repository.read_refused(self._connection)
-            return Counts(
-                pending=self._count - refused + self.waiting,
-                refused=refused,
-                dropped=repository.read_dropped(self._connection) + self._lost,
-            )
+            refused = dropped = 0
+            with contextlib.suppress(apsw.Error):
+                # A file that is broken is replaced by whoever needs its events, and keeps no status from being told.
+                refused, dropped = repository.read_refused(self._connection), repository.read_dropped(self._connection)
+            return Counts(pending=self._count - refused + self.waiting, refused=refused, dropped=dropped + self._lost)
 
     def close(self) -> None:
         """Close the file."""
