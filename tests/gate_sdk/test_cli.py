@@ -119,3 +119,25 @@ def test_photographs_are_decided_line_by_line(backend: FakeBackend, url: str, ga
     assert set(first["ms"]) == {"decode", "detect", "align", "embed", "live", "match", "total"}
     assert len(first["box"]) == 4
     assert first["event"] == "decision"
+
+
+def test_line_of_any_bytes_is_answered_and_the_next_one_too(
+    backend: FakeBackend, url: str, gate_dir: Path, tmp_path: Path
+) -> None:
+    pack = data.default_pack()
+    backend.pack = pack.id
+    provision(backend, url, gate_dir)
+    lines = tmp_path / "lines"
+    lines.write_bytes(b"qr:\xff\xfe\nqr:a\x00b\n\xff.jpg\na\x00b.jpg\n" + b"x" * 5_000 + b"\n/\nqr:end\n")
+    arguments = ("run", "--data", str(gate_dir), "--frames", str(lines))
+    with running(*arguments, models=pack.folder.parent) as process:
+        assert read(process)["event"] == "ready"
+        answers = [read(process) for _ in range(7)]
+        assert process.wait(120) == 0
+    assert [one.get("code") or one["reason"] for one in answers] == [
+        "code_unreadable",
+        "code_unreadable",
+        *["unreadable-file"] * 4,
+        "code_unreadable",
+    ]
+    assert answers[2]["frame"] == "\ufffd.jpg"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import logging
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
@@ -98,11 +100,8 @@ def _run(options: argparse.Namespace) -> int:
                     pass
                 raise GateRevokedError
             answer = _decide if options.mode == "decide" else _observe
-            if options.frames == "-":
-                _answer(sys.stdin, client, out, answer)
-            else:
-                with Path(options.frames).open(encoding="utf-8") as names:
-                    _answer(names, client, out, answer)
+            with _opened(options.frames) as names:
+                _answer(names, client, out, answer)
     except _StoppedError:
         return 0
     return 0
@@ -112,6 +111,18 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     # A second signal ends at once, should closing hang.
     signal.signal(number, signal.SIG_DFL)
     raise _StoppedError
+
+
+@contextlib.contextmanager
+def _opened(frames: str) -> Iterator[TextIO]:
+    # A code that a reader found may hold any bytes, and a file's name, too: neither may end the gate.
+    if frames != "-":
+        with Path(frames).open(encoding="utf-8", errors="surrogateescape") as names:
+            yield names
+        return
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+    yield sys.stdin
 
 
 def _brief(status: GateStatus) -> dict[str, Any]:
@@ -144,12 +155,14 @@ def _answer(
             continue
         if not name:
             continue
+        shown_name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         try:
             picture = Path(name).read_bytes()
-        except OSError as error:
-            out.write({"event": "error", "frame": name, "code": "unreadable-file", "detail": error.strerror})
+        except (OSError, ValueError) as error:
+            detail = error.strerror if isinstance(error, OSError) else "no file has such a name"
+            out.write({"event": "error", "frame": shown_name, "code": "unreadable-file", "detail": detail})
             continue
-        out.write({"event": "decision", "frame": name, **answer(client, picture)})
+        out.write({"event": "decision", "frame": shown_name, **answer(client, picture)})
 
 
 def _counted(client: GateClient, decision: Decision) -> Decision:
