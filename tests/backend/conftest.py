@@ -4,6 +4,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -19,7 +20,7 @@ from tests import watching
 from tests.backend.lending import DatabaseLender
 from tests.backend.processes import Workers
 from tests.backend.running import running
-from tests.backend.world import MovableClock, World
+from tests.backend.world import Actor, MovableClock, World
 from tests.databases import DatabaseUrls
 
 
@@ -139,3 +140,15 @@ def world(
 ) -> World:
     """People, staff and communities, made and logged in over HTTP as in life."""
     return World(api=api, resources=resources, settings=settings, clock=clock, urls=database_urls)
+
+
+@pytest.fixture
+async def manager(world: World) -> Actor:
+    """An administrator of an authority."""
+    return await world.administrator()
+
+
+@pytest.fixture
+async def community_id(world: World, manager: Actor) -> UUID:
+    """A community of the manager's."""
+    return await world.community(manager)

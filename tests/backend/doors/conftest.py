@@ -1,5 +1,5 @@
-"""A community with a manager, and devices that speak the gate protocol by hand: the same as gates' own tests have."""
+"""Devices that speak the gate protocol by hand: the same as gates' own tests have."""
 
-from tests.backend.gates.conftest import community_id, device, manager, rosters
+from tests.backend.gates.conftest import device, rosters
 
-__all__ = ["community_id", "device", "manager", "rosters"]
+__all__ = ["device", "rosters"]

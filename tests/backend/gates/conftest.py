@@ -1,4 +1,4 @@
-"""A community with a manager, and devices that speak the gate protocol by hand."""
+"""Devices that speak the gate protocol by hand."""
 
 from uuid import UUID
 
@@ -8,16 +8,6 @@ import pytest
 from backend.resources import Resources
 from tests.backend.gates.devices import Device, Rosters
 from tests.backend.world import Actor, World
-
-
-@pytest.fixture
-async def manager(world: World) -> Actor:
-    return await world.administrator()
-
-
-@pytest.fixture
-async def community_id(world: World, manager: Actor) -> UUID:
-    return await world.community(manager)
 
 
 @pytest.fixture
