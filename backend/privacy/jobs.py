@@ -6,15 +6,14 @@ from uuid import UUID
 
 import structlog
 
-from backend.audit import service as audit
 from backend.households import repository as households
 from backend.households.errors import TenancyEnded
 from backend.households.repository import TenancyRow
-from backend.kit.db import Connection, Database, Scope
+from backend.kit.db import Database, Scope
 from backend.privacy import repository, service
 from backend.privacy.forgetting import repository as traces
-from backend.privacy.repository import ErasureRow
 from backend.privacy.rules import COURIER_GRACE, GRACE
+from backend.privacy.trail import SYSTEM, record_act, record_begun
 
 __all__ = ["begin_unused_erasures", "end_due_tenancies", "enqueue_due_erasures"]
 
@@ -61,13 +60,16 @@ async def _end_tenancies(db: Database, tenancies: Sequence[TenancyRow], *, now: 
     """End tenancies of one community in one transaction."""
     async with db.transaction(Scope(community_id=tenancies[0].community_id)) as conn:
         for tenancy in tenancies:
-            await service.end_tenancy(conn, community_id=tenancy.community_id, tenancy_id=tenancy.tenancy_id, now=now)
-            await audit.record(
+            begun = await service.end_tenancy(
+                conn, community_id=tenancy.community_id, tenancy_id=tenancy.tenancy_id, now=now
+            )
+            await record_act(
                 conn,
                 community_id=tenancy.community_id,
-                actor="system",
+                actor=SYSTEM,
                 action="tenancy.end",
                 target=f"tenancy:{tenancy.tenancy_id}",
+                begun=begun,
             )
     return len(tenancies)
 
@@ -108,7 +110,8 @@ async def begin_unused_erasures(db: Database, *, now: datetime) -> int:
     for row in unused:
         async with db.transaction(Scope(person_id=row.person_id, platform=True)) as conn:
             erasure = await service.begin_unused(conn, person_id=row.person_id, now=now)
-            await _record(conn, erasure)
+            if erasure is not None:
+                await record_begun(conn, community_id=None, actor=SYSTEM, begun=[erasure])
         if erasure is not None:
             begun += 1
             _log.info("erasure-unused", erasure=str(erasure.erasure_id))
@@ -123,14 +126,9 @@ async def _begin_forgotten(db: Database, *, now: datetime) -> int:
     for person_id in idle:
         async with db.transaction(Scope(person_id=person_id, platform=True)) as conn:
             erasure = await service.begin_forgotten(conn, person_id=person_id, now=now)
-            await _record(conn, erasure)
+            if erasure is not None:
+                await record_begun(conn, community_id=None, actor=SYSTEM, begun=[erasure])
         if erasure is not None:
             begun += 1
             _log.info("erasure-unused", erasure=str(erasure.erasure_id))
     return begun
-
-
-async def _record(conn: Connection, erasure: ErasureRow | None) -> None:
-    if erasure is not None:
-        target = f"erasure:{erasure.erasure_id}"
-        await audit.record(conn, community_id=None, actor="system", action="erasure.begin", target=target)

@@ -47,6 +47,7 @@ from backend.privacy.schemas import (
     TenancyEnd,
     Withdrawn,
 )
+from backend.privacy.trail import record_act
 
 __all__ = ["certificate_link_of", "list_own", "resident_router", "staff_router", "visitor_router"]
 
@@ -75,7 +76,8 @@ async def end_tenancy(
             raise PeriodInvalid
         else:
             begun = await service.end_tenancy(conn, community_id=community_id, tenancy_id=tenancy_id, now=now)
-        await _record(conn, community_id, f"staff:{staff.staff_id}", "tenancy.end", f"tenancy:{tenancy_id}", begun)
+        actor, target = f"staff:{staff.staff_id}", f"tenancy:{tenancy_id}"
+        await record_act(conn, community_id=community_id, actor=actor, action="tenancy.end", target=target, begun=begun)
     return TenancyEnd(tenancy_id=tenancy_id, ends_at=data.at or now, erasures=_started(begun))
 
 
@@ -91,7 +93,8 @@ async def end_member(
     """A member has left: his rights end at once, and what only they needed is erased. Repeating is harmless."""
     async with db.transaction(Scope(community_id=community_id)) as conn:
         begun = await service.end_member(conn, community_id=community_id, member_id=member_id, now=clock())
-        await _record(conn, community_id, f"staff:{staff.staff_id}", "member.end", f"member:{member_id}", begun)
+        actor, target = f"staff:{staff.staff_id}", f"member:{member_id}"
+        await record_act(conn, community_id=community_id, actor=actor, action="member.end", target=target, begun=begun)
     return MemberEnded(member_id=member_id, erasures=_started(begun))
 
 
@@ -196,7 +199,8 @@ async def remove_member(
             now=clock(),
         )
         actor = f"resident:{resident.person_id}"
-        await _record(conn, community_id, actor, "member.end", f"member:{member_id}", begun)
+        target = f"member:{member_id}"
+        await record_act(conn, community_id=community_id, actor=actor, action="member.end", target=target, begun=begun)
         # Whoever removes somebody else gets no key to that one's papers.
         own = [row for row in begun if row.person_id == resident.person_id]
         link = await certificate_link_of(conn, own[0], pepper, public_url) if own else None
@@ -234,7 +238,8 @@ async def _withdraw(
         begun = await service.withdraw_consent(conn, person_id=person_id, purpose=purpose, now=now)
         if begun is None:
             return Withdrawn(withdrawn=False, erasures=())
-        await _record(conn, None, f"{calling}:{person_id}", "consent.withdraw", f"consent:{purpose}", [begun])
+        actor, target = f"{calling}:{person_id}", f"consent:{purpose}"
+        await record_act(conn, community_id=None, actor=actor, action="consent.withdraw", target=target, begun=[begun])
         link = await certificate_link_of(conn, begun, pepper, public_url)
     return Withdrawn(withdrawn=True, erasures=_started([begun]), certificate_link=link)
 
@@ -273,16 +278,6 @@ async def _receipts(conn: Connection, place: PlaceRow) -> list[GateReceiptRow]:
     return await gates.list_receipts(
         conn, community_id=place.community_id, epoch=place.roster_epoch, version=place.roster_version
     )
-
-
-async def _record(
-    conn: Connection, community_id: UUID | None, actor: str, action: str, target: str, begun: list[ErasureRow]
-) -> None:
-    await audit.record(conn, community_id=community_id, actor=actor, action=action, target=target)
-    for row in begun:
-        await audit.record(
-            conn, community_id=community_id, actor=actor, action="erasure.begin", target=f"erasure:{row.erasure_id}"
-        )
 
 
 def _started(rows: list[ErasureRow]) -> tuple[Started, ...]:

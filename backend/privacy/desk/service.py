@@ -12,6 +12,7 @@ from backend.households.members import repository as members
 from backend.kit.db import Connection, Database, Scope, enter_community
 from backend.privacy import service as privacy
 from backend.privacy.repository import ErasureRow
+from backend.privacy.trail import record_begun
 
 __all__ = ["withdraw"]
 
@@ -54,9 +55,7 @@ async def withdraw(
             target=f"member:{member_id}/{purpose}",
             reason=paper_reference,
         )
-        await audit.record(
-            conn, community_id=community_id, actor=actor, action="erasure.begin", target=f"erasure:{begun.erasure_id}"
-        )
+        await record_begun(conn, community_id=community_id, actor=actor, begun=[begun])
     return begun
 
 

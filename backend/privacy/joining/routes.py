@@ -15,6 +15,7 @@ from backend.privacy.joining import service
 from backend.privacy.joining.errors import CourierOfAnother, NotACourier, NumberDiffers
 from backend.privacy.joining.schemas import CourierJoined, JoinCourier
 from backend.privacy.routes import certificate_link_of
+from backend.privacy.trail import record_begun
 
 __all__ = ["resident_router"]
 
@@ -48,13 +49,7 @@ async def join_courier(
         )
         link = None
         if joined.begun is not None:
-            await audit.record(
-                conn,
-                community_id=None,
-                actor=actor,
-                action="erasure.begin",
-                target=f"erasure:{joined.begun.erasure_id}",
-            )
+            await record_begun(conn, community_id=None, actor=actor, begun=[joined.begun])
             link = await certificate_link_of(conn, joined.begun, pepper, public_url)
     for place in joined.places:
         await settling.settle_subject(db, keys, community_id=place.community_id, subject_id=place.subject_id, now=now)

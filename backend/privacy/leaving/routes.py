@@ -18,6 +18,7 @@ from backend.privacy.leaving import service
 from backend.privacy.leaving.schemas import InvitationWithdrawn
 from backend.privacy.routes import certificate_link_of
 from backend.privacy.schemas import Started
+from backend.privacy.trail import record_begun
 from backend.visitors.invitations.answers import of_employment, of_pass, scope_of
 from backend.visitors.schemas import Invitation
 
@@ -58,9 +59,7 @@ async def withdraw_invitation(
         if begun is None:
             return answer
         if begun.started_at == now:
-            await audit.record(
-                conn, community_id=None, actor=actor, action="erasure.begin", target=f"erasure:{begun.erasure_id}"
-            )
+            await record_begun(conn, community_id=None, actor=actor, begun=[begun])
         link = await certificate_link_of(conn, begun, pepper, public_url)
     return _with(answer, (Started.of(begun),), link)
 

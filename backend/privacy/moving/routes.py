@@ -28,6 +28,7 @@ from backend.privacy.moving import service
 from backend.privacy.moving.errors import SameHome
 from backend.privacy.moving.schemas import PlannedEnd, Transfer, Transferred
 from backend.privacy.schemas import Started
+from backend.privacy.trail import record_begun
 
 __all__ = ["staff_router"]
 
@@ -138,6 +139,7 @@ async def _to_community(
     async with db.transaction(Scope(community_id=community_id)) as conn:
         begun = await privacy.end_tenancy(conn, community_id=community_id, tenancy_id=tenancy_id, now=now)
         await audit.record_of_staff(conn, community_id, staff, "tenancy.leave", f"tenancy:{tenancy_id}")
+        await record_begun(conn, community_id=community_id, actor=f"staff:{staff.staff_id}", begun=begun)
     return Transferred(
         community_id=to,
         tenancy_id=arrival.tenancy_id,

@@ -32,6 +32,7 @@ from backend.privacy.requests.errors import (
 from backend.privacy.requests.export import archive, gather
 from backend.privacy.requests.schemas import Decision, NewRequest, Request, RequestKey, RequestList, RequestPage
 from backend.privacy.requests.service import Asked, Asker
+from backend.privacy.trail import record_act
 
 __all__ = ["ask", "export", "lift", "list_own", "resident_router", "staff_router", "visitor_router"]
 
@@ -196,11 +197,10 @@ async def ask(db: Database, clock: Clock, asker: Asker, actor: str, data: NewReq
     now = clock()
     asked = Asked(kind=data.kind, community_id=data.community_id, text=data.text, name=data.name)
     async with db.transaction(Scope(person_id=asker.person_id)) as conn:
-        row = await service.ask(conn, asker=asker, asked=asked, now=now)
+        row, begun = await service.ask(conn, asker=asker, asked=asked, now=now)
         # The platform's chain: a person's request is no community's, and which one it names stands in its row.
-        await audit.record(
-            conn, community_id=None, actor=actor, action=f"request.{row.kind}", target=f"request:{row.request_id}"
-        )
+        action, target = f"request.{row.kind}", f"request:{row.request_id}"
+        await record_act(conn, community_id=None, actor=actor, action=action, target=target, begun=begun)
     return Request.of(row, now=now)
 
 

@@ -17,6 +17,7 @@ from backend.kit.db import Connection, enter_community
 from backend.people import repository as people
 from backend.people.repository import SubjectRow
 from backend.privacy import service as privacy
+from backend.privacy.repository import ErasureRow
 from backend.privacy.requests import repository
 from backend.privacy.requests.errors import (
     ExportExpired,
@@ -68,8 +69,8 @@ class Asked(msgspec.Struct, frozen=True):
     name: str | None
 
 
-async def ask(conn: Connection, *, asker: Asker, asked: Asked, now: datetime) -> RequestRow:
-    """Make a request, and do at once what needs nobody's decision. In the person's scope.
+async def ask(conn: Connection, *, asker: Asker, asked: Asked, now: datetime) -> tuple[RequestRow, list[ErasureRow]]:
+    """Make a request, and do at once what needs nobody's decision; it, and the erasures begun. In the person's scope.
 
     Access, restriction, the correction of one's own name and the erasure of one's face are granted at once. What
     changes a register, or is an objection, waits for the community's staff.
@@ -107,8 +108,7 @@ async def ask(conn: Connection, *, asker: Asker, asked: Asked, now: datetime) ->
         asked_by=asker.guardian_id,
         now=now,
     )
-    await _do_at_once(conn, row, subject, now)
-    return row
+    return row, await _do_at_once(conn, row, subject, now)
 
 
 async def decide(
@@ -208,18 +208,21 @@ def _first_state(kind: Kind, subject: SubjectRow | None) -> State:
     return "open" if subject is not None else "granted"
 
 
-async def _do_at_once(conn: Connection, row: RequestRow, subject: SubjectRow | None, now: datetime) -> None:
+async def _do_at_once(conn: Connection, row: RequestRow, subject: SubjectRow | None, now: datetime) -> list[ErasureRow]:
+    begun = []
     if row.kind == "correction" and subject is None:
         await people.update_person(conn, person_id=row.person_id, name=row.name, language=None)
     if row.kind == "erasure":
         for purpose in (Purpose.FACE_ACCESS, Purpose.PHOTO_RETENTION):
-            await privacy.withdraw_consent(
+            erasure = await privacy.withdraw_consent(
                 conn, person_id=row.person_id, purpose=purpose, now=now, own=row.asked_by is None
             )
+            begun += [] if erasure is None else [erasure]
     if row.kind == "restriction" and subject is not None:
         # Last: it holds the community's roster.
         await enter_community(conn, subject.community_id)
         await access.restrict(conn, community_id=subject.community_id, subject_id=subject.subject_id, now=now)
+    return begun
 
 
 async def _subject(conn: Connection, person_id: UUID, community_id: UUID) -> SubjectRow:

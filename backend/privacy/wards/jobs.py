@@ -25,6 +25,7 @@ from backend.notifications.service import News
 from backend.privacy import service
 from backend.privacy.forgetting.service import phone_to_tell, phone_to_tell_of, phones_of_guardians
 from backend.privacy.repository import ErasureRow
+from backend.privacy.trail import SYSTEM, record_begun
 from backend.privacy.wards import repository
 from backend.privacy.wards.service import link_of_young
 
@@ -183,8 +184,7 @@ class GrowingUp:
         async with self._db.transaction(Scope(person_id=minor.person_id)) as conn:
             begun = await service.lapse(conn, person_id=minor.person_id, by_guardian=True, now=now)
             if begun is not None:
-                target = f"erasure:{begun.erasure_id}"
-                await audit.record(conn, community_id=None, actor="system", action="erasure.begin", target=target)
+                await record_begun(conn, community_id=None, actor=SYSTEM, begun=[begun])
                 await _put_before(conn, minor, Kind.CONSENT_LAPSED, now)
         return begun
 

@@ -18,6 +18,7 @@ from backend.kit.db import Database, Scope
 from backend.kit.problems import Unauthorised, problems
 from backend.privacy import routes as erasures
 from backend.privacy.schemas import ErasureList, Started, Withdrawn
+from backend.privacy.trail import record_begun
 from backend.privacy.wards import service
 from backend.privacy.wards.acting import WARD, actor, record, require
 from backend.privacy.wards.asking import asking_router
@@ -120,6 +121,7 @@ async def withdraw_consent(
         await record(conn, resident, person_id, "ward.consent.withdraw")
         if begun is None:
             return Withdrawn(withdrawn=False, erasures=())
+        await record_begun(conn, community_id=None, actor=actor(resident), begun=[begun])
         link = await erasures.certificate_link_of(conn, begun, pepper, public_url)
     return Withdrawn(withdrawn=True, erasures=(Started.of(begun),), certificate_link=link)
 

@@ -4,7 +4,6 @@ from uuid import UUID
 
 from litestar import Router, get, post, put
 
-from backend.audit import service as audit
 from backend.guardians import repository as guardians
 from backend.guardians import service as guarding
 from backend.guardians.errors import BirthDateInvalid, MemberOfAge, WardNotFound
@@ -18,6 +17,7 @@ from backend.kit.problems import Forbidden, Unauthorised, problems
 from backend.links.addresses import link_address
 from backend.privacy.repository import ErasureRow
 from backend.privacy.schemas import Started
+from backend.privacy.trail import record_act
 from backend.privacy.wards import service
 from backend.privacy.wards.errors import GuardianUnfit
 from backend.privacy.wards.schemas import (
@@ -151,12 +151,8 @@ async def give_link(
 async def _record(
     conn: Connection, community_id: UUID, staff: StaffMember, action: str, member_id: UUID, begun: list[ErasureRow]
 ) -> None:
-    actor = f"staff:{staff.staff_id}"
-    await audit.record(conn, community_id=community_id, actor=actor, action=action, target=f"member:{member_id}")
-    for row in begun:
-        await audit.record(
-            conn, community_id=community_id, actor=actor, action="erasure.begin", target=f"erasure:{row.erasure_id}"
-        )
+    actor, target = f"staff:{staff.staff_id}", f"member:{member_id}"
+    await record_act(conn, community_id=community_id, actor=actor, action=action, target=target, begun=begun)
 
 
 staff_router = Router(
