@@ -1,5 +1,6 @@
 """Asking a home first: what the gate answers, waits for and does without a network, by face and by code."""
 
+import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -89,6 +90,15 @@ def test_a_face_that_is_to_be_asked_for_is_let_in_by_a_yes_and_told_once(
     # One yes opens once.
     assert denied(gate.resolve(asked, 1)) is Reason.ASK_FIRST
     assert len(backend.asked) == 1
+
+
+@pytest.mark.parametrize("timeout", [math.inf, 1e12])
+def test_who_would_wait_for_ever_gets_the_answer_too(timeout: float, gate: GateClient, backend: FakeBackend) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(gate.resolve, gate.decide(syn.frame(1)), timeout)
+        (question,) = ring(backend)
+        assert backend.answer(question.approach, approve=True)
+        assert said(waiting.result(20)) == APPROVED
 
 
 def test_a_no_refuses(gate: GateClient, backend: FakeBackend, settling: Settling) -> None:

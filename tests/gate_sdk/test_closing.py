@@ -1,5 +1,6 @@
 """The end of a client: who may ask for it, what is left of it, and what a forked process has of it."""
 
+import math
 import sys
 import threading
 from pathlib import Path
@@ -117,6 +118,18 @@ def test_whoever_waits_for_the_first_roster_is_let_go_when_the_gate_is_closed(
     gate.close()
     waiting.join(60)
     assert confirmed == [False]
+
+
+@pytest.mark.parametrize("wait", [math.inf, 1e12])
+def test_whoever_waits_for_as_long_as_it_takes_is_told_when_it_has_come(wait: float, open_gate: OpenGate) -> None:
+    assert open_gate().start(wait=wait)
+
+
+@pytest.mark.parametrize("wait", [math.nan, -1.0])
+def test_wait_that_is_no_time_is_none(wait: float, backend: FakeBackend, open_gate: OpenGate) -> None:
+    gate = open_gate()
+    backend.partition()
+    assert not gate.start(wait=wait)
 
 
 def test_question_to_a_home_ends_with_the_gate(backend: FakeBackend, open_gate: OpenGate) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 __all__ = ["GateClient"]
 
 _log = logging.getLogger("gate_sdk")
+# No home is asked for longer than two minutes.
+_LONGEST_S = 600.0
 
 
 class GateClient:
@@ -199,7 +202,7 @@ class GateClient:
         """Begin to sync and to deliver events, in threads of its own; needs no network to succeed.
 
         Args:
-            wait: seconds to wait until the server has confirmed the roster.
+            wait: seconds to wait until the server has confirmed the roster; ``math.inf`` for as long as it takes.
 
         Returns:
             Whether it has. ``False`` is no failure: the gate decides from what it had, if it had anything.
@@ -209,7 +212,7 @@ class GateClient:
             GateClosedError: it is closed.
         """
         self._running.start()
-        confirmed = self._loop.wait_first(wait or 0.0)
+        confirmed = self._loop.wait_first(_bounded(wait or 0.0, threading.TIMEOUT_MAX))
         if self._loop.state is GateState.REVOKED:
             raise GateRevokedError
         return confirmed
@@ -339,14 +342,14 @@ class GateClient:
 
         Args:
             decision: of :meth:`observe`, :meth:`decide` or :meth:`decide_qr` of this client.
-            timeout: seconds to wait for the server, or for a home, at most.
+            timeout: seconds to wait for the server, or for a home, at most; ten minutes at most.
             code: a QR code's text.
             pin: a card's PIN.
         """
         self._running.require_open()
         return settle(
             decision,
-            timeout=timeout,
+            timeout=_bounded(timeout, _LONGEST_S),
             code=code,
             pin=pin,
             desk=self._desk,
@@ -406,6 +409,11 @@ class GateClient:
             self._on_state(self.status())
         except BaseException:  # noqa: BLE001 - nor may sys.exit() in the vendor's code end the thread that syncs
             _log.exception("the on_state callback failed")
+
+
+def _bounded(seconds: float, most: float) -> float:
+    """So long as a thread can be waited for. What is not a number is no time, as is less than none."""
+    return min(max(0.0, seconds), most)
 
 
 def _open_transport(identity: Identity, clock: Clock, transport: httpx.BaseTransport | None) -> Link:
