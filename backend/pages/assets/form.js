@@ -45,8 +45,14 @@ export function form({ fields, submit, work, ended, keep = null, kind = "first" 
   });
   whole.addEventListener("change", adapt);
   if (keep !== null) {
-    refill(whole, drafted(keep));
-    whole.addEventListener("input", () => keepDraft(keep, [...new FormData(whole)]));
+    const kept = drafted(keep) ?? {};
+    refill(whole, kept);
+    // What he never touched, such as a time that begins now, is to be as new when he comes back.
+    const touched = new Set(Object.keys(kept));
+    whole.addEventListener("input", ({ target }) => {
+      const given = new FormData(whole);
+      keepDraft(keep, Object.fromEntries([...touched.add(target.name)].map((name) => [name, given.getAll(name)])));
+    });
   }
   adapt();
   whole.addEventListener("submit", async (event) => {
@@ -70,16 +76,12 @@ export function form({ fields, submit, work, ended, keep = null, kind = "first" 
   return whole;
 }
 
-/** Fill in again what was kept; what was not asked for then is as it is at first. */
+/** Fill in again what was kept, values by the field's name; the others are as they are at first. */
 function refill(whole, kept) {
-  if (kept === null) return;
-  const given = new Set(kept.map(([name, value]) => `${name} ${value}`));
   for (const one of whole.elements) {
-    if (one.type === "checkbox") one.checked = given.has(`${one.name} ${one.value}`);
-    else {
-      const value = kept.find(([name]) => name === one.name)?.[1];
-      if (value !== undefined) one.value = value;
-    }
+    const given = kept[one.name];
+    if (given && one.type === "checkbox") one.checked = given.includes(one.value);
+    else if (given?.length > 0) [one.value] = given;
   }
 }
 

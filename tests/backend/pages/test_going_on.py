@@ -41,6 +41,8 @@ def test_an_invitation_half_written_outlasts_the_page_until_it_is_sent_or_the_pe
     name.fill("Half")
     page.get_by_label("Kind").select_option("Relative")
     page.get_by_label("Ask me first").check()
+    kept = json.loads(page.evaluate("sessionStorage.getItem('doorward.draft.invite')"))
+    assert kept == {"guest_name": ["Half"], "kind": ["family"], "ask_first": ["on"]}  # and no time that is soon over
     page.reload()
     expect(name).to_have_value("Half")
     press(page, "中文")
