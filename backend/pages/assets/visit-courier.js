@@ -1,4 +1,5 @@
 // What only couriers have: codes for many communities, and companies that name them.
+import { Unreachable } from "./api.js";
 import { codeCard, phoneList } from "./codecard.js";
 import { h, show } from "./dom.js";
 import { canHoldKeys } from "./phonekey.js";
@@ -10,8 +11,8 @@ const TONE = { active: "good", pending: "wait" };
 export async function ownCodes(page) {
   const { session, keyring, failed } = page;
   const changed = () => ownCodes(page);
-  const { communities } = canHoldKeys() ? await session.get("/communities") : { communities: [] };
-  const places = communities.length > 0 ? await keyring.list() : [];
+  const places = canHoldKeys() ? await keyring.list() : [];
+  const { communities } = canHoldKeys() ? await session.get("/communities").catch(heldHere(places)) : { communities: [] };
   page.draw(() => show(page.frame(
     h("h1", {}, t("code.title")),
     communities.length === 0 && h("p", {}, t(canHoldKeys() ? "code.nowhere" : "code.cannot")),
@@ -21,6 +22,12 @@ export async function ownCodes(page) {
     ]),
     h("div", { class: "actions" }, h("button", { type: "button", click: () => page.overview().catch(failed) }, t("back"))))));
 }
+
+/** Without a network a gate still takes the codes whose keys this phone has. */
+const heldHere = (places) => (error) => {
+  if (!(error instanceof Unreachable) || places.length === 0) throw error;
+  return { communities: places.map(({ community, name }) => ({ community_id: community, name })) };
+};
 
 /** To the residents' page, which makes a courier who lives here one person with himself. */
 export const residentLink = () => h("div", { class: "actions" }, h("a", { class: "button", href: "/my#courier" }, t("courier.resident")));

@@ -221,11 +221,13 @@ function failed(error) {
   wrong("other", words(error));
 }
 
-function wrong(kind, note = null) {
-  redraw = () => wrong(kind, note);
-  show(frame(h("section", { class: "card" }, h("h1", {}, t(`wrong.${kind}`)),
-    h("p", {}, note ?? t(`wrong.${kind}.note`)),
-    h("div", { class: "actions" }, action(t("retry"), start, failed, "first")))));
+function wrong(what, note = null) {
+  redraw = () => wrong(what, note);
+  show(frame(h("section", { class: "card" }, h("h1", {}, t(`wrong.${what}`)),
+    h("p", {}, note ?? t(`wrong.${what}.note`)),
+    h("div", { class: "actions" }, action(t("retry"), start, failed, "first"),
+      // His phone makes them itself, also now.
+      what === "network" && kind !== "guest" && action(t("code.title"), code, failed)))));
 }
 
 function frame(...content) {

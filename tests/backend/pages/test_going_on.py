@@ -2,11 +2,24 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.backend.pages.acting import LONG, go, heading, log_in, moved_in, press, take_pictures
+from backend.demo.parties import Resident
+from tests.backend.pages.acting import (
+    LONG,
+    OWN_CODE,
+    checked,
+    child_of,
+    go,
+    heading,
+    log_in,
+    moved_in,
+    press,
+    take_pictures,
+)
 from tests.backend.pages.conftest import OpenPhone, Rented
 from tests.backend.upkeep.living import LivingBox
 
@@ -154,3 +167,22 @@ def test_text_of_twice_the_size_fits_a_small_phone(box: LivingBox, rent: Rent, p
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
         page.wait_for_load_state("networkidle")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
+
+
+def test_whoever_makes_codes_on_the_phone_of_his_link_shows_them_without_a_network(
+    box: LivingBox, rent: Rent, phone: OpenPhone
+) -> None:
+    rented = rent()
+    Resident(box.http, rented.number, box.mailbox).join(rented.activation_code)
+    today = datetime.now(UTC).date()
+    member, _ = child_of(box, rented, date(today.year - 14, today.month, 1))
+    page = phone(box.manager.call("POST", f"/communities/{box.community}/members/{member}/young-link")["link"])
+    press(page, "Your QR code")
+    press(page, "Use codes on this phone")
+    expect(page.get_by_role("img", name=OWN_CODE)).to_be_visible(timeout=LONG)
+    page.context.set_offline(True)
+    press(page, "Back")
+    heading(page, "No connection")
+    press(page, "Your QR code")
+    expect(page.get_by_role("img", name=OWN_CODE)).to_be_visible(timeout=LONG)
+    checked(page, box)
