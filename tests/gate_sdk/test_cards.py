@@ -1,6 +1,7 @@
 """Printed cards and their PINs at the gate, and what people try with them."""
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -71,3 +72,21 @@ def test_a_made_up_card(open_gate: OpenGate, clock: HandClock) -> None:
     card = other.issue_card(other.add_person(), "493817")
     gate = started(open_gate, clock)
     assert denied(gate.decide_qr(card, pin="493817")) is Reason.CODE_UNKNOWN
+
+
+def test_pin_that_is_a_number_is_the_callers_mistake_and_counts_as_no_guess(
+    backend: FakeBackend, open_gate: OpenGate, clock: HandClock
+) -> None:
+    card = backend.issue_card(backend.add_person(), "493817")
+    gate = started(open_gate, clock)
+    asked = gate.decide_qr(card)
+    wrong: Any = 493817
+    for _ in range(4):
+        with pytest.raises(TypeError, match="not int"):
+            gate.decide_qr(card, pin=wrong)
+        with pytest.raises(TypeError, match="not int"):
+            gate.resolve(asked, 1, pin=wrong)
+    read: Any = card.encode()
+    with pytest.raises(TypeError, match="not bytes"):
+        gate.decide_qr(read)
+    assert gate.resolve(asked, 1, pin="493817").allowed

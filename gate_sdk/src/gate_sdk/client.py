@@ -272,10 +272,15 @@ class GateClient:
         give the PIN here, or to :meth:`resolve`.
 
         Args:
-            text: as the reader has it; anything is taken, and what is none of ours is refused.
+            text: as the reader has it; any text is taken, and what is none of ours is refused.
             pin: what the holder of a card typed.
+
+        Raises:
+            TypeError: bytes in place of a text, or a number in place of a PIN's digits.
+            GateClosedError: the gate is closed.
         """
         self._running.require_open()
+        _require_text(text, pin)
         return self._unlocked() or self._journal.reported(self._desk.decide(text, pin=pin))
 
     def decide(self, frame: Frame | bytes) -> Decision:
@@ -345,8 +350,13 @@ class GateClient:
             timeout: seconds to wait for the server, or for a home, at most; ten minutes at most.
             code: a QR code's text.
             pin: a card's PIN.
+
+        Raises:
+            TypeError: as for :meth:`decide_qr`.
+            GateClosedError: the gate is closed.
         """
         self._running.require_open()
+        _require_text(code, pin)
         return settle(
             decision,
             timeout=_bounded(timeout, _LONGEST_S),
@@ -414,6 +424,13 @@ class GateClient:
 def _bounded(seconds: float, most: float) -> float:
     """So long as a thread can be waited for. What is not a number is no time, as is less than none."""
     return min(max(0.0, seconds), most)
+
+
+def _require_text(*texts: object) -> None:
+    # Before anything is counted: three PINs that are numbers would lock the card.
+    for text in texts:
+        if text is not None and not isinstance(text, str):
+            raise TypeError(f"a code and a PIN are str, not {type(text).__name__}; a code's bytes are ASCII")
 
 
 def _open_transport(identity: Identity, clock: Clock, transport: httpx.BaseTransport | None) -> Link:
