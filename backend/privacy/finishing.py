@@ -15,7 +15,7 @@ from backend.privacy.certificates import repository as certificates
 from backend.privacy.certificates.rules import settled_at
 from backend.privacy.certificates.service import Certifier, certificate_link
 from backend.privacy.forgetting import service as forgetting
-from backend.privacy.holds import repository as legal_holds
+from backend.privacy.holds import meeting
 from backend.privacy.progress import repository as progress
 from backend.privacy.progress.repository import Delay
 from backend.privacy.repository import ErasureRow
@@ -105,7 +105,7 @@ class Finishing:
     async def _held(self, erasures: Sequence[ErasureRow]) -> set[UUID]:
         """Those of whom an order keeps photographs: all else is erased by now, and this waits for its end."""
         async with self._db.transaction(Scope(platform=True), read_only=True) as conn:
-            return await legal_holds.list_kept_open(conn, erasure_ids=[row.erasure_id for row in erasures])
+            return await meeting.list_kept_open(conn, erasure_ids=[row.erasure_id for row in erasures])
 
     async def _tell(self, erasures: Sequence[ErasureRow]) -> list[ErasureRow]:
         """Write to the people who have an account where their certificates are; whom nobody could write to."""

@@ -29,7 +29,7 @@ from backend.privacy.certificates.routes import staff_router as certificates_sta
 from backend.privacy.certificates.routes import visitor_router as certificates_visitor
 from backend.privacy.certificates.service import certificate_link
 from backend.privacy.errors import ErasureNotFound, TenantCannotLeave
-from backend.privacy.holds import repository as holds
+from backend.privacy.holds import meeting
 from backend.privacy.progress import repository as progress
 from backend.privacy.progress.repository import PlaceRow
 from backend.privacy.repository import ErasureRow
@@ -264,7 +264,7 @@ async def _detail(conn: Connection, row: ErasureRow) -> Erasure:
     steps = await progress.list_steps(conn, erasure_id=row.erasure_id)
     places = await progress.list_places(conn, erasure_id=row.erasure_id)
     # Before other communities are entered: what they know of is theirs.
-    held = (await holds.list_disclosed(conn, erasures=[row]))[row.erasure_id]
+    held = (await meeting.list_disclosed(conn, erasures=[row]))[row.erasure_id]
     receipts: dict[UUID, list[GateReceiptRow]] = {}
     for place in places:
         receipts[place.community_id] = await _receipts(conn, place)

@@ -16,7 +16,7 @@ from backend.privacy.certificates.repository import CertificateRow, GateWordRow,
 from backend.privacy.certificates.rules import PlaceWords, certify, gate_word, same, secret_of
 from backend.privacy.certificates.schemas import Certificate, CertifiedGate, SignedCertificate
 from backend.privacy.certificates.signing import sign
-from backend.privacy.holds import repository as holds
+from backend.privacy.holds import meeting
 from backend.privacy.progress import repository as progress
 from backend.privacy.progress.repository import PlaceRow
 from backend.privacy.repository import ErasureRow
@@ -84,7 +84,7 @@ class Certifier:
             ids = [row.erasure_id for row in rows]
             steps = await progress.list_steps_of(conn, erasure_ids=ids)
             consents = await repository.list_consents(conn, erasures=rows)
-            held = await holds.list_disclosed(conn, erasures=rows)
+            held = await meeting.list_disclosed(conn, erasures=rows)
             communities_of = {row.erasure_id: [one.place.community_id for one in words[row.erasure_id]] for row in rows}
             wanted = [one for row in rows for one in _wanted(row, communities_of[row.erasure_id])]
             await repository.ensure(conn, wanted=wanted)

@@ -14,7 +14,7 @@ from backend.keys.service import Keys
 from backend.kit.crypto import SealBroken
 from backend.kit.storage import ObjectMissing, ObjectStore
 from backend.privacy.holds.errors import ErasureBegun, PhotographsChanged
-from backend.privacy.holds.repository import HeldPhotoRow, PhotoRow, Source
+from backend.privacy.holds.photographs import HeldPhotoRow, PhotoRow, Source
 from backend.privacy.holds.rules import held_key
 
 __all__ = ["Photographs", "copy"]

@@ -12,7 +12,7 @@ from backend.keys.service import Keys
 from backend.kit.db import Database, Scope
 from backend.kit.storage import ObjectStore, StorageUnavailable
 from backend.privacy import repository as erasures
-from backend.privacy.holds import repository
+from backend.privacy.holds import meeting, repository
 from backend.privacy.holds.repository import HoldRow
 from backend.privacy.holds.rules import held_prefix, hold_of_key
 from backend.privacy.service import JOB
@@ -79,6 +79,6 @@ async def _release(db: Database, keys: Keys, objects: ObjectStore, row: HoldRow,
                 reason=row.basis,
             )
         if row.person_id is not None:
-            for erasure_id in await repository.list_unfinished_erasures(conn, person_id=row.person_id):
+            for erasure_id in await meeting.list_unfinished_erasures(conn, person_id=row.person_id):
                 await erasures.enqueue(conn, entrypoint=JOB, erasure_id=erasure_id)
     return done

@@ -1,45 +1,29 @@
-"""SQL of legal holds and of the photographs that they keep."""
+"""SQL of legal holds; of what they keep it stands in photographs, of erasures that meet them in meeting."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 import msgspec
 
-from backend.enrolment.register.repository import RegisterPhotoRow
 from backend.kit.db import Connection, affected, fetch_all, fetch_one
+from backend.privacy.holds.photographs import HeldPhotoRow
 from backend.privacy.holds.rules import Basis
-from backend.privacy.repository import ErasureRow
 
 __all__ = [
-    "HeldPhotoRow",
     "HoldRow",
-    "PhotoRow",
-    "Source",
     "delete_old_holds",
     "end",
     "end_due",
     "get",
-    "get_photo",
-    "has_begun_erasure",
     "insert",
     "known_holds",
-    "list_disclosed",
     "list_ended",
     "list_in_community",
-    "list_kept_open",
-    "list_photos",
-    "list_photos_of_person",
-    "list_photos_on_register",
-    "list_unfinished_erasures",
     "release",
     "renew",
     "subject_of_id",
 ]
-
-
-Source = Literal["enrolment", "register"]
 
 
 class HoldRow(msgspec.Struct, frozen=True):
@@ -66,39 +50,13 @@ class HoldRow(msgspec.Struct, frozen=True):
     released_at: datetime | None
 
 
-class HeldPhotoRow(msgspec.Struct, frozen=True):
-    """A photograph that a hold keeps; of the register's, ``taken_at`` is since when the office had it."""
-
-    photo_id: UUID
-    object_key: str
-    taken_at: datetime
-    source: Source
-
-
-class PhotoRow(msgspec.Struct, frozen=True):
-    """A photograph of a person's enrolments, as it lies under his own key."""
-
-    object_id: UUID
-    object_key: str
-    taken_at: datetime
-
-
 class _Subject(msgspec.Struct, frozen=True):
     subject_id: UUID
     person_id: UUID
 
 
-class _Erasure(msgspec.Struct, frozen=True):
-    erasure_id: UUID
-
-
 class _Hold(msgspec.Struct, frozen=True):
     hold_id: UUID
-
-
-class _MetRow(HoldRow, frozen=True):
-    erasure_id: UUID
-    held: int
 
 
 async def subject_of_id(conn: Connection, *, community_id: UUID, subject_id: UUID) -> tuple[UUID, UUID] | None:
@@ -110,51 +68,6 @@ async def subject_of_id(conn: Connection, *, community_id: UUID, subject_id: UUI
         community_id, subject_id,
     )  # fmt: skip
     return None if row is None else (row.subject_id, row.person_id)
-
-
-async def list_photos_of_person(conn: Connection, *, person_id: UUID) -> list[PhotoRow]:
-    """All photographs of the person's enrolments. Needs his scope."""
-    return await fetch_all(
-        conn,
-        PhotoRow,
-        "SELECT object_id, object_key, taken_at FROM enrolment_photo WHERE person_id = $1 ORDER BY taken_at, object_id",
-        person_id,
-    )
-
-
-async def list_photos_on_register(
-    conn: Connection, *, community_id: UUID, member_id: UUID | None, person_id: UUID | None
-) -> list[RegisterPhotoRow]:
-    """The photographs that the community's office holds of the member, or of the person in all his homes.
-
-    None of them is given up before the transaction ends. The community's scope.
-    """
-    return await fetch_all(
-        conn,
-        RegisterPhotoRow,
-        """
-        SELECT p.community_id, p.photo_id, p.member_id, p.object_key, p.pack, p.features, p.match_from, p.kept_at
-        FROM member m JOIN register_photo p USING (community_id, member_id)
-        WHERE m.community_id = $1 AND (m.member_id = $2 OR m.person_id = $3) AND p.gone_at IS NULL
-        ORDER BY p.kept_at, p.photo_id FOR SHARE OF p
-        """,
-        community_id, member_id, person_id,
-    )  # fmt: skip
-
-
-async def has_begun_erasure(conn: Connection, *, person_id: UUID) -> bool:
-    """Whether an erasure has begun that has yet to take the person's photographs. Needs his scope."""
-    found: bool = await conn.fetchval(
-        """
-        SELECT EXISTS (
-            SELECT FROM erasure e JOIN erasure_step s USING (erasure_id)
-            WHERE e.person_id = $1 AND e.completed_at IS NULL AND e.extent <> 'community'
-                AND s.name IN ('templates', 'photos', 'key') AND s.done_at IS NULL
-        )
-        """,
-        person_id,
-    )
-    return found
 
 
 async def insert(conn: Connection, row: HoldRow, photos: Sequence[HeldPhotoRow]) -> None:
@@ -210,33 +123,6 @@ async def list_in_community(
         ORDER BY set_at DESC, hold_id LIMIT $4
         """,
         community_id, at, hold_id, limit,
-    )  # fmt: skip
-
-
-async def list_photos(conn: Connection, *, community_id: UUID, hold_id: UUID) -> list[HeldPhotoRow]:
-    """What a hold keeps, the oldest first."""
-    return await fetch_all(
-        conn,
-        HeldPhotoRow,
-        """
-        SELECT photo_id, object_key, taken_at, source FROM hold_photo WHERE community_id = $1 AND hold_id = $2
-        ORDER BY taken_at, photo_id
-        """,
-        community_id, hold_id,
-    )  # fmt: skip
-
-
-async def get_photo(conn: Connection, *, community_id: UUID, hold_id: UUID, photo_id: UUID) -> HeldPhotoRow | None:
-    """One photograph of a hold that has not ended."""
-    return await fetch_one(
-        conn,
-        HeldPhotoRow,
-        """
-        SELECT p.photo_id, p.object_key, p.taken_at, p.source
-        FROM hold_photo p JOIN legal_hold h USING (community_id, hold_id)
-        WHERE p.community_id = $1 AND p.hold_id = $2 AND p.photo_id = $3 AND h.ended_at IS NULL
-        """,
-        community_id, hold_id, photo_id,
     )  # fmt: skip
 
 
@@ -296,54 +182,6 @@ async def release(conn: Connection, *, community_id: UUID, hold_id: UUID, at: da
         community_id, hold_id, at,
     )  # fmt: skip
     return affected(done) == 1
-
-
-async def list_kept_open(conn: Connection, *, erasure_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the erasures that met a hold which still keeps what they erase. The worker's, in the platform scope."""
-    rows = await fetch_all(
-        conn,
-        _Erasure,
-        """
-        SELECT DISTINCT e.erasure_id FROM erasure e JOIN legal_hold h USING (person_id)
-        WHERE e.erasure_id = ANY ($1) AND h.set_at <= e.started_at AND h.released_at IS NULL
-            AND held_of(e, h) > 0
-        """,
-        erasure_ids,
-    )
-    return {row.erasure_id for row in rows}
-
-
-async def list_disclosed(conn: Connection, *, erasures: Sequence[ErasureRow]) -> dict[UUID, list[HoldRow]]:
-    """Holds that each of the erasures met, as far as they may be told, with what they keep of what it erases.
-
-    All in the platform's scope and the person's, its own in a community's.
-    """
-    rows = await fetch_all(
-        conn,
-        _MetRow,
-        """
-        SELECT h.community_id, h.hold_id, h.person_id, h.subject_id, h.member_id, h.basis, h.reference, h.told,
-            h.photographs, h.on_register, h.set_by, h.set_at, h.ends_at, h.ended_at, h.released_at,
-            e.erasure_id, held_of(e, h) AS held
-        FROM erasure e JOIN legal_hold h USING (person_id)
-        WHERE e.erasure_id = ANY ($1) AND (h.told OR h.released_at IS NOT NULL) AND h.set_at <= e.started_at
-            AND (h.released_at IS NULL OR h.released_at >= e.started_at) AND held_of(e, h) > 0
-        ORDER BY h.set_at, h.hold_id
-        """,
-        [row.erasure_id for row in erasures],
-    )
-    met: dict[UUID, list[HoldRow]] = {erasure.erasure_id: [] for erasure in erasures}
-    for row in rows:
-        met[row.erasure_id].append(msgspec.structs.replace(row, photographs=row.held))
-    return met
-
-
-async def list_unfinished_erasures(conn: Connection, *, person_id: UUID) -> list[UUID]:
-    """The person's erasures that go on. The worker's, in the platform scope."""
-    rows = await fetch_all(
-        conn, _Erasure, "SELECT erasure_id FROM erasure WHERE person_id = $1 AND completed_at IS NULL", person_id
-    )
-    return [row.erasure_id for row in rows]
 
 
 async def known_holds(conn: Connection, *, holds: Sequence[UUID]) -> set[UUID]:

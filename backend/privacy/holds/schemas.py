@@ -8,7 +8,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from backend.privacy.holds.repository import HeldPhotoRow, HoldRow, Source
+from backend.privacy.holds.photographs import HeldPhotoRow, Source
+from backend.privacy.holds.repository import HoldRow
 from backend.privacy.holds.rules import Basis
 
 __all__ = ["HeldPhotograph", "Hold", "HoldKey", "HoldPage", "HoldRenewal", "NewHold"]

@@ -20,7 +20,7 @@ from backend.kit.db import Connection, Database, Scope
 from backend.kit.storage import ObjectMissing, ObjectStore
 from backend.people import repository as people
 from backend.privacy import repository as erasures
-from backend.privacy.holds import repository
+from backend.privacy.holds import meeting, photographs, repository
 from backend.privacy.holds.copying import Photographs, copy
 from backend.privacy.holds.errors import (
     ErasureBegun,
@@ -33,7 +33,8 @@ from backend.privacy.holds.errors import (
     PhotographsChanged,
     SecrecyUnfounded,
 )
-from backend.privacy.holds.repository import HeldPhotoRow, HoldRow, PhotoRow
+from backend.privacy.holds.photographs import HeldPhotoRow, PhotoRow
+from backend.privacy.holds.repository import HoldRow
 from backend.privacy.holds.rules import Basis, is_period
 from backend.privacy.holds.schemas import HoldRenewal, NewHold
 
@@ -109,7 +110,7 @@ async def read(conn: Connection, *, community_id: UUID, hold_id: UUID) -> tuple[
     row = await repository.get(conn, community_id=community_id, hold_id=hold_id)
     if row is None:
         raise HoldNotFound
-    return row, await repository.list_photos(conn, community_id=community_id, hold_id=hold_id)
+    return row, await photographs.list_photos(conn, community_id=community_id, hold_id=hold_id)
 
 
 async def renew(
@@ -170,7 +171,7 @@ async def photograph(
     """
     async with db.transaction(Scope(community_id=community_id)) as conn:
         row, _ = await read(conn, community_id=community_id, hold_id=hold_id)
-        found = await repository.get_photo(conn, community_id=community_id, hold_id=hold_id, photo_id=photo_id)
+        found = await photographs.get_photo(conn, community_id=community_id, hold_id=hold_id, photo_id=photo_id)
         if found is None or row.ends_at <= now:
             raise HeldPhotographNotFound
         await audit.record(
@@ -219,10 +220,10 @@ async def _still_there(conn: Connection, whose: Whose) -> Photographs:
     of_enrolments: list[PhotoRow] = []
     if whose.person_id is not None:
         await erasures.enter_person(conn, person_id=whose.person_id)
-        if await repository.has_begun_erasure(conn, person_id=whose.person_id):
+        if await meeting.has_begun_erasure(conn, person_id=whose.person_id):
             raise ErasureBegun
-        of_enrolments = await repository.list_photos_of_person(conn, person_id=whose.person_id)
-    on_register = await repository.list_photos_on_register(
+        of_enrolments = await photographs.list_photos_of_person(conn, person_id=whose.person_id)
+    on_register = await photographs.list_photos_on_register(
         conn, community_id=whose.community_id, member_id=whose.member_id, person_id=whose.person_id
     )
     if not of_enrolments and not on_register:
