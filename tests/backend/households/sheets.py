@@ -12,9 +12,11 @@ from backend.privacy import imported
 from backend.visitors import service as visitors
 from tests.backend.households.town import Town
 
-__all__ = ["HEADER", "Office", "sheet"]
+__all__ = ["HEADER", "SPOUSE", "TENANT", "Office", "homes", "household", "sheet"]
 
 HEADER = "楼栋,单元,房号,合同编号,人员编号,姓名,手机号,关系,租期开始,租期结束"
+TENANT = "1号楼,1单元,101,T-1,P-1,王某,{phone},承租人,2026-01-01,2027-12-31"
+SPOUSE = "1号楼,1单元,101,T-1,P-2,李某,,配偶,2026-01-01,2027-12-31"
 
 
 def sheet(*lines: str, header: str = HEADER, encoding: str = "utf-8") -> bytes:
@@ -78,3 +80,17 @@ class Office(msgspec.Struct, frozen=True):
             for line in await self.report(import_id)
             if line["outcome"] == "refused"
         ]
+
+
+async def homes(town: Town) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """The homes of the town, by building, unit and label."""
+    answer = await town.office.get(f"{town.staff_path}/homes")
+    return {(home["building"], home["unit"], home["label"]): home for home in answer.json()["homes"]}
+
+
+async def household(town: Town, place: tuple[str, str, str]) -> list[dict[str, Any]]:
+    """The tenancies of a home, with their members."""
+    home = (await homes(town))[place]
+    answer = await town.office.get(f"{town.staff_path}/homes/{home['home_id']}")
+    found: list[dict[str, Any]] = answer.json()["tenancies"]
+    return found

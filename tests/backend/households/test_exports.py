@@ -8,15 +8,8 @@ import httpx
 import pytest
 
 from backend.kit.auth import StaffRole
-from backend.kit.db import Database, Scope
+from backend.kit.db import Scope
 from tests.backend.households.sheets import Office, sheet
-from tests.backend.households.town import build_town
-from tests.backend.world import World
-
-
-@pytest.fixture
-async def office(world: World, worker_db: Database) -> Office:
-    return Office(await build_town(world), worker_db)
 
 
 def rows(answer: httpx.Response, encoding: str = "utf-8-sig") -> list[dict[str, str]]:

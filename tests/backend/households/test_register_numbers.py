@@ -3,17 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
-from backend.kit.db import Database
 from tests.backend.households.sheets import Office, sheet
 from tests.backend.households.town import build_town
 from tests.backend.world import World
-
-
-@pytest.fixture
-async def office(world: World, worker_db: Database) -> Office:
-    return Office(await build_town(world), worker_db)
 
 
 async def test_an_import_adopts_what_was_entered_by_hand(office: Office) -> None:
