@@ -1,5 +1,5 @@
 // Homes and who lives in them: join, name a member, remove one, leave.
-import { h } from "./dom.js";
+import { action, h, show } from "./dom.js";
 import { drafted } from "./draft.js";
 import { form } from "./form.js";
 import { childrenCard } from "./my-children.js";
@@ -54,11 +54,20 @@ function row(app, path, member, { home, tenant }) {
     ends && h("button", {
       type: "button", class: "plain bad", "aria-label": own ? t("home.leave") : `${t("remove")} ${member.name}`,
       click: () => app.ask(question, async () => {
-        await app.session.send("POST", `${path}/${member.member_id}/end`);
+        const { certificate_link: link } = await app.session.send("POST", `${path}/${member.member_id}/end`);
         app.homes = null;
-        await app.reload();
+        if (own && link) movedOut(app, link);
+        else await app.reload();
       }, { name: member.name }),
     }, own ? t("home.leave") : t("remove")));
+}
+
+/** The certificate's link works without an account: where this was the only home, there is none any more. */
+function movedOut(app, link) {
+  app.draw(() => show(app.frame(h("section", { class: "card" },
+    h("h1", {}, t("home.left")), h("p", {}, t("left.note")),
+    h("div", { class: "actions" }, h("a", { class: "button", href: link }, t("me.certificate")),
+      action(t("share.done"), app.reload, app.failed))))));
 }
 
 function proposal(app, path) {

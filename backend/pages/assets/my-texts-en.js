@@ -70,6 +70,7 @@ export const en = {
   "home.leave": "Move out",
   "home.leave.ask": "Move out?",
   "home.leave.ask.note": "You can no longer enter from then on. What is kept of you here is deleted, and you get a certificate.",
+  "home.left": "You have moved out",
   "relation.tenant": "tenant",
   "relation.spouse": "spouse",
   "relation.child": "child",

@@ -70,6 +70,7 @@ export const zh = {
   "home.leave": "搬出",
   "home.leave.ask": "确定搬出？",
   "home.leave.ask.note": "您立即不能进入，此处留下的信息将被删除，并出具删除证明。",
+  "home.left": "您已搬出",
   "relation.tenant": "承租人",
   "relation.spouse": "配偶",
   "relation.child": "子女",

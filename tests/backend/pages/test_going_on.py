@@ -186,3 +186,21 @@ def test_whoever_makes_codes_on_the_phone_of_his_link_shows_them_without_a_netwo
     press(page, "Your QR code")
     expect(page.get_by_role("img", name=OWN_CODE)).to_be_visible(timeout=LONG)
     checked(page, box)
+
+
+def test_whoever_moves_out_is_told_so_and_given_the_certificate(box: LivingBox, rent: Rent, phone: OpenPhone) -> None:
+    rented = rent()
+    tenant = Resident(box.http, rented.number, box.mailbox)
+    tenant.join(rented.activation_code)
+    number = rented.number.replace("+86137", "+86134")
+    member = tenant.propose_member(box.community, rented.home, name="Li", phone=number)
+    page = moved_in(box, phone, Rented(rented.home, number, box.manager.approve_member(box.community, member)))
+    press(page, "Move out")
+    press(page, "Yes")
+    heading(page, "You have moved out")
+    link = page.get_by_role("link", name="Open the certificate").get_attribute("href")
+    press(page, "Done")
+    heading(page, "Join a home")
+    assert link is not None
+    page.goto(link)
+    expect(page.get_by_text("North gate")).to_be_visible(timeout=LONG)
