@@ -1,7 +1,8 @@
 """What the worker does for privacy without being asked: ended tenancies, unused faces, erasures that wait."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -9,9 +10,10 @@ import structlog
 from backend.households import repository as households
 from backend.households.errors import TenancyEnded
 from backend.households.repository import TenancyRow
-from backend.kit.db import Database, Scope
+from backend.kit.db import Connection, Database, Scope
 from backend.privacy import repository, service
 from backend.privacy.forgetting import repository as traces
+from backend.privacy.repository import ErasureRow
 from backend.privacy.rules import COURIER_GRACE, GRACE
 from backend.privacy.trail import SYSTEM, record_act, record_begun
 
@@ -23,6 +25,12 @@ _BATCH = 200
 _TOGETHER = 20
 # Those that fail stay due and come again: without a bound they would for ever within one turn.
 _MOST_BATCHES = 50
+
+
+class _Begin(Protocol):
+    """Begins one person's erasure where it still has to be."""
+
+    def __call__(self, conn: Connection, *, person_id: UUID, now: datetime) -> Awaitable[ErasureRow | None]: ...
 
 
 async def end_due_tenancies(db: Database, *, now: datetime) -> int:
@@ -106,15 +114,7 @@ async def begin_unused_erasures(db: Database, *, now: datetime) -> int:
         unused = await repository.list_unused_faces(
             conn, at=now, grace=GRACE, courier_grace=COURIER_GRACE, limit=_BATCH
         )
-    begun = 0
-    for row in unused:
-        async with db.transaction(Scope(person_id=row.person_id, platform=True)) as conn:
-            erasure = await service.begin_unused(conn, person_id=row.person_id, now=now)
-            if erasure is not None:
-                await record_begun(conn, community_id=None, actor=SYSTEM, begun=[erasure])
-        if erasure is not None:
-            begun += 1
-            _log.info("erasure-unused", erasure=str(erasure.erasure_id))
+    begun = await _begin_each(db, [row.person_id for row in unused], service.begin_unused, now=now)
     return begun + await _begin_forgotten(db, now=now)
 
 
@@ -122,12 +122,20 @@ async def _begin_forgotten(db: Database, *, now: datetime) -> int:
     """The same for people without a face: guests by QR code, and who never opened his invitation's second page."""
     async with db.transaction(Scope(platform=True), read_only=True) as conn:
         idle = await traces.list_unused_people(conn, at=now, grace=GRACE, courier_grace=COURIER_GRACE, limit=_BATCH)
+    return await _begin_each(db, idle, service.begin_forgotten, now=now)
+
+
+async def _begin_each(db: Database, person_ids: Sequence[UUID], begin: _Begin, *, now: datetime) -> int:
     begun = 0
-    for person_id in idle:
-        async with db.transaction(Scope(person_id=person_id, platform=True)) as conn:
-            erasure = await service.begin_forgotten(conn, person_id=person_id, now=now)
-            if erasure is not None:
-                await record_begun(conn, community_id=None, actor=SYSTEM, begun=[erasure])
+    for person_id in person_ids:
+        try:
+            async with db.transaction(Scope(person_id=person_id, platform=True)) as conn:
+                erasure = await begin(conn, person_id=person_id, now=now)
+                if erasure is not None:
+                    await record_begun(conn, community_id=None, actor=SYSTEM, begun=[erasure])
+        except Exception as error:  # noqa: BLE001 - one that fails must not keep the others from being erased
+            _log.error("erasure-not-begun", error=type(error).__name__)
+            continue
         if erasure is not None:
             begun += 1
             _log.info("erasure-unused", erasure=str(erasure.erasure_id))

@@ -38,6 +38,27 @@ async def test_a_face_that_nobody_needs_goes_after_the_grace_that_was_promised(
     assert await left_of(world.resources, tenant.person_id, [town.community_id]) == NOTHING
 
 
+async def test_somebody_whose_erasure_cannot_begin_keeps_nobody_elses_from_it(
+    world: World, worker_db: Database, owner: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    town = await build_town(world)
+    people = [await town.tenant(label) for label in ("1-101", "1-102", "1-103")]
+    for tenant in people:
+        subject_id = await give_face(town, tenant)
+        async with world.resources.db.transaction(Scope(community_id=town.community_id)) as conn:
+            await end_subject(conn, community_id=town.community_id, subject_id=subject_id, now=world.clock())
+    # They come by their ids, so everybody else comes after him.
+    first, *others = sorted(tenant.person_id for tenant in people)
+    await owner.execute(f"ALTER TABLE erasure ADD CONSTRAINT nobody CHECK (person_id <> '{first}')")
+    world.clock.advance(hours=24)
+    try:
+        assert await jobs.begin_unused_erasures(worker_db, now=world.clock()) == 2
+    finally:
+        await owner.execute("ALTER TABLE erasure DROP CONSTRAINT nobody")
+    assert {row["person_id"] for row in await owner.fetch("SELECT person_id FROM erasure")} == set(others)
+    assert await jobs.begin_unused_erasures(worker_db, now=world.clock()) == 1
+
+
 async def test_a_face_in_use_is_left_alone(world: World, worker_db: Database) -> None:
     town = await build_town(world)
     tenant = await town.tenant()
