@@ -12,11 +12,12 @@ import gate_sdk
 _ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(gate_sdk.__file__).resolve().parents[1])}
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `doorward-gate` to its end."""
+def command(*arguments: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    """Run `doorward-gate` to its end; `stdout` is a descriptor, where its output is not to be kept."""
     return subprocess.run(
         [sys.executable, "-m", "gate_sdk", *arguments],
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         check=False,
         timeout=600,

@@ -1,6 +1,7 @@
 """`doorward-gate` as a process, on photographs and the installed models."""
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -141,3 +142,17 @@ def test_line_of_any_bytes_is_answered_and_the_next_one_too(
         "code_unreadable",
     ]
     assert answers[2]["frame"] == "\ufffd.jpg"
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["status", "--json"]])
+def test_reader_that_has_seen_enough_ends_it_without_a_traceback(
+    backend: FakeBackend, url: str, gate_dir: Path, arguments: list[str]
+) -> None:
+    provision(backend, url, gate_dir)
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = command(*arguments, "--data", str(gate_dir), stdout=writing)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")

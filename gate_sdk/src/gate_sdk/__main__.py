@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -28,11 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; the process's own without it.
 
     Returns:
-        The exit code: 0 done, 1 refused, 2 wrong usage, 130 interrupted.
+        The exit code: 0 done, 1 refused, 2 wrong usage, 130 interrupted, 141 nobody reads any more.
     """
     options = parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # `| head` has seen enough. What is left is flushed once more at the end, and would fail there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
