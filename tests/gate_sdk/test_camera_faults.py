@@ -110,7 +110,15 @@ def test_liveness_that_gives_no_number_refuses_and_does_not_fall_over(
         {"zone": (0, 0, -640, 480)},
         {"zone": (0, 0, math.nan, 480)},
     ],
-    ids=str,
+    # By what it holds and not as text, which has an address in it: two processes must collect the same tests.
+    ids=[
+        "a liveness model without a threshold",
+        "no liveness model",
+        "a dot",
+        "three numbers",
+        "inside out",
+        "no number",
+    ],
 )
 def test_setting_that_would_refuse_everybody_is_refused_at_once(wrong: dict[str, Any], open_gate: OpenGate) -> None:
     with pytest.raises(ValueError, match=r"zone is|liveness model has"):
