@@ -9,8 +9,9 @@ import pytest
 __all__ = ["Previous", "unpack_previous"]
 
 ROOT = Path(__file__).resolve().parents[2]
-# Where no release has a tag yet: so many changes of the schema ago.
-_BACK = 4
+# Where no release has a tag yet: so many changes of the schema ago. Before them statements asked for every column there
+# is, and none could be added beneath them.
+_BACK = 3
 
 
 class Previous(msgspec.Struct, frozen=True):

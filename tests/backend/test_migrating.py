@@ -29,7 +29,7 @@ from gate_sdk.wire import EventKind, GateEvent
 from tests.backend.gates.devices import Device
 from tests.backend.going_on import Rounds, Work
 from tests.backend.households.town import Resident, Town, build_town
-from tests.backend.previous import Previous, unpack_previous
+from tests.backend.previous import Previous, names, unpack_previous
 from tests.backend.processes import PATIENCE_S, Api, Workers, until
 from tests.backend.world import Actor, MovableClock, World
 from tests.databases import TEST_SETTINGS, DatabaseUrls
@@ -63,6 +63,10 @@ class Site:
 
     def __init__(self, postgres: EmbeddedPostgres, previous: Previous, folder: Path) -> None:
         self.postgres = postgres
+        #: Whether something is left to do for the operator once this release alone runs.
+        self.has_last_step = any(
+            "_post_" in name for name in names(migrations_directory()) - names(previous.migrations)
+        )
         self.settings = Settings(
             data_dir=folder / "data",
             api_database_url=postgres.url("doorward_api"),
@@ -260,7 +264,8 @@ async def test_no_request_fails_and_no_job_while_the_databases_are_migrated_bene
         async with after.going_on(), asked_after.going_on():
             await after.each(2)
             await site.gives_up_behind_a_long_reader()
-            assert (await clients[1].get("/health/ready")).json()["migrations_outstanding"] > 0
+            outstanding = (await clients[1].get("/health/ready")).json()["migrations_outstanding"]
+            assert (outstanding > 0) is site.has_last_step
             await site.migrate()
             await after.each(4)
             await asked_after.each(1)
@@ -269,7 +274,7 @@ async def test_no_request_fails_and_no_job_while_the_databases_are_migrated_bene
         assert await site.jobs_that_ended_otherwise() == []
         assert complaints(site.old_worker.log()) == []
         # The release's last step was still to come when it started.
-        assert complaints(site.new_worker.log()) == ["migrations-outstanding"]
+        assert complaints(site.new_worker.log()) == ["migrations-outstanding"] * site.has_last_step
 
 
 def complaints(log: str) -> list[str]:
